@@ -1,0 +1,164 @@
+"""Measuring: one server, one workload, a few seconds of wrk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from processes import Cpus, cpu_seconds, peak_memory, pinned
+from servers import HERE, NotStarted, Running, Server, running
+from workloads import MIB, Checked, Unit, Workload, WrongAnswer, check
+
+
+class Unreliable(Exception):
+    """wrk saw errors that the workload does not explain."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one run of wrk did, and what it cost the server."""
+
+    seconds: float
+    requests: int
+    #: Everything that wrk read, the answers' headers too.
+    bytes_read: int
+    p99_seconds: float
+    cpu_seconds: float
+    peak_memory: int
+
+    def per_cpu_second(self, unit: Unit) -> float:
+        """Requests or MiB for each second of CPU time that the server used."""
+        return self.amount(unit) / self.cpu_seconds
+
+    def per_second(self, unit: Unit) -> float:
+        """Requests or MiB for each second on the wall."""
+        return self.amount(unit) / self.seconds
+
+    def amount(self, unit: Unit) -> float:
+        """Requests or MiB of the whole run."""
+        return self.requests if unit is Unit.REQUESTS else self.bytes_read / MIB
+
+
+@dataclass
+class Cell:
+    """All that is known of one server under one workload."""
+
+    samples: list[Sample] = field(default_factory=list)
+    keeps_alive: bool = True
+    #: Why there are no samples.
+    wrong: str | None = None
+    #: Why there are fewer samples than rounds.
+    dropped: list[str] = field(default_factory=list)
+
+    def median(self, value: Callable[[Sample], float]) -> float:
+        """The median of some figure over the rounds."""
+        return median(map(value, self.samples))
+
+
+#: What is known, by the names of the workload and of the server.
+Results = dict[tuple[str, str], Cell]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The settings that all measurements share."""
+
+    wrk: str
+    root: Path
+    media: Path
+    cpus: Cpus
+    seconds: int
+
+    def run(self, workloads: Sequence[Workload], servers: Sequence[Server], rounds: int) -> Results:
+        """Measure everything once per round, so that a slow minute harms all alike."""
+        results: Results = {
+            (workload.name, server.name): Cell() for workload in workloads for server in servers
+        }
+        for number in range(1, rounds + 1):
+            for workload in workloads:
+                for server in servers:
+                    cell = results[workload.name, server.name]
+                    if cell.wrong is None:
+                        said = self.add_sample(cell, workload, server)
+                        head = f"round {number}/{rounds}  {workload.name:<6}"
+                        print(f"{head} {server.name:<18} {said}", file=sys.stderr)
+        return results
+
+    def add_sample(self, cell: Cell, workload: Workload, server: Server) -> str:
+        """Measure once more, or note why not; return what to tell whoever waits."""
+        try:
+            with running(server, self.root, self.cpus.server) as live:
+                checked = check(workload, live.port, self.media)
+                sample = self.measure(workload, live, checked)
+        except (NotStarted, WrongAnswer) as error:
+            cell.samples.clear()
+            cell.wrong = str(error)
+            return f"not measured: {error}"
+        except Unreliable as error:
+            cell.dropped.append(str(error))
+            return f"dropped: {error}"
+        cell.keeps_alive = cell.keeps_alive and checked.keeps_alive
+        cell.samples.append(sample)
+        return f"{sample.per_cpu_second(workload.unit):12,.0f} {workload.unit.value}/CPU s"
+
+    def measure(self, workload: Workload, live: Running, checked: Checked) -> Sample:
+        """Run wrk once against a server that was checked a moment ago."""
+        command = self.wrk_command(workload, live.port, checked.headers)
+        before = cpu_seconds(live.pid)
+        done = subprocess.run(
+            pinned(self.cpus.client, command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        used = cpu_seconds(live.pid) - before
+        if done.returncode:
+            raise Unreliable(f"wrk failed: {done.stderr.strip() or done.stdout.strip()}")
+        seen = json.loads(done.stdout.splitlines()[-1])
+        require_clean(workload, seen)
+        if not used:
+            raise Unreliable("the server used no CPU time")
+        return Sample(
+            seconds=seen["seconds"],
+            requests=seen["requests"],
+            bytes_read=seen["bytes"],
+            p99_seconds=seen["p99"],
+            cpu_seconds=used,
+            peak_memory=peak_memory(live.pid),
+        )
+
+    def wrk_command(self, workload: Workload, port: int, headers: dict[str, str]) -> list[str]:
+        """The command of wrk for a workload."""
+        return [
+            self.wrk,
+            "--threads=1",
+            f"--connections={workload.connections}",
+            f"--duration={self.seconds}s",
+            # Longer than the run: a slow answer is slow, it is not an error.
+            f"--timeout={self.seconds + 60}s",
+            f"--script={HERE / 'wrk_report.lua'}",
+            *(f"--header={name}: {value}" for name, value in headers.items()),
+            f"http://127.0.0.1:{port}{workload.path}",
+        ]
+
+
+def require_clean(workload: Workload, seen: dict[str, float]) -> None:
+    """Raise Unreliable if wrk saw anything but the answers that were checked before."""
+    if seen["socket_errors"]:
+        raise Unreliable(f"{seen['socket_errors']} socket errors")
+    # wrk counts every status of 400 and more as an error; 304 is none.
+    expected = seen["requests"] if workload.status >= 400 else 0
+    if seen["status_errors"] != expected:
+        raise Unreliable(f"{seen['status_errors']} answers of status 400 or more")
+    if seen["bytes"] < seen["requests"] * workload.length or not seen["bytes"]:
+        raise Unreliable(f"{seen['requests']} answers in only {seen['bytes']} bytes")
+
+
+def unmeasured(results: Results, servers: Collection[str]) -> bool:
+    """Whether any of these servers has no sample for some workload."""
+    return any(not cell.samples for (_, name), cell in results.items() if name in servers)

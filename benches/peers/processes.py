@@ -1,0 +1,121 @@
+"""Processes: where they are pinned, what they cost, and how they are ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Cpus:
+    """The CPU that servers are pinned to, and the one that the client is pinned to."""
+
+    server: int
+    client: int
+
+
+def choose_cpus() -> Cpus:
+    """Two of the CPUs this process may run on, on different physical cores if it can be."""
+    allowed = sorted(os.sched_getaffinity(0))
+    server = allowed[0]
+    others = [cpu for cpu in allowed if cpu != server]
+    if not others:
+        raise SystemExit("two CPUs are needed: one for the server, one for the client")
+    siblings = thread_siblings(server)
+    return Cpus(server, next((cpu for cpu in others if cpu not in siblings), others[0]))
+
+
+def thread_siblings(cpu: int) -> set[int]:
+    """The CPUs that share a physical core with this one, itself among them."""
+    path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    try:
+        parts = path.read_text().strip().split(",")
+    except OSError:
+        return {cpu}
+    siblings: set[int] = set()
+    for part in parts:
+        first, _, last = part.partition("-")
+        siblings.update(range(int(first), int(last or first) + 1))
+    return siblings
+
+
+def pinned(cpu: int, command: list[str]) -> list[str]:
+    """The command, pinned to one CPU with all the threads and processes it will start."""
+    return ["taskset", "-c", str(cpu), *command]
+
+
+@dataclass(frozen=True)
+class Stat:
+    """The part of /proc/PID/stat that is used here."""
+
+    pid: int
+    parent: int
+    ticks: int
+
+
+def stat(pid: int) -> Stat | None:
+    """The process's Stat, or None if it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The name, in parentheses, may hold anything; field 3 of proc(5) follows it.
+    fields = text.rpartition(")")[2].split()
+    # utime, stime, and the same of children that ended and were waited for.
+    return Stat(pid, parent=int(fields[1]), ticks=sum(map(int, fields[11:15])))
+
+
+def tree(root: int) -> list[Stat]:
+    """The process and all that descend from it."""
+    everyone = [stat(int(entry)) for entry in os.listdir("/proc") if entry.isdecimal()]
+    children: dict[int, list[Stat]] = {}
+    found: list[Stat] = []
+    for process in filter(None, everyone):
+        children.setdefault(process.parent, []).append(process)
+        if process.pid == root:
+            found.append(process)
+    for process in found:  # Grows while it is walked.
+        found.extend(children.get(process.pid, ()))
+    return found
+
+
+def cpu_seconds(root: int) -> float:
+    """User and system time so far of the process and all that descend from it."""
+    return sum(process.ticks for process in tree(root)) / TICKS_PER_SECOND
+
+
+def peak_memory(root: int) -> int:
+    """Peak resident bytes of the workers: the processes of the tree that have no children."""
+    processes = tree(root)
+    parents = {process.parent for process in processes}
+    return sum(high_water(process.pid) for process in processes if process.pid not in parents)
+
+
+def high_water(pid: int) -> int:
+    """Peak resident bytes of one process; 0 if it has just ended."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started in its own session, with everything it started.
+
+    It is asked first, so that nginx waits for its worker, which else would be left to
+    process 1 to wait for; in a container that may never happen.
+    """
+    try:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,337 @@
+"""The servers: where to find each, and how to start it with one worker."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from tempfile import TemporaryDirectory
+
+from processes import end_group, pinned
+from workloads import URL_PREFIX
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+
+#: How long a server may take from its start to its first accepted connection.
+START_SECONDS = 20.0
+
+NGINX_CONF = """\
+daemon off;
+worker_processes 1;
+pid $scratch/nginx.pid;
+error_log stderr crit;
+$user
+events { worker_connections 1024; }
+http {
+    types { image/jpeg jpg; video/mp4 mp4; }
+    access_log off;
+    log_not_found off;
+    sendfile on;
+    tcp_nopush on;
+    open_file_cache off;
+    keepalive_requests 1000000;
+    client_body_temp_path $scratch/body;
+    proxy_temp_path $scratch/proxy;
+    fastcgi_temp_path $scratch/fastcgi;
+    uwsgi_temp_path $scratch/uwsgi;
+    scgi_temp_path $scratch/scgi;
+    server {
+        listen 127.0.0.1:$port;
+        root $root;
+    }
+}
+"""
+
+LIGHTTPD_CONF = """\
+server.bind = "127.0.0.1"
+server.port = $port
+server.document-root = "$root"
+server.network-backend = "sendfile"
+server.stat-cache-engine = "simple"
+server.max-keep-alive-requests = 65535
+mimetype.assign = ( ".jpg" => "image/jpeg", ".mp4" => "video/mp4" )
+"""
+
+CADDYFILE = """\
+{
+    admin off
+    auto_https off
+}
+http://127.0.0.1:$port {
+    bind 127.0.0.1
+    root * $root
+    file_server
+}
+"""
+
+
+class NotFound(Exception):
+    """A server is not on this machine; the message says how to get it."""
+
+
+class NotStarted(Exception):
+    """A server ended, or did not accept connections in time."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one start of a server is given."""
+
+    root: Path
+    scratch: Path
+    port: int
+
+    @property
+    def media(self) -> Path:
+        """The directory of the files, for servers that mount one at a URL."""
+        return self.root / URL_PREFIX.strip("/")
+
+    @property
+    def address(self) -> str:
+        """The address to listen on."""
+        return f"127.0.0.1:{self.port}"
+
+    def config(self, name: str, template: str) -> str:
+        """Write a configuration file from its template; return its path."""
+        path = self.scratch / name
+        # nginx starts its workers as another user if it is root; that one can't read the files.
+        user = "user root;" if os.geteuid() == 0 else ""
+        path.write_text(
+            Template(template).substitute(
+                root=self.root, scratch=self.scratch, port=self.port, user=user
+            )
+        )
+        return str(path)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that is on this machine."""
+
+    name: str
+    version: str
+    command: Callable[[Stage], list[str]]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that accepts connections."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def running(server: Server, root: Path, cpu: int) -> Iterator[Running]:
+    """Start the server pinned to a CPU, wait until it accepts, and kill it at the end."""
+    with TemporaryDirectory(prefix=f"{server.name}-", dir=root.parent) as directory:
+        scratch = Path(directory)
+        stage = Stage(root, scratch, free_port())
+        log_path = scratch / "log"
+        # What a server writes to the home of whoever runs it is to go away with it.
+        homes = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+        with open(log_path, "wb") as log:
+            process = subprocess.Popen(
+                pinned(cpu, server.command(stage)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | dict.fromkeys(homes, directory),
+                cwd=scratch,
+                start_new_session=True,
+            )
+        try:
+            wait_until_accepting(process, stage.port, log_path)
+            yield Running(process.pid, stage.port)
+        finally:
+            end_group(process)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_until_accepting(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Return once the port accepts; raise NotStarted with the end of the log otherwise."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.01)
+    said = " / ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
+    raise NotStarted(f"does not start: {said or 'it says nothing'}")
+
+
+def program(name: str, hint: str) -> str:
+    """The path of a program; system administration directories are searched too."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
+    if found := shutil.which(name, path=path):
+        return found
+    raise NotFound(hint)
+
+
+def output(*command: str) -> str:
+    """What a command prints on stdout and stderr; empty if it fails to run."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout + done.stderr
+
+
+def version(*command: str) -> str:
+    """The first thing that looks like a version in what a command prints."""
+    found = re.search(r"\d+\.\d+(\.\d+)*([-+][0-9A-Za-z.+-]+)?", output(*command))
+    return found.group() if found else "of unknown version"
+
+
+def devmedia(binary: Path, name: str = "devmedia") -> Server:
+    """A build of devmedia."""
+    if not os.access(binary, os.X_OK):
+        raise NotFound(f"no program at {binary}; cargo build --release")
+    path = str(binary.resolve())
+
+    def command(stage: Stage) -> list[str]:
+        media = str(stage.media)
+        listen = ["--listen", stage.address]
+        return [path, "--debug", "--root", media, "--url", URL_PREFIX, *listen, "-q"]
+
+    return Server(name, version(path, "--version"), command)
+
+
+def nginx() -> Server:
+    """nginx, with one worker and sendfile."""
+    path = program("nginx", "apt-get install nginx-light")
+
+    def command(stage: Stage) -> list[str]:
+        config = stage.config("nginx.conf", NGINX_CONF)
+        return [path, "-e", "stderr", "-p", str(stage.scratch), "-c", config]
+
+    return Server("nginx", version(path, "-v"), command)
+
+
+def lighttpd() -> Server:
+    """lighttpd, a single process with its stat cache and sendfile."""
+    path = program("lighttpd", "apt-get install lighttpd")
+
+    def command(stage: Stage) -> list[str]:
+        return [path, "-D", "-f", stage.config("lighttpd.conf", LIGHTTPD_CONF)]
+
+    return Server("lighttpd", version(path, "-v"), command)
+
+
+def caddy() -> Server:
+    """Caddy, with one running thread of Go."""
+    path = program("caddy", "apt-get install caddy")
+
+    def command(stage: Stage) -> list[str]:
+        config = stage.config("Caddyfile", CADDYFILE)
+        run = [path, "run", "--adapter", "caddyfile", "--config", config]
+        return ["env", "GOMAXPROCS=1", *run]
+
+    return Server("caddy", version(path, "version"), command)
+
+
+def http_server() -> Server:
+    """Python's http.server, told to speak HTTP/1.1 (it keeps no connection otherwise)."""
+
+    def command(stage: Stage) -> list[str]:
+        options = ["--bind", "127.0.0.1", "--directory", str(stage.root)]
+        speak = ["--protocol", "HTTP/1.1"]
+        return [sys.executable, "-m", "http.server", *options, *speak, str(stage.port)]
+
+    return Server("http.server", version(sys.executable, "--version"), command)
+
+
+def django() -> Server:
+    """Django's runserver, from this Python or from a virtual environment in the cache."""
+    python = django_python()
+
+    def command(stage: Stage) -> list[str]:
+        site = str(HERE / "django_site.py")
+        run = [python, "-B", site, "runserver", "--noreload", stage.address]
+        return ["env", f"MEDIA_ROOT={stage.media}", *run]
+
+    return Server("django", version(python, "-m", "django", "--version"), command)
+
+
+def django_python() -> str:
+    """A Python that has Django; makes a virtual environment that has it if none is found."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    environment = cache / "devmedia" / "django-venv"
+    python = str(environment / "bin" / "python")
+    for candidate in (sys.executable, python):
+        if output(candidate, "-c", "import django; print('found')").startswith("found"):
+            return candidate
+    print(f"installing Django in {environment}", file=sys.stderr)
+    try:
+        for command in (
+            [sys.executable, "-m", "venv", "--clear", str(environment)],
+            [python, "-m", "pip", "install", "--quiet", "Django"],
+        ):
+            subprocess.run(command, check=True, stdout=sys.stderr)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise NotFound(f"pip install Django (making {environment} failed)") from error
+    return python
+
+
+def static_web_server() -> Server:
+    """static-web-server, with as many workers as it may use CPUs: one."""
+    path = program("static-web-server", "cargo install static-web-server")
+
+    def command(stage: Stage) -> list[str]:
+        listen = ["--host", "127.0.0.1", "--port", str(stage.port)]
+        return [path, *listen, "--root", str(stage.root), "--log-level", "error"]
+
+    return Server("static-web-server", version(path, "--version"), command)
+
+
+def dufs() -> Server:
+    """dufs, without its access log."""
+    path = program("dufs", "cargo install dufs")
+
+    def command(stage: Stage) -> list[str]:
+        listen = ["--bind", "127.0.0.1", "--port", str(stage.port)]
+        return [path, *listen, "--log-format", "", str(stage.root)]
+
+    return Server("dufs", version(path, "--version"), command)
+
+
+def miniserve() -> Server:
+    """miniserve, with as many workers as it may use CPUs: one."""
+    path = program("miniserve", "cargo install miniserve")
+
+    def command(stage: Stage) -> list[str]:
+        listen = ["--interfaces", "127.0.0.1", "--port", str(stage.port)]
+        return [path, *listen, str(stage.root)]
+
+    return Server("miniserve", version(path, "--version"), command)
+
+
+#: The peers by name, in the order of the tables.
+PEERS: Mapping[str, Callable[[], Server]] = {
+    "nginx": nginx,
+    "lighttpd": lighttpd,
+    "caddy": caddy,
+    "static-web-server": static_web_server,
+    "dufs": dufs,
+    "miniserve": miniserve,
+    "http.server": http_server,
+    "django": django,
+}

@@ -1,0 +1,142 @@
+//! One event a request, when its last byte is gone, with the reason where there is one.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
+use tracing::Level;
+
+use crate::body::Body;
+use crate::request::path::Visible;
+use crate::server::transport::Activity;
+
+/// The target of these events, for `RUST_LOG` and the formatter.
+pub const TARGET: &str = "devmedia::access";
+
+/// What a request was, noted before it is answered.
+#[derive(Debug)]
+pub struct Received {
+    at: Instant,
+    method: Method,
+    target: String,
+    range: Option<HeaderValue>,
+}
+
+impl Received {
+    /// Notes a request; the time it takes counts from here.
+    pub fn new<B>(request: &Request<B>) -> Self {
+        Self {
+            at: Instant::now(),
+            method: request.method().clone(),
+            target: request.uri().path().to_owned(),
+            range: request.headers().get(header::RANGE).cloned(),
+        }
+    }
+
+    /// Attaches the event to an answer: it is logged when the body has been handed over, or dropped on the way.
+    pub fn answered(
+        self,
+        response: Response<Body>,
+        reason: Option<String>,
+        activity: Arc<Activity>,
+    ) -> Response<Logged> {
+        let status = response.status();
+        let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
+        response.map(|body| Logged { body, sent: 0, received: self, status, media_type, reason, activity })
+    }
+}
+
+/// A body that counts what it hands over, and logs at its end.
+#[derive(Debug)]
+pub struct Logged {
+    body: Body,
+    sent: u64,
+    received: Received,
+    status: StatusCode,
+    media_type: Option<HeaderValue>,
+    reason: Option<String>,
+    activity: Arc<Activity>,
+}
+
+impl HttpBody for Logged {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => this.sent += frame.data_ref().map_or(0, Bytes::len) as u64,
+            Poll::Ready(Some(Err(error))) => this.reason = Some(error.to_string()),
+            Poll::Ready(None) => this.body = Body::Empty,
+            Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        self.activity.answered();
+        if self.reason.is_none() && !self.body.is_end_stream() {
+            // seeking in a video does this all the time: not an error
+            self.reason = Some("the client hung up".to_owned());
+        }
+        self.log();
+    }
+}
+
+impl Logged {
+    fn log(&self) {
+        let received = &self.received;
+        macro_rules! event {
+            ($level:expr) => {
+                tracing::event!(
+                    target: TARGET,
+                    $level,
+                    method = received.method.as_str(),
+                    path = %readable(&received.target),
+                    status = self.status.as_u16(),
+                    bytes = self.sent,
+                    ms = milliseconds(received.at.elapsed()),
+                    r#type = text(self.media_type.as_ref()),
+                    range = text(received.range.as_ref()),
+                    reason = self.reason.as_deref(),
+                )
+            };
+        }
+        match self.status.as_u16() {
+            500.. => event!(Level::ERROR),
+            400.. => event!(Level::WARN),
+            _ => event!(Level::INFO),
+        }
+    }
+}
+
+/// The path as a person reads it; what could act on a terminal is escaped.
+fn readable(target: &str) -> String {
+    Visible(&percent_decode_str(target).decode_utf8_lossy()).to_string()
+}
+
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value.map(|value| value.to_str().unwrap_or("(not text)"))
+}
+
+/// Three digits after the point: a file from the page cache takes microseconds.
+fn milliseconds(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}

@@ -1,0 +1,75 @@
+//! The head of an answer that has a file behind it, and the pieces its body is made of.
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderMap, HeaderValue};
+
+use super::decide::Decision;
+use super::range::ByteRange;
+use crate::body::multipart;
+use crate::storage::entity::Entity;
+
+/// One stretch of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Bytes made here: the lines between the parts of a multipart body.
+    Text(hyper::body::Bytes),
+    /// Bytes of the open file.
+    Span(ByteRange),
+}
+
+/// Status, fields and body of a decision. The body's length is the `Content-Length`.
+///
+/// What every answer carries (`nosniff`, CORS) is not in here: the service adds it in one place.
+pub fn head(decision: Decision, entity: &Entity, cache_control: &HeaderValue) -> (StatusCode, HeaderMap, Vec<Piece>) {
+    let mut headers = HeaderMap::with_capacity(16);
+    headers.insert(header::CACHE_CONTROL, cache_control.clone());
+    if let Some(etag) = &entity.etag {
+        headers.insert(header::ETAG, etag.clone());
+    }
+    if let Some(modified) = entity.last_modified {
+        headers.insert(header::LAST_MODIFIED, value(modified.to_string()));
+    }
+    let mut content_type = entity.media_type.header.clone();
+    let (status, pieces) = match decision {
+        Decision::NotModified => return (StatusCode::NOT_MODIFIED, headers, Vec::new()),
+        Decision::Whole => (StatusCode::OK, ByteRange::whole(entity.len).map(Piece::Span).into_iter().collect()),
+        Decision::Part(part) => {
+            headers.insert(header::CONTENT_RANGE, content_range(part, entity.len));
+            (StatusCode::PARTIAL_CONTENT, vec![Piece::Span(part)])
+        }
+        Decision::Parts(parts) => {
+            let boundary = multipart::boundary();
+            let pieces = multipart::pieces(&parts, entity, &boundary);
+            content_type = value(format!("multipart/byteranges; boundary={boundary}"));
+            (StatusCode::PARTIAL_CONTENT, pieces)
+        }
+    };
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CONTENT_LENGTH, length(&pieces).into());
+    if entity.media_type.can_script {
+        // Shown, but it cannot act: no script, no forms, an origin of its own.
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    }
+    (status, headers, pieces)
+}
+
+/// `Content-Range` of a part (RFC 9110 section 14.4).
+pub fn content_range(part: ByteRange, len: u64) -> HeaderValue {
+    value(format!("bytes {}-{}/{len}", part.start, part.end - 1))
+}
+
+/// Bytes that the pieces come to.
+pub fn length<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> u64 {
+    pieces
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text.len() as u64,
+            Piece::Span(span) => span.len(),
+        })
+        .sum()
+}
+
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("made here, of visible ASCII")
+}

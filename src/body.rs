@@ -1,0 +1,75 @@
+//! How an answer's bytes are sent.
+
+pub mod file;
+pub mod multipart;
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+
+use self::file::FileBody;
+
+/// The body of any answer. Its length is known, but for a listing, which is made while it is sent.
+pub enum Body {
+    /// Nothing more to send.
+    Empty,
+    /// Bytes made here.
+    Full(Bytes),
+    /// Pieces made one after the other, so that a huge listing is never whole in memory.
+    Chunks(Box<dyn Iterator<Item = Bytes> + Send + Sync>),
+    /// Stretches of an open file.
+    File(FileBody),
+}
+
+impl Body {
+    /// Bytes made here.
+    pub fn full(text: impl Into<Bytes>) -> Self {
+        let bytes = text.into();
+        if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let body = self.get_mut();
+        match body {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *body = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Self::Chunks(chunks) => Poll::Ready(chunks.next().map(|chunk| Ok(Frame::data(chunk)))),
+            Self::File(file) => Pin::new(file).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(_) | Self::Chunks(_) => false,
+            Self::File(file) => file.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Chunks(_) => SizeHint::default(),
+            Self::File(file) => file.size_hint(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Body").field(&self.size_hint()).finish()
+    }
+}

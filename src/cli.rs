@@ -1,0 +1,130 @@
+//! `Args`: what was typed. Values stay text here; [`crate::config`] says what is true, and reports all mistakes at once.
+
+use clap::parser::ValueSource;
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// A development media file server: one folder of uploads, served right, beside any web app.
+///
+/// It refuses to start unless debugging is switched on (--debug, or DEBUG=1 in the environment).
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[expect(missing_docs, clippy::doc_markdown, reason = "each field's documentation is its help text")]
+pub struct Args {
+    /// The folder to serve
+    #[arg(long, env = "MEDIA_ROOT", value_name = "DIR", default_value = "./media")]
+    pub root: String,
+
+    /// The URL prefix to serve it at
+    #[arg(long, env = "MEDIA_URL", value_name = "PREFIX", default_value = "/media/")]
+    pub url: String,
+
+    /// Say yes to serving: this is a development machine [env: DEVMEDIA_DEBUG, else DEBUG]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub debug: Option<String>,
+
+    /// Serve another folder at another prefix, such as /static/=./static (repeatable)
+    #[arg(long, env = "DEVMEDIA_MOUNT", value_name = "PREFIX=DIR", action = ArgAction::Append)]
+    pub mount: Vec<String>,
+
+    /// Where to listen: ADDRESS:PORT, [IPV6]:PORT, PORT (this machine only), unix:PATH; port 0 takes a free one
+    /// (repeatable) [default: 127.0.0.1:8001 and [::1]:8001]
+    #[arg(long, env = "DEVMEDIA_LISTEN", value_name = "ADDRESS", action = ArgAction::Append)]
+    pub listen: Vec<String>,
+
+    /// Do not list folders
+    #[arg(long, env = "DEVMEDIA_NO_INDEX", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    pub no_index: String,
+
+    /// Serve names that start with a dot
+    #[arg(long, env = "DEVMEDIA_HIDDEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    pub hidden: String,
+
+    /// Follow symbolic links that leave the folder
+    #[arg(long, env = "DEVMEDIA_FOLLOW_LINKS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    pub follow_links: String,
+
+    /// Answer to this host name too; *.example.dev allows all names below it (repeatable)
+    #[arg(long, env = "DEVMEDIA_ALLOW_HOST", value_name = "NAME", action = ArgAction::Append)]
+    pub allow_host: Vec<String>,
+
+    /// Let pages of this origin read the media, such as https://app.example:3000; :* is any port (repeatable)
+    #[arg(long, env = "DEVMEDIA_ALLOW_ORIGIN", value_name = "ORIGIN", action = ArgAction::Append)]
+    pub allow_origin: Vec<String>,
+
+    /// Serve a folder although it looks like a project's (it holds manage.py, .git or package.json)
+    #[arg(long, env = "DEVMEDIA_ALLOW_PROJECT_ROOT", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    pub allow_project_root: String,
+
+    /// The Cache-Control of files, to rehearse production's
+    #[arg(long, env = "DEVMEDIA_CACHE_CONTROL", value_name = "VALUE", default_value = "no-cache")]
+    pub cache_control: String,
+
+    /// The content type of an extension, such as stl=model/stl (repeatable)
+    #[arg(long = "type", env = "DEVMEDIA_TYPE", value_name = "EXT=TYPE", action = ArgAction::Append)]
+    pub types: Vec<String>,
+
+    /// How long running transfers may go on after Ctrl-C
+    #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION", default_value = "10s")]
+    pub grace: String,
+
+    /// How to log: pretty (for people) or json (for machines)
+    #[arg(long, env = "DEVMEDIA_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
+    pub log_format: String,
+
+    /// Log more; twice for all there is (RUST_LOG overrides it)
+    #[arg(short, long, env = "DEVMEDIA_VERBOSE", action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Log refusals and errors only; twice for errors only
+    #[arg(short, long, env = "DEVMEDIA_QUIET", action = ArgAction::Count)]
+    pub quiet: u8,
+
+    /// Open the media in the browser
+    #[arg(long, env = "DEVMEDIA_OPEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    pub open: String,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What else the binary does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        shell: Shell,
+    },
+    /// Print the manual page (devmedia man | man -l -)
+    Man,
+}
+
+impl Args {
+    /// Reads the command line and the environment. Leaves the process where clap does: help, version, an unknown flag.
+    ///
+    /// A repeatable flag may be repeated; its environment variable holds a list, split at commas.
+    pub fn parse_all() -> Self {
+        let matches = Self::command().get_matches();
+        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        for (id, values) in [
+            ("mount", &mut args.mount),
+            ("listen", &mut args.listen),
+            ("allow_host", &mut args.allow_host),
+            ("allow_origin", &mut args.allow_origin),
+            ("types", &mut args.types),
+        ] {
+            if matches.value_source(id) == Some(ValueSource::EnvVariable) {
+                let whole = std::mem::take(values);
+                let parts = whole.iter().flat_map(|value| value.split(',')).map(str::trim);
+                *values = parts.filter(|part| !part.is_empty()).map(str::to_owned).collect();
+            }
+        }
+        args
+    }
+}

@@ -1,0 +1,276 @@
+//! `Config`: what is true. Every start-up failure but a taken port happens here, each with a sentence of advice, all of
+//! them together, before anything is bound.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+use jiff::SignedDuration;
+
+use crate::cli::Args;
+use crate::debug_gate::boolean;
+use crate::log::LogFormat;
+use crate::mount::{Mount, Mounts};
+use crate::request::guard::{Guard, HostPattern, OriginPattern};
+use crate::request::prefix::Prefix;
+use crate::server::listener::Listen;
+use crate::storage::media_type::{MediaType, MediaTypes};
+use crate::storage::root::{Links, Root};
+
+/// Files that mark a folder as a project's: serving it would serve its source and secrets (Django's `MEDIA_ROOT = ""`
+/// trap).
+const PROJECT_MARKS: &[&str] = &["manage.py", ".git", "package.json"];
+
+/// What the server runs on.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen, at least one.
+    pub listen: Vec<Listen>,
+    /// What to serve where.
+    pub mounts: Mounts,
+    /// Who may ask.
+    pub guard: Guard,
+    /// How long transfers may go on after a stop.
+    pub grace: Duration,
+    /// How to log.
+    pub log_format: LogFormat,
+    /// Whether to open a browser.
+    pub open: bool,
+}
+
+/// All that is wrong with what was typed; `Display` is a line each.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+#[derive(Debug)]
+struct Problem {
+    text: String,
+    /// The text was right but the system said no.
+    system: bool,
+}
+
+impl Problems {
+    /// 2 where something was typed wrongly, 1 where only the system said no.
+    pub fn exit_code(&self) -> u8 {
+        if self.0.iter().all(|problem| problem.system) { 1 } else { 2 }
+    }
+
+    fn usage(&mut self, text: impl Into<String>) {
+        self.0.push(Problem { text: text.into(), system: false });
+    }
+
+    fn system(&mut self, text: impl Into<String>) {
+        self.0.push(Problem { text: text.into(), system: true });
+    }
+
+    /// Notes `--flag=value: advice` for a value that could not be read.
+    fn check<T, E: fmt::Display>(&mut self, flag: &str, value: &str, read: Result<T, E>) -> Option<T> {
+        read.map_err(|advice| self.usage(format!("{flag} {value:?}: {advice}"))).ok()
+    }
+
+    fn boolean(&mut self, flag: &str, value: &str) -> bool {
+        let read = boolean(value).ok_or("it is neither yes nor no; write true or false");
+        self.check(flag, value, read).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<&str> = self.0.iter().map(|problem| problem.text.as_str()).collect();
+        f.write_str(&texts.join("\n"))
+    }
+}
+
+impl Config {
+    /// Makes typed text true, or says all that is wrong with it. `home` is the user's home directory, which is never
+    /// served as a whole.
+    pub fn check(args: &Args, home: Option<&Path>) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+
+        if let Some(debug) = &args.debug {
+            problems.boolean("--debug", debug);
+        }
+        let types = types(&args.types, &mut problems);
+        let listing = !problems.boolean("--no-index", &args.no_index);
+        let hidden = problems.boolean("--hidden", &args.hidden);
+        let follow_links = problems.boolean("--follow-links", &args.follow_links);
+        let cache_control = cache_control(&args.cache_control, &mut problems);
+        let roots = Roots {
+            links: if follow_links { Links::Anywhere } else { Links::Inside },
+            types,
+            home: home.and_then(|home| home.canonicalize().ok()),
+            allow_project: problems.boolean("--allow-project-root", &args.allow_project_root),
+        };
+        let mut mounts = Vec::new();
+        for typed in typed_mounts(args, &mut problems) {
+            let prefix = problems.check(typed.prefix_flag, typed.prefix, Prefix::parse(typed.prefix));
+            let root = roots.open(&typed, &mut problems);
+            if let (Some(prefix), Some(root)) = (prefix, root) {
+                mounts.push(Mount { prefix, root, listing, hidden, cache_control: cache_control.clone() });
+            }
+        }
+        let guard = Guard {
+            hosts: each("--allow-host", &args.allow_host, &mut problems, |name| {
+                HostPattern::parse(name)
+                    .ok_or("it is not a host name; write app.example.dev or *.example.dev, without a port")
+            }),
+            origins: each("--allow-origin", &args.allow_origin, &mut problems, |origin| {
+                OriginPattern::parse(origin)
+                    .ok_or("it is not an origin; write https://app.example:3000, or http://app.example:* for any port")
+            }),
+        };
+        let mut listen = each("--listen", &args.listen, &mut problems, Listen::parse);
+        if listen.is_empty() {
+            listen.push(Listen::default());
+        }
+        let grace = problems.check("--grace", &args.grace, duration(&args.grace)).unwrap_or_default();
+        let log_format = problems.check("--log-format", &args.log_format, log_format(&args.log_format));
+        let open = problems.boolean("--open", &args.open);
+
+        if !problems.0.is_empty() {
+            return Err(problems);
+        }
+        let mounts = Mounts::new(mounts).map_err(|duplicate| {
+            problems.usage(format!("{duplicate}; give each folder a prefix of its own (--url, --mount)"));
+            problems
+        })?;
+        let log_format = log_format.unwrap_or(LogFormat::Pretty);
+        Ok(Self { listen, mounts, guard, grace, log_format, open })
+    }
+}
+
+/// A mount as it was typed, and by which flags.
+struct TypedMount<'a> {
+    prefix_flag: &'static str,
+    prefix: &'a str,
+    root_flag: &'static str,
+    root: &'a str,
+}
+
+fn typed_mounts<'a>(args: &'a Args, problems: &mut Problems) -> Vec<TypedMount<'a>> {
+    let (prefix, root) = (args.url.as_str(), args.root.as_str());
+    let mut mounts = vec![TypedMount { prefix_flag: "--url", prefix, root_flag: "--root", root }];
+    for mount in &args.mount {
+        match mount.split_once('=') {
+            Some((prefix, root)) => {
+                mounts.push(TypedMount { prefix_flag: "--mount", prefix, root_flag: "--mount", root });
+            }
+            None => problems.usage(format!("--mount {mount:?}: it has no '='; write /static/=./static")),
+        }
+    }
+    mounts
+}
+
+/// The rules by which a folder may be a root.
+struct Roots {
+    links: Links,
+    types: MediaTypes,
+    /// Resolved.
+    home: Option<PathBuf>,
+    allow_project: bool,
+}
+
+impl Roots {
+    fn open(&self, typed: &TypedMount<'_>, problems: &mut Problems) -> Option<Root> {
+        let TypedMount { root_flag: flag, root: text, .. } = typed;
+        if text.is_empty() {
+            problems.usage(format!("{flag}: the folder's name is empty; write the folder to serve, such as ./media"));
+            return None;
+        }
+        let path = Path::new(text);
+        let root = match Root::new(path, self.links, self.types.clone()) {
+            Ok(root) => root,
+            Err(error) => {
+                problems.system(format!("{flag} {text:?}: {}", root_advice(path, &error)));
+                return None;
+            }
+        };
+        if let Some(trap) = self.trap(path) {
+            problems.usage(format!("{flag} {text:?}: {trap}"));
+            return None;
+        }
+        Some(root)
+    }
+
+    /// Why a folder that can be read should not be served.
+    fn trap(&self, path: &Path) -> Option<String> {
+        let whole = path.canonicalize().ok()?;
+        if whole.parent().is_none() {
+            return Some("this is the whole file system; name the folder that holds the media".to_owned());
+        }
+        if self.home.as_ref().is_some_and(|home| home.starts_with(&whole)) {
+            return Some("this is or holds the home directory; name the folder that holds the media".to_owned());
+        }
+        let mark = PROJECT_MARKS.iter().find(|mark| whole.join(mark).symlink_metadata().is_ok())?;
+        (!self.allow_project).then(|| {
+            format!(
+                "it holds {mark}, so it looks like a project whose source would be served. Name the folder that holds \
+                 the media, or add --allow-project-root"
+            )
+        })
+    }
+}
+
+fn root_advice(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("there is no such folder. Make it with: mkdir -p {}", quoted(path))
+        }
+        io::ErrorKind::NotADirectory => "this is not a folder; name the folder that holds the media".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            format!("this user may not read the folder. See its permissions with: ls -ld {}", quoted(path))
+        }
+        _ => format!("the folder cannot be opened: {error}"),
+    }
+}
+
+/// As a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | ',' | '@' | ':');
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn each<T, E: fmt::Display>(
+    flag: &str,
+    values: &[String],
+    problems: &mut Problems,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Vec<T> {
+    values.iter().filter_map(|value| problems.check(flag, value, read(value))).collect()
+}
+
+fn types(values: &[String], problems: &mut Problems) -> MediaTypes {
+    const ADVICE: &str = "write an extension and its type, such as stl=model/stl";
+    let pairs = each("--type", values, problems, |value| {
+        let (extension, media_type) = value.split_once('=').ok_or(ADVICE)?;
+        let extension = extension.trim().trim_start_matches('.').to_ascii_lowercase();
+        let media_type = MediaType::parse(media_type).ok_or(ADVICE)?;
+        if extension.is_empty() || extension.contains(['.', '/']) { Err(ADVICE) } else { Ok((extension, media_type)) }
+    });
+    MediaTypes::new(HashMap::from_iter(pairs))
+}
+
+fn cache_control(value: &str, problems: &mut Problems) -> HeaderValue {
+    let read = match HeaderValue::try_from(value.trim()) {
+        Ok(header) if !header.is_empty() => Ok(header),
+        _ => Err("it cannot be a header's value; write what production sends, such as 'public, max-age=3600'"),
+    };
+    problems.check("--cache-control", value, read).unwrap_or(HeaderValue::from_static("no-cache"))
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let parsed: Option<SignedDuration> = text.parse().ok();
+    parsed.and_then(|duration| duration.try_into().ok()).ok_or("it is no time span; write 10s, 500ms or 1m")
+}
+
+fn log_format(text: &str) -> Result<LogFormat, &'static str> {
+    match text {
+        "pretty" => Ok(LogFormat::Pretty),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("it is unknown; write pretty or json"),
+    }
+}

@@ -1,0 +1,36 @@
+//! devmedia: a folder of user-uploaded media, served beside a web app in development.
+//!
+//! The way of a request, one module a step ([`service`] is the function that walks it):
+//!
+//! ```text
+//! argv, env --parse--> cli::Args --check--> config::Config                once, before anything is bound
+//!
+//! request --> request::guard        who asks: this developer's machine, or a stranger's web page?
+//!         --> request::prefix       which mount? request::path: a proof-carrying relative path, decoded once
+//!         --> storage::root         the only opener of files: one handle, asked for everything
+//!         --> answer::decide        pure, total: RFC 9110 sections 13 and 14
+//!         --> answer::head, body    status, fields, stretches of the open handle
+//!         --> access_log            one event when the last byte is gone, with the reason where there is one
+//!
+//! whatever stops it earlier is a refusal::Refusal, which page::explain tells to a person
+//! ```
+//!
+//! The library exists for the binary, its tests and its benchmarks; it promises no stable interface.
+
+#[cfg(not(unix))]
+compile_error!("devmedia builds on Linux and macOS only for now: file names are bytes and roots are handles in it.");
+
+pub mod access_log;
+pub mod answer;
+pub mod body;
+pub mod cli;
+pub mod config;
+pub mod debug_gate;
+pub mod log;
+pub mod mount;
+pub mod page;
+pub mod refusal;
+pub mod request;
+pub mod server;
+pub mod service;
+pub mod storage;

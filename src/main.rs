@@ -1,0 +1,140 @@
+//! The process edge: parse, check, log, bind, print the URL, run.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::CommandFactory as _;
+use devmedia::cli::{Args, Command};
+use devmedia::config::Config;
+use devmedia::debug_gate::{self, Answers};
+use devmedia::log;
+use devmedia::server::{self, listener};
+use devmedia::service::Service;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Something was typed wrongly, or debugging is off.
+const USAGE: u8 = 2;
+
+/// The system said no.
+const SYSTEM: u8 = 1;
+
+/// Killed by SIGINT or SIGTERM before the grace was over, as a shell counts it: 128 and the signal's number.
+const INTERRUPTED: i32 = 130;
+const TERMINATED: i32 = 143;
+
+fn main() -> ExitCode {
+    let args = Args::parse_all();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop { code, text }) => {
+            let mut prefix = "devmedia: ";
+            for line in text.lines() {
+                eprintln!("{prefix}{line}");
+                prefix = "          ";
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Why the process ends, for a person and for a shell.
+struct Stop {
+    code: u8,
+    text: String,
+}
+
+impl Stop {
+    fn system(text: impl Into<String>) -> Self {
+        Self { code: SYSTEM, text: text.into() }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Stop> {
+    if let Some(command) = args.command {
+        return print(command).map_err(|error| Stop::system(format!("cannot write to stdout: {error}")));
+    }
+    let [devmedia_debug, debug] = ["DEVMEDIA_DEBUG", "DEBUG"]
+        .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
+    let answers =
+        Answers { flag: args.debug.as_deref(), devmedia_debug: devmedia_debug.as_deref(), debug: debug.as_deref() };
+    debug_gate::check(answers).map_err(|refusal| Stop { code: USAGE, text: refusal.to_string() })?;
+    let home = std::env::home_dir();
+    let config = Config::check(args, home.as_deref())
+        .map_err(|problems| Stop { code: problems.exit_code(), text: problems.to_string() })?;
+    log::start(config.log_format, i16::from(args.verbose) - i16::from(args.quiet));
+    server::raise_descriptor_limit();
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Stop::system(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(serve(config));
+    // a read that waits for a dead disk must not keep the process
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(config: Config) -> Result<(), Stop> {
+    let bound = listener::bind(&config.listen).map_err(Stop::system)?;
+    let stop = stop_signal().map_err(|error| Stop::system(format!("cannot start: {error}")))?;
+    for listen in config.listen.iter().filter(|listen| listen.is_public()) {
+        tracing::warn!("{listen} can be reached from other machines: everybody on this network can read the media");
+    }
+    let prefix = config.mounts.first().prefix.to_string();
+    let mut listeners = Vec::new();
+    let mut first_url = None;
+    for one in bound {
+        let url = one.url(&prefix);
+        ready(&url).map_err(|error| Stop::system(format!("cannot write the URL to stdout: {error}")))?;
+        first_url.get_or_insert(url);
+        listeners.extend(one.listeners);
+    }
+    for mount in config.mounts.iter() {
+        tracing::info!("serving {} at {}", mount.root.path().display(), mount.prefix);
+    }
+    if let (true, Some(url)) = (config.open, first_url)
+        && let Err(error) = open::that_detached(&url)
+    {
+        tracing::warn!("no browser could be opened: {error}; the URL is {url}");
+    }
+
+    let service = Arc::new(Service::new(config.guard, config.mounts));
+    server::serve(listeners, service, config.grace, stop).await;
+    Ok(())
+}
+
+/// Ready at the first SIGINT or SIGTERM; a second one ends the process at once.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut next = async move || {
+        tokio::select! {
+            _ = interrupt.recv() => INTERRUPTED,
+            _ = terminate.recv() => TERMINATED,
+        }
+    };
+    Ok(async move {
+        next().await;
+        tracing::info!("stopping; a second signal stops at once");
+        tokio::spawn(async move { std::process::exit(next().await) });
+    })
+}
+
+/// The ready line, the only thing on stdout: a script that reads it can connect.
+fn ready(url: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{url}")?;
+    stdout.flush()
+}
+
+fn print(command: Command) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "devmedia", &mut stdout);
+            Ok(())
+        }
+        Command::Man => clap_mangen::Man::new(Args::command()).render(&mut stdout),
+    }
+}

@@ -1,0 +1,100 @@
+//! `Mount`: a prefix and the folder behind it, and how it is served.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hyper::Method;
+use hyper::header::HeaderValue;
+
+use crate::refusal::Refusal;
+use crate::request::path::MediaPath;
+use crate::request::prefix::Prefix;
+use crate::storage::root::Root;
+
+/// One folder at one prefix.
+#[derive(Debug)]
+pub struct Mount {
+    /// Where it lives in the URL space.
+    pub prefix: Prefix,
+    /// What it serves.
+    pub root: Root,
+    /// Whether a folder is shown as a listing.
+    pub listing: bool,
+    /// Whether names that start with a dot are served.
+    pub hidden: bool,
+    /// `Cache-Control` of files.
+    pub cache_control: HeaderValue,
+}
+
+/// The methods of a mount that takes no uploads.
+pub const READ_METHODS: &str = "GET, HEAD, OPTIONS";
+
+impl Mount {
+    /// Refuses a method that this mount does not have.
+    pub fn allows(&self, method: &Method) -> Result<(), Refusal> {
+        match *method {
+            Method::GET | Method::HEAD | Method::OPTIONS => Ok(()),
+            _ => Err(Refusal::MethodNotAllowed { allow: READ_METHODS }),
+        }
+    }
+
+    /// Refuses what this mount keeps hidden.
+    pub fn shows(&self, path: &MediaPath) -> Result<(), Refusal> {
+        if path.is_hidden() && !self.hidden { Err(Refusal::Hidden) } else { Ok(()) }
+    }
+}
+
+/// All mounts: at least one, no two with one prefix.
+#[derive(Debug)]
+pub struct Mounts {
+    /// In the order they were given; the first is the one that `--url` names.
+    all: Vec<Arc<Mount>>,
+    /// Indices into `all`, the longest prefix first.
+    longest_first: Vec<usize>,
+}
+
+/// Two mounts have one prefix.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DuplicatePrefix(pub Prefix);
+
+impl fmt::Display for DuplicatePrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "two mounts have the prefix {}", self.0)
+    }
+}
+
+impl Mounts {
+    /// Puts mounts together.
+    ///
+    /// # Panics
+    /// Without any mount.
+    pub fn new(all: Vec<Mount>) -> Result<Self, DuplicatePrefix> {
+        assert!(!all.is_empty(), "a server has at least one mount");
+        for (index, mount) in all.iter().enumerate() {
+            if all[..index].iter().any(|other| other.prefix == mount.prefix) {
+                return Err(DuplicatePrefix(mount.prefix.clone()));
+            }
+        }
+        let mut longest_first: Vec<usize> = (0..all.len()).collect();
+        longest_first.sort_by_key(|&index| std::cmp::Reverse(all[index].prefix.path().segments().count()));
+        Ok(Self { all: all.into_iter().map(Arc::new).collect(), longest_first })
+    }
+
+    /// The mount that a path belongs to, and what is left of the path below it.
+    pub fn find(&self, path: &MediaPath) -> Option<(&Arc<Mount>, MediaPath)> {
+        self.longest_first.iter().find_map(|&index| {
+            let mount = &self.all[index];
+            Some((mount, mount.prefix.strip(path)?))
+        })
+    }
+
+    /// The mount whose URL stands in the ready line.
+    pub fn first(&self) -> &Mount {
+        &self.all[0]
+    }
+
+    /// In the order they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Mount>> {
+        self.all.iter()
+    }
+}

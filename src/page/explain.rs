@@ -1,0 +1,55 @@
+//! A refusal, told to a person: a page for a browser, two lines for curl, an object for a program.
+
+use hyper::Response;
+
+use maud::html;
+use serde_json::json;
+
+use super::format::Format;
+use crate::body::Body;
+use crate::refusal::{Explanation, Refusal};
+use crate::request::path::Visible;
+
+/// The whole answer to a request that is refused.
+pub fn explain(refusal: &Refusal, format: Format) -> Response<Body> {
+    let status = refusal.status();
+    let Explanation { what, advice, meant } = refusal.explain();
+    let (content_type, text) = match format {
+        Format::Html => ("text/html; charset=utf-8", {
+            let body = html! {
+                p.status { (status) }
+                h1 { (what) }
+                @if let Some(url) = &meant {
+                    p.meant { "Did you mean " a href=(url) { (readable(url)) } " ?" }
+                }
+                p.soft { (advice) }
+            };
+            super::frame(&status.to_string(), &body).into_string()
+        }),
+        Format::Text => (
+            "text/plain; charset=utf-8",
+            match &meant {
+                Some(url) => format!("{status}: {what}\nDid you mean {url} ?\n"),
+                None => format!("{status}: {what}\n{advice}\n"),
+            },
+        ),
+        Format::Json => ("application/json", {
+            let object = json!({
+                "status": status.as_u16(), "error": status.canonical_reason(),
+                "reason": what, "advice": advice, "meant": meant,
+            });
+            format!("{object}\n")
+        }),
+    };
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = status;
+    *response.headers_mut() = super::headers(content_type);
+    response.headers_mut().extend(refusal.headers());
+    response
+}
+
+/// A URL as a person reads it.
+fn readable(url: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(url).decode_utf8_lossy();
+    Visible(&decoded).to_string()
+}

@@ -1,0 +1,151 @@
+//! A folder, shown. Made in pieces while it is sent, so that 100,000 entries are never one text in memory.
+
+use std::borrow::Cow;
+use std::iter;
+use std::time::SystemTime;
+
+use bytesize::ByteSize;
+use hyper::Response;
+use hyper::body::Bytes;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{Markup, PreEscaped, html};
+use serde::Serialize;
+
+use super::format::Format;
+use crate::body::Body;
+use crate::mount::Mount;
+use crate::request::path::{MediaPath, Visible, encode_segment};
+use crate::storage::folder::{Entry, Kind};
+
+/// Entries made into one piece of the body.
+const PIECE: usize = 256;
+
+/// Where the rows go in the frame. Every name in it is escaped, so no name can hold it.
+const ROWS: &str = "<!--rows-->";
+
+/// One entry as a program gets it.
+#[derive(Serialize)]
+struct Item<'a> {
+    name: Cow<'a, str>,
+    url: String,
+    /// `directory`, a media type, or `null` for what is not served.
+    r#type: Option<String>,
+    /// Bytes; `null` for what is not a file.
+    size: Option<u64>,
+    /// RFC 3339, UTC.
+    modified: Option<Timestamp>,
+}
+
+/// The listing of `path` on `mount`. `entries` are in the order to show.
+pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: Format) -> Response<Body> {
+    let base = mount.prefix.url_of(&path.with_slash(true));
+    let (content_type, chunks): (_, Box<dyn Iterator<Item = String> + Send + Sync>) = match format {
+        Format::Html => ("text/html; charset=utf-8", {
+            let page = page(mount, path, entries.len()).into_string();
+            let (top, bottom) = page.split_once(ROWS).expect("the frame holds it");
+            let zone = TimeZone::system();
+            let rows = pieces(entries, move |entry| row(&entry, &zone).into_string());
+            Box::new(iter::once(top.to_owned()).chain(rows).chain(iter::once(bottom.to_owned())))
+        }),
+        Format::Text => ("text/plain; charset=utf-8", {
+            Box::new(pieces(entries, move |entry| format!("{base}{}\n", href(&entry))))
+        }),
+        Format::Json => ("application/json", {
+            let types = mount.root.types().clone();
+            let mut comma = "";
+            let items = pieces(entries, move |entry| {
+                let r#type = match entry.kind {
+                    Kind::Directory => Some("directory".to_owned()),
+                    Kind::File(_) => Some(types.by_name(&entry.name).map_or_else(
+                        || "application/octet-stream".to_owned(),
+                        |media_type| media_type.essence().to_owned(),
+                    )),
+                    Kind::Other => None,
+                };
+                let item = Item {
+                    name: String::from_utf8_lossy(&entry.name),
+                    url: format!("{base}{}", href(&entry)),
+                    r#type,
+                    size: size(&entry),
+                    modified: entry.modified.and_then(|modified| Timestamp::try_from(modified).ok()),
+                };
+                let before = std::mem::replace(&mut comma, ",");
+                format!("{before}\n{}", serde_json::to_string(&item).unwrap_or_default())
+            });
+            Box::new(iter::once("[".to_owned()).chain(items).chain(iter::once("\n]\n".to_owned())))
+        }),
+    };
+    let mut response = Response::new(Body::Chunks(Box::new(chunks.map(Bytes::from))));
+    *response.headers_mut() = super::headers(content_type);
+    response
+}
+
+/// Texts of many entries at a time: one write each would be one packet each.
+fn pieces(
+    entries: Vec<Entry>,
+    mut text: impl FnMut(Entry) -> String + Send + Sync,
+) -> impl Iterator<Item = String> + Send + Sync {
+    let mut entries = entries.into_iter();
+    iter::from_fn(move || {
+        let piece: String = entries.by_ref().take(PIECE).map(&mut text).collect();
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+fn page(mount: &Mount, path: &MediaPath, count: usize) -> Markup {
+    let title = format!("{}{path}", mount.prefix);
+    let top = String::from_utf8_lossy(mount.prefix.path().file_name()).into_owned();
+    let crumbs = path.segments().enumerate().map(|(depth, segment)| {
+        let url = mount.prefix.url_of(&path.head(depth + 1));
+        (url, Visible(&String::from_utf8_lossy(segment)).to_string())
+    });
+    let body = html! {
+        h1 {
+            a href=(mount.prefix) { (if top.is_empty() { "/" } else { &top }) }
+            @for (url, name) in crumbs { " / " a href=(url) { (name) } }
+        }
+        @if count == 0 {
+            p.soft { "This folder is empty." }
+        }
+        table {
+            thead { tr { th { "Name" } th.size { "Size" } th.date { "Modified" } } }
+            tbody { (PreEscaped(ROWS)) }
+        }
+    };
+    super::frame(&title, &body)
+}
+
+fn row(entry: &Entry, zone: &TimeZone) -> Markup {
+    let slash = if entry.kind == Kind::Directory { "/" } else { "" };
+    let name = String::from_utf8_lossy(&entry.name);
+    let size = size(entry).map(|bytes| ByteSize::b(bytes).display().iec().to_string());
+    let modified = entry.modified.and_then(|time| local(time, zone));
+    html! {
+        tr {
+            td { a href=(href(entry)) { (Visible(&name)) (slash) } }
+            td.size { @if let Some(size) = size { (size) } }
+            td.date { @if let Some((machine, person)) = modified { time datetime=(machine) { (person) } } }
+        }
+    }
+}
+
+/// Relative to the folder. Every `:` is escaped, so it cannot be read as a scheme.
+fn href(entry: &Entry) -> String {
+    let slash = if entry.kind == Kind::Directory { "/" } else { "" };
+    encode_segment(&entry.name) + slash
+}
+
+fn size(entry: &Entry) -> Option<u64> {
+    match entry.kind {
+        Kind::File(len) => Some(len),
+        Kind::Directory | Kind::Other => None,
+    }
+}
+
+/// For the `datetime` attribute, and as this machine's clock shows it.
+fn local(time: SystemTime, zone: &TimeZone) -> Option<(String, String)> {
+    let timestamp = Timestamp::try_from(time).ok()?;
+    let local = timestamp.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M");
+    Some((timestamp.to_string(), local.to_string()))
+}

@@ -1,0 +1,140 @@
+//! Listen, accept, time out, drain.
+
+pub mod listener;
+pub mod transport;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use self::listener::{Listener, Stream};
+use self::transport::{Activity, Limits, Transport};
+use crate::service::Service;
+
+/// Connections at once; more wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// How long accepting pauses when the process may open no more files.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// hyper queues 400 KiB per slow reader by default; this also bounds a request's head (431 beyond it).
+const MAX_BUFFER: usize = 64 * 1024;
+
+/// Serves on all listeners until `stop` is ready; then accepts no more, and gives transfers `grace` to end.
+///
+/// The caller owns the sockets and the stop signal, so a test needs neither a fixed port nor a signal.
+pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Duration, stop: impl Future<Output = ()>) {
+    let server = Arc::new(Server {
+        service,
+        graceful: GracefulShutdown::new(),
+        room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        limits: Limits::default(),
+    });
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(Arc::clone(&server).accept(listener));
+    }
+    stop.await;
+    accepting.shutdown().await;
+    let server = Arc::into_inner(server).expect("the accepting tasks are gone, connections do not hold it");
+    if tokio::time::timeout(grace, server.graceful.shutdown()).await.is_err() {
+        tracing::warn!("transfers were still running after the grace of {} s and were cut", grace.as_secs_f64());
+    }
+}
+
+/// Raises the soft limit of open files to the hard one: a browser page of pictures is many connections.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::debug!("the limit of open files could not be raised: {error}");
+    }
+}
+
+/// What all connections share.
+struct Server {
+    service: Arc<Service>,
+    graceful: GracefulShutdown,
+    room: Arc<Semaphore>,
+    limits: Limits,
+}
+
+impl Server {
+    async fn accept(self: Arc<Self>, listener: Listener) {
+        let mut starved = false;
+        loop {
+            let permit = Arc::clone(&self.room).acquire_owned().await.expect("never closed");
+            match listener.accept().await {
+                Ok(Stream::Tcp(stream)) => self.connect(stream, permit),
+                Ok(Stream::Unix(stream)) => self.connect(stream, permit),
+                Err(error) if is_starved(&error) => {
+                    if !std::mem::replace(&mut starved, true) {
+                        tracing::error!("no more connections can be accepted for now: {error} (see ulimit -n)");
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error) => tracing::debug!("a client hung up before it was accepted: {error}"),
+            }
+            starved = false;
+        }
+    }
+
+    /// Serves one connection in a task of its own.
+    fn connect<S>(&self, stream: S, permit: OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let activity = Arc::new(Activity::default());
+        let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
+        let service = Arc::clone(&self.service);
+        let connection = {
+            let activity = Arc::clone(&activity);
+            let respond = move |request| {
+                activity.requested();
+                let (service, activity) = (Arc::clone(&service), Arc::clone(&activity));
+                async move { Ok::<_, Infallible>(service.respond(request, activity).await) }
+            };
+            http1::Builder::new().max_buf_size(MAX_BUFFER).serve_connection(transport, service_fn(respond))
+        };
+        let connection = self.graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                report(&error, &activity);
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// A client that hangs up or falls asleep is not worth a line; one that does not speak HTTP is.
+fn report(error: &hyper::Error, activity: &Activity) {
+    if activity.spoke_tls() {
+        tracing::warn!("a client tried https: this server speaks http, not https; write http:// in the URL");
+    } else if error.is_parse_version_h2() {
+        tracing::warn!("a client spoke HTTP/2 without asking: this server speaks HTTP/1.1");
+    } else if error.is_parse() {
+        tracing::warn!("a request was malformed and got a bare answer: {error}");
+    } else {
+        tracing::debug!("a connection ended early: {error}");
+    }
+}
+
+/// Out of descriptors: of this process (EMFILE) or of the machine (ENFILE).
+fn is_starved(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        error.raw_os_error().map(Errno::from_raw_os_error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+    )
+}

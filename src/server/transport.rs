@@ -1,0 +1,198 @@
+//! The transport under hyper: it measures how long a client takes, and remembers how it began.
+//!
+//! hyper's own `header_read_timeout` runs while a kept-alive connection is idle too, so one number would have to serve
+//! for both; here each has its own.
+
+use std::future::Future as _;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The time-outs of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// From the first byte of a request's head to its last.
+    pub head: Duration,
+    /// Between two requests, and before the first.
+    pub idle: Duration,
+    /// While the client takes no byte of an answer.
+    pub stalled: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(10), idle: Duration::from_secs(75), stalled: Duration::from_secs(300) }
+    }
+}
+
+/// What the service tells the transport of the same connection.
+#[derive(Debug, Default)]
+pub struct Activity {
+    answering: AtomicBool,
+    requests: AtomicU64,
+    spoke_tls: AtomicBool,
+}
+
+impl Activity {
+    /// A request's head has arrived.
+    pub fn requested(&self) {
+        self.answering.store(true, Relaxed);
+        self.requests.fetch_add(1, Relaxed);
+    }
+
+    /// The answer has been handed over.
+    pub fn answered(&self) {
+        self.answering.store(false, Relaxed);
+    }
+
+    /// Whether the client began with a TLS hello.
+    pub fn spoke_tls(&self) -> bool {
+        self.spoke_tls.load(Relaxed)
+    }
+}
+
+/// A connection with time-outs.
+#[derive(Debug)]
+pub struct Transport<S> {
+    io: S,
+    limits: Limits,
+    activity: Arc<Activity>,
+    /// Requests of which this side has seen the head.
+    requests: u64,
+    /// When the first byte of the current head came.
+    head_began: Option<Instant>,
+    /// When the client stopped taking bytes.
+    stalled_since: Option<Instant>,
+    last_progress: Instant,
+    began: bool,
+    /// Set to a deadline or earlier; a deadline that moved on is looked up when it fires, so a busy connection never
+    /// touches the timer.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Transport<S> {
+    /// Wraps a connection that has just been accepted.
+    pub fn new(io: S, limits: Limits, activity: Arc<Activity>) -> Self {
+        Self {
+            io,
+            limits,
+            activity,
+            requests: 0,
+            head_began: None,
+            stalled_since: None,
+            last_progress: Instant::now(),
+            began: false,
+            timer: None,
+        }
+    }
+
+    /// When the client has taken too long, as things stand; `None` while the server is at work.
+    fn deadline(&mut self) -> Option<Instant> {
+        let requests = self.activity.requests.load(Relaxed);
+        if requests != self.requests {
+            self.requests = requests;
+            self.head_began = None;
+            self.last_progress = Instant::now();
+        }
+        if let Some(since) = self.stalled_since {
+            Some(since + self.limits.stalled)
+        } else if self.activity.answering.load(Relaxed) {
+            None
+        } else if let Some(began) = self.head_began {
+            Some(began + self.limits.head)
+        } else {
+            Some(self.last_progress + self.limits.idle)
+        }
+    }
+
+    /// Ready when the client has taken too long.
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            let Some(deadline) = self.deadline() else { return Poll::Pending };
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if timer.deadline() > deadline {
+                timer.as_mut().reset(deadline);
+            }
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client took too long"));
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+
+    /// What a write came to: progress, or the beginning of a stall.
+    fn wrote(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match result {
+            Poll::Ready(_) => {
+                self.stalled_since = None;
+                self.last_progress = Instant::now();
+                result
+            }
+            Poll::Pending => {
+                self.stalled_since.get_or_insert_with(Instant::now);
+                self.poll_timeout(cx).map(Err)
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        /// The first byte of a TLS record that holds a hello (RFC 8446 section 5.1).
+        const TLS_HANDSHAKE: u8 = 0x16;
+
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let result = Pin::new(&mut this.io).poll_read(cx, buf);
+        match result {
+            Poll::Pending => this.poll_timeout(cx).map(Err),
+            Poll::Ready(_) => {
+                if let Some(first) = buf.filled().get(before) {
+                    if !this.began {
+                        this.began = true;
+                        this.activity.spoke_tls.store(*first == TLS_HANDSHAKE, Relaxed);
+                    }
+                    this.head_began.get_or_insert_with(Instant::now);
+                }
+                result
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.io).poll_write(cx, buf);
+        this.wrote(cx, result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        this.wrote(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,212 @@
+//! The way of a request, from top to bottom.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use futures_util::FutureExt as _;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::access_log::{Logged, Received};
+use crate::answer::decide::decide;
+use crate::answer::head::head;
+use crate::body::Body;
+use crate::body::file::FileBody;
+use crate::mount::{Mount, Mounts, READ_METHODS};
+use crate::page::format::Format;
+use crate::page::{explain, landing, listing};
+use crate::refusal::Refusal;
+use crate::request::guard::{Admission, Guard, Row};
+use crate::request::path::MediaPath;
+use crate::server::transport::Activity;
+use crate::storage::root::Found;
+use crate::storage::{folder, nearby};
+
+/// Everything a request needs, made once at start-up.
+#[derive(Debug)]
+pub struct Service {
+    guard: Guard,
+    mounts: Arc<Mounts>,
+    /// Row (e) has been logged: once is enough for a page full of pictures.
+    opaque_logged: AtomicBool,
+}
+
+impl Service {
+    /// Puts the rules and the mounts together.
+    pub fn new(guard: Guard, mounts: Mounts) -> Self {
+        Self { guard, mounts: Arc::new(mounts), opaque_logged: AtomicBool::new(false) }
+    }
+
+    /// Answers any request. It cannot fail: a refusal is an answer, and so is a panic.
+    pub async fn respond<B>(&self, request: Request<B>, activity: Arc<Activity>) -> Response<Logged> {
+        let received = Received::new(&request);
+        let (admission, answer) = match self.guard.admit(&request) {
+            Ok(admission) => {
+                self.note(&admission, &request);
+                let answer = AssertUnwindSafe(self.answer(&request)).catch_unwind().await;
+                (Some(admission), answer.unwrap_or(Err(Refusal::Panicked)))
+            }
+            Err(refusal) => (None, Err(refusal)),
+        };
+        let reason = answer.as_ref().err().map(Refusal::reason);
+        let mut response = answer.unwrap_or_else(|refusal| {
+            let format = Format::negotiate(request.headers(), request.uri().query(), Format::Text);
+            explain::explain(&refusal, format)
+        });
+        add_common_fields(&request, admission.as_ref(), response.headers_mut());
+        if request.method() == Method::HEAD {
+            *response.body_mut() = Body::Empty;
+        }
+        received.answered(response, reason, activity)
+    }
+
+    /// The pipeline: what is asked, may it be shown, what is there, what is sent of it.
+    async fn answer<B>(&self, request: &Request<B>) -> Result<Response<Body>, Refusal> {
+        let (method, headers, query) = (request.method(), request.headers(), request.uri().query());
+        if method == Method::OPTIONS {
+            return Ok(options());
+        }
+        let asked = MediaPath::parse(request.uri().path().as_bytes())?;
+        let Some((mount, path)) = self.mounts.find(&asked) else {
+            return self.elsewhere(request, asked).await;
+        };
+        mount.allows(method)?;
+        mount.shows(&path)?;
+
+        match self.open(mount, &path).await? {
+            Found::File(..) if path.has_slash() => {
+                let meant = Some(mount.prefix.url_of(&path.with_slash(false)));
+                Err(Refusal::NotFound { path, meant })
+            }
+            Found::File(file, entity) => {
+                let decision = decide(method, headers, &entity)?;
+                let (status, headers, pieces) = head(decision, &entity, &mount.cache_control);
+                let mut response = Response::new(Body::File(FileBody::new(file, pieces)));
+                *response.status_mut() = status;
+                *response.headers_mut() = headers;
+                Ok(response)
+            }
+            Found::Directory(_) if !path.has_slash() => Ok(redirect(mount, &path, query)),
+            Found::Directory(_) if !mount.listing => Err(Refusal::ListingOff),
+            Found::Directory(dir) => {
+                let hidden = mount.hidden;
+                let entries = blocking(move || folder::read(&dir, hidden)).await;
+                let entries = entries.map_err(|error| Refusal::of_open(error.into(), &path))?;
+                let format = Format::negotiate(headers, query, Format::Html);
+                Ok(listing::listing(mount, &path, entries, format))
+            }
+        }
+    }
+
+    /// Opens what is there, off the reactor; what is missing gets the name that was probably meant.
+    async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Refusal> {
+        let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
+        blocking(move || {
+            mount.root.open(&path).map_err(|error| match Refusal::of_open(error, &path) {
+                Refusal::NotFound { path, .. } => {
+                    let meant = nearby::in_mounts(&mounts, &mount, &path);
+                    Refusal::NotFound { path, meant }
+                }
+                refusal => refusal,
+            })
+        })
+        .await
+    }
+
+    /// A path on no mount: the landing page, or a refusal with the URL that was probably meant.
+    async fn elsewhere<B>(&self, request: &Request<B>, path: MediaPath) -> Result<Response<Body>, Refusal> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(Refusal::MethodNotAllowed { allow: READ_METHODS });
+        }
+        if path.is_top() {
+            let format = Format::negotiate(request.headers(), request.uri().query(), Format::Text);
+            return Ok(landing::landing(&self.mounts, format));
+        }
+        let mounts = Arc::clone(&self.mounts);
+        blocking(move || {
+            let meant = nearby::outside_mounts(&mounts, &path);
+            Err(Refusal::NoMount { path, meant })
+        })
+        .await
+    }
+
+    /// Says once that a page which hides who it is was let in to show a picture.
+    fn note<B>(&self, admission: &Admission, request: &Request<B>) {
+        if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
+            tracing::info!(
+                "{} was shown to a page that does not say who it is (its Referrer-Policy): it can show it, not read it",
+                request.uri().path()
+            );
+        }
+    }
+}
+
+/// What a client may do, and what a page of another origin may send (the Fetch standard's preflight).
+fn options() -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(READ_METHODS));
+    response
+}
+
+/// To the folder's own URL, on the same mount, so that relative links in the listing work.
+fn redirect(mount: &Mount, path: &MediaPath, query: Option<&str>) -> Response<Body> {
+    let url = mount.prefix.url_of(&path.with_slash(true));
+    let location = query.map_or(url.clone(), |query| format!("{url}?{query}"));
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::FOUND;
+    let headers = response.headers_mut();
+    let location = HeaderValue::try_from(location).expect("percent-encoded, and a query that was in a request");
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    response
+}
+
+/// What every answer carries, a 304 and a refusal too: no guessing of types, and which pages may use it.
+///
+/// A 304 without the CORS fields would break a `fetch` that follows an `<img>` of the same URL.
+fn add_common_fields<B>(request: &Request<B>, admission: Option<&Admission>, headers: &mut HeaderMap) {
+    const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
+    const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+    const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let policy = match admission {
+        Some(Admission { row: Row::Tool, .. }) => "same-site",
+        _ => "cross-origin",
+    };
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static(policy));
+
+    let Some(origin) = admission.and_then(|admission| admission.origin.as_ref()) else { return };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("Content-Range, Content-Length, Accept-Ranges, ETag"),
+    );
+    if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        return;
+    }
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(READ_METHODS));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static(
+            "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control",
+        ),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    if request.headers().contains_key(PRIVATE_NETWORK) {
+        headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
+    }
+}
+
+/// Runs what may wait for a disk off the reactor. A panic in it goes on in the caller.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,7 @@
+//! What is there: the root, its files and what they are, its folders.
+
+pub mod entity;
+pub mod folder;
+pub mod media_type;
+pub mod nearby;
+pub mod root;

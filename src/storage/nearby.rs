@@ -1,0 +1,143 @@
+//! What was probably meant by a path that leads to nothing.
+
+use std::os::unix::ffi::OsStringExt as _;
+
+use percent_encoding::percent_decode;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::root::Found;
+use crate::mount::{Mount, Mounts};
+use crate::request::path::MediaPath;
+
+/// Names looked at in the one directory concerned; a larger folder is searched in part.
+const MAX_NAMES: usize = 10_000;
+
+/// How many letters a mistyped prefix may differ in.
+const PREFIX_TYPOS: usize = 2;
+
+/// The URL that was probably meant by a path that is not in its mount: a like name beside it, else the same path on
+/// another mount. Blocks.
+pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<String> {
+    find(mount, missing).map(|path| mount.prefix.url_of(&path)).or_else(|| {
+        let mut others = mounts.iter().filter(|other| other.prefix != mount.prefix);
+        others.find_map(|other| exists(other, missing))
+    })
+}
+
+/// The URL that was probably meant by a path on no mount: the same path on one, or a prefix that nearly matches.
+/// Blocks.
+pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
+    mounts.iter().find_map(|mount| exists(mount, asked)).or_else(|| {
+        let (mount, depth, _) = mounts
+            .iter()
+            .map(|mount| {
+                let depth = mount.prefix.path().segments().count();
+                let wanted = fold(mount.prefix.path().to_string().as_bytes());
+                let typed = fold(asked.head(depth).to_string().as_bytes());
+                (mount, depth, strsim::damerau_levenshtein(&wanted, &typed))
+            })
+            .filter(|(_, _, typos)| *typos <= PREFIX_TYPOS)
+            .min_by_key(|(_, _, typos)| *typos)?;
+        let rest = asked.segments().skip(depth).fold(MediaPath::top(), |path, segment| path.join(segment));
+        let rest = if rest.is_top() { rest } else { rest.with_slash(asked.has_slash()) };
+        exists(mount, &rest).or_else(|| Some(mount.prefix.to_string()))
+    })
+}
+
+/// The URL of a path on a mount that serves it.
+fn exists(mount: &Mount, path: &MediaPath) -> Option<String> {
+    mount.shows(path).ok()?;
+    let slash = match mount.root.open(path).ok()? {
+        Found::Directory(_) => true,
+        Found::File(..) => false,
+    };
+    Some(mount.prefix.url_of(&path.with_slash(slash)))
+}
+
+/// The nearest path of this mount that does exist: the deepest folder that is there is searched for a name that reads like the first
+/// missing one. Hidden names are suggested only where they are served.
+fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
+    let root = &mount.root;
+    let segments: Vec<&[u8]> = missing.segments().collect();
+    let (parent, dir) = (0..segments.len()).rev().find_map(|depth| {
+        let parent = missing.head(depth);
+        match root.open(&parent) {
+            Ok(Found::Directory(dir)) => Some((parent, Some(dir))),
+            // a path that goes on below a file: the file itself was meant
+            Ok(Found::File(..)) => Some((parent, None)),
+            Err(_) => None,
+        }
+    })?;
+    let Some(dir) = dir else {
+        return Some(parent.with_slash(false));
+    };
+    let depth = parent.segments().count();
+    let names = dir
+        .entries()
+        .ok()?
+        .take(MAX_NAMES)
+        .filter_map(|entry| Some(entry.ok()?.file_name().into_vec()))
+        .filter(|name| mount.hidden || !name.starts_with(b"."));
+    let name = nearest(segments[depth], names)?;
+
+    let renamed = parent.join(&name);
+    let whole = segments[depth + 1..].iter().fold(renamed.clone(), |path, segment| path.join(segment));
+    [whole, renamed].into_iter().find_map(|path| match root.open(&path) {
+        Ok(Found::Directory(_)) => Some(path.with_slash(true)),
+        Ok(Found::File(..)) => Some(path),
+        Err(_) => None,
+    })
+}
+
+/// The name that reads like the wanted one: the same but for case, Unicode form, escapes and `+`; else the same stem
+/// with another extension.
+fn nearest(wanted: &[u8], names: impl Iterator<Item = Vec<u8>>) -> Option<Vec<u8>> {
+    let wanted = fold(wanted);
+    let mut same_stem: Option<Vec<u8>> = None;
+    for name in names {
+        let folded = fold(&name);
+        if folded == wanted {
+            return Some(name);
+        }
+        let better = same_stem.as_ref().is_none_or(|best| name < *best);
+        if better && !stem(&wanted).is_empty() && stem(&folded) == stem(&wanted) {
+            same_stem = Some(name);
+        }
+    }
+    same_stem
+}
+
+/// One spelling for names that people take for the same.
+fn fold(name: &[u8]) -> String {
+    percent_decode(name).decode_utf8_lossy().replace('+', " ").nfc().flat_map(char::to_lowercase).collect()
+}
+
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_names() {
+        for (wanted, names, expected) in [
+            ("photo.jpg", &["a.jpg", "Photo.JPG"][..], Some("Photo.JPG")),
+            ("photo.jpg", &["photo.jpeg", "photo2.jpg"], Some("photo.jpeg")),
+            ("photo.jpg", &["photo.webp", "PHOTO.JPG"], Some("PHOTO.JPG")), // case beats extension
+            ("photo", &["photo.png"], Some("photo.png")),
+            ("e\u{301}te\u{301}.jpg", &["\u{e9}t\u{e9}.jpg"], Some("\u{e9}t\u{e9}.jpg")), // NFD for NFC
+            ("\u{e9}t\u{e9}.jpg", &["e\u{301}te\u{301}.jpg"], Some("e\u{301}te\u{301}.jpg")),
+            ("my+cat.jpg", &["my cat.jpg"], Some("my cat.jpg")),
+            ("my%20cat.jpg", &["my cat.jpg"], Some("my cat.jpg")), // encoded twice
+            ("photo.jpg", &["other.jpg"], None),
+            (".jpg", &[".png"], None),
+            ("photo.jpg", &[], None),
+        ] {
+            let names = names.iter().map(|name| name.as_bytes().to_vec());
+            let found = nearest(wanted.as_bytes(), names).map(|name| String::from_utf8(name).unwrap());
+            assert_eq!(found.as_deref(), expected, "{wanted}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! `Root`: the only opener of files.
+//!
+//! The root is an open handle, not a string: every path is resolved beneath it by the kernel (`openat2` with
+//! `RESOLVE_BENEATH`) or, where that is missing, by cap-std's walk from handle to handle. A bug in a path can thus not
+//! become a way out, nor can a link that is swapped while a request runs.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
+use rustix::fs::OFlags;
+
+use super::entity::Entity;
+use super::media_type::{MediaType, MediaTypes, SNIFF_LEN};
+use crate::request::path::MediaPath;
+
+/// How long a handle is used before its path is asked again who it is: a folder that was removed and made again (a
+/// test's clean-up, a checkout) is noticed within this time.
+const RECHECK: Duration = Duration::from_millis(200);
+
+/// Never hang on a FIFO that nobody writes to, never become the owner of a terminal.
+const OPEN_FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+
+/// A directory that is served, and how links in it are treated.
+#[derive(Debug)]
+pub struct Root {
+    /// Absolute, but not resolved: a link to the root may be pointed elsewhere while serving.
+    path: PathBuf,
+    links: Links,
+    types: MediaTypes,
+    current: RwLock<Current>,
+}
+
+/// Which symbolic links lead to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Those that stay inside the root.
+    Inside,
+    /// All but the magic ones of `/proc` (`--follow-links`).
+    Anywhere,
+}
+
+#[derive(Debug)]
+struct Current {
+    dir: Option<Arc<Dir>>,
+    checked: Instant,
+}
+
+/// What a path leads to: one open handle, already asked for everything.
+#[derive(Debug)]
+pub enum Found {
+    /// A regular file.
+    File(File, Entity),
+    /// A directory, to list.
+    Directory(Dir),
+}
+
+/// Why a path leads to nothing that is served.
+#[derive(Debug)]
+pub enum OpenError {
+    /// What the system said.
+    Io(io::Error),
+    /// A link on the way leads out of the root, or nowhere.
+    LeavesRoot,
+    /// The root itself is gone.
+    RootGone,
+    /// A FIFO, a socket or a device.
+    NotRegular,
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Root {
+    /// Takes hold of a directory; errors are the system's (missing, not a directory, not readable).
+    pub fn new(path: &Path, links: Links, types: MediaTypes) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
+        dir.entries()?;
+        let current = RwLock::new(Current { dir: Some(Arc::new(dir)), checked: Instant::now() });
+        Ok(Self { path, links, types, current })
+    }
+
+    /// Where it is, for start-up messages; never sent to a client.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How names are made into types.
+    pub fn types(&self) -> &MediaTypes {
+        &self.types
+    }
+
+    /// Opens what `path` names, once, without blocking on it, and asks the handle what it is.
+    ///
+    /// This is the blocking way: it may wait for a disk.
+    pub fn open(&self, path: &MediaPath) -> Result<Found, OpenError> {
+        let dir = self.dir(RECHECK)?;
+        match self.open_in(&dir, path) {
+            Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                // the whole root may have been replaced a moment ago
+                let fresh = self.dir(Duration::ZERO)?;
+                if Arc::ptr_eq(&fresh, &dir) {
+                    return Err(error.into());
+                }
+                self.open_in(&fresh, path)
+            }
+            result => result,
+        }
+    }
+
+    fn open_in(&self, dir: &Dir, path: &MediaPath) -> Result<Found, OpenError> {
+        let file = match open_beneath(dir, path.as_path()) {
+            Err(error) if is_escape(&error) => self.open_link(dir, path)?,
+            // open(2): the path is a socket, or a device without a driver
+            Err(error) if is_errno(&error, rustix::io::Errno::NXIO) => return Err(OpenError::NotRegular),
+            result => result?,
+        };
+        self.describe(file, path)
+    }
+
+    /// Asks the handle, never the path, what it is.
+    fn describe(&self, file: File, path: &MediaPath) -> Result<Found, OpenError> {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Ok(Found::Directory(Dir::from_std_file(file)));
+        }
+        if !metadata.is_file() {
+            return Err(OpenError::NotRegular);
+        }
+        let media_type = match self.types.by_name(path.file_name()) {
+            Some(media_type) => media_type,
+            None => sniff(&file)?,
+        };
+        let entity = Entity::new(&metadata, media_type, SystemTime::now());
+        Ok(Found::File(file, entity))
+    }
+
+    /// A link on the way pointed outside, or was absolute: it counts if it ends beneath the root after all.
+    fn open_link(&self, dir: &Dir, path: &MediaPath) -> Result<File, OpenError> {
+        let ambient = self.path.join(path.as_path());
+        if self.links == Links::Anywhere {
+            return open_anywhere(&ambient);
+        }
+        // Whatever goes wrong out there is one answer: a 404 would tell what exists outside the root.
+        let root = self.path.canonicalize().map_err(|_| OpenError::RootGone)?;
+        let target = ambient.canonicalize().map_err(|_| OpenError::LeavesRoot)?;
+        let inside = target.strip_prefix(&root).map_err(|_| OpenError::LeavesRoot)?;
+        let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
+        match open_beneath(dir, inside) {
+            Err(error) if is_escape(&error) => Err(OpenError::LeavesRoot),
+            result => Ok(result?),
+        }
+    }
+
+    /// The root's handle, not older than `max_age`; it is made anew when the path leads to another directory.
+    fn dir(&self, max_age: Duration) -> Result<Arc<Dir>, OpenError> {
+        {
+            let current = self.current.read().expect("nothing panics while holding it");
+            if let Some(dir) = &current.dir
+                && current.checked.elapsed() < max_age
+            {
+                return Ok(Arc::clone(dir));
+            }
+        }
+        let mut current = self.current.write().expect("nothing panics while holding it");
+        current.checked = Instant::now();
+        if !current.dir.as_ref().is_some_and(|dir| self.is_still(dir)) {
+            current.dir = Dir::open_ambient_dir(&self.path, ambient_authority()).ok().map(Arc::new);
+        }
+        current.dir.clone().ok_or(OpenError::RootGone)
+    }
+
+    /// Whether the path still leads to this handle. A removed directory keeps its handle alive with no links left, and
+    /// its inode number may already belong to the one made in its place.
+    fn is_still(&self, dir: &Dir) -> bool {
+        let held = dir.dir_metadata();
+        let named = std::fs::metadata(&self.path);
+        match (held, named) {
+            (Ok(held), Ok(named)) => {
+                use std::os::unix::fs::MetadataExt as _;
+                held.nlink() > 0 && held.ino() == named.ino() && held.dev() == named.dev()
+            }
+            _ => false,
+        }
+    }
+}
+
+fn open_beneath(dir: &Dir, path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OPEN_FLAGS.bits().cast_signed());
+    Ok(dir.open_with(path, &options)?.into_std())
+}
+
+/// Follows links out of the root, but never the magic ones of `/proc`, which lead to handles of this very process.
+#[cfg(target_os = "linux")]
+fn open_anywhere(path: &Path) -> Result<File, OpenError> {
+    use rustix::fs::{CWD, Mode, ResolveFlags, openat2};
+    use rustix::io::Errno;
+    let flags = OPEN_FLAGS | OFlags::RDONLY | OFlags::CLOEXEC;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS) {
+        Ok(file) => Ok(file.into()),
+        // without openat2 a magic link cannot be told from another: none is followed
+        Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => Err(OpenError::LeavesRoot),
+        Err(Errno::NXIO) => Err(OpenError::NotRegular),
+        Err(errno) => Err(OpenError::Io(errno.into())),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_anywhere(path: &Path) -> Result<File, OpenError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).custom_flags(OPEN_FLAGS.bits().cast_signed());
+    Ok(options.open(path)?)
+}
+
+/// cap-std's own error for a path that would leave the handle: it has no errno, unlike the system's EACCES.
+fn is_escape(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
+}
+
+fn is_errno(error: &io::Error, errno: rustix::io::Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
+}
+
+fn sniff(file: &File) -> io::Result<MediaType> {
+    let mut first = [0; SNIFF_LEN];
+    let len = file.read_at(&mut first, 0)?;
+    Ok(MediaTypes::by_content(&first[..len]))
+}
