@@ -105,7 +105,11 @@ impl Server {
                 let (service, activity) = (Arc::clone(&service), Arc::clone(&activity));
                 async move { Ok::<_, Infallible>(service.respond(request, activity).await) }
             };
-            http1::Builder::new().max_buf_size(MAX_BUFFER).serve_connection(transport, service_fn(respond))
+            http1::Builder::new()
+                .max_buf_size(MAX_BUFFER)
+                // a client that has said all it will (`printf ... | nc -N`) still gets its answer
+                .half_close(true)
+                .serve_connection(transport, service_fn(respond))
         };
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {

@@ -1,0 +1,278 @@
+//! The real binary on a free port, and raw HTTP to it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+use tempfile::TempDir;
+
+/// No answer of a healthy server takes this long; a hang fails instead of hanging the test.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// By which system calls the server gets at files: the answers must be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// All that this kernel offers.
+    Fast,
+    /// Without `preadv2` and `sendfile`: every byte is read by a blocking hop and copied.
+    Reading,
+    /// Without `openat2`, as in an old container: cap-std walks from handle to handle.
+    HandWalk,
+}
+
+impl Way {
+    /// The system calls that a kernel of this way answers with ENOSYS.
+    fn missing_calls(self) -> &'static [i64] {
+        match self {
+            Self::Fast => &[],
+            #[cfg(target_os = "linux")]
+            Self::Reading => &[libc::SYS_preadv2, libc::SYS_sendfile],
+            #[cfg(target_os = "linux")]
+            Self::HandWalk => &[libc::SYS_openat2],
+            #[cfg(not(target_os = "linux"))]
+            _ => &[],
+        }
+    }
+
+    /// Starts a command under this way's filter. A filter holds for the thread that sets it and for what that thread
+    /// starts, so the command is started in a thread of its own.
+    fn spawn(self, mut command: Command) -> Child {
+        let start = move || {
+            if !self.missing_calls().is_empty() {
+                let rules = self.missing_calls().iter().map(|call| (*call, vec![])).collect();
+                let nosys = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+                let arch = std::env::consts::ARCH.try_into().expect("an architecture with seccomp");
+                let filter = SeccompFilter::new(rules, SeccompAction::Allow, nosys, arch).expect("a sound filter");
+                let program: BpfProgram = filter.try_into().expect("a small filter");
+                apply_filter(&program).expect("a kernel with seccomp");
+            }
+            command.spawn().expect("the binary starts")
+        };
+        std::thread::spawn(start).join().expect("the starting thread lives")
+    }
+}
+
+/// The binary under test, without the caller's environment.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_devmedia"));
+    command.env_clear().env("HOME", "/nonexistent");
+    command
+}
+
+/// A running server with a media root of its own; stopped when dropped.
+pub struct Server {
+    child: Child,
+    /// The ready lines, one a `--listen`.
+    pub urls: Vec<String>,
+    /// Where to connect.
+    pub address: SocketAddr,
+    /// The media root.
+    pub root: PathBuf,
+    /// The folder that holds the root, for files that must never be served.
+    pub outside: PathBuf,
+    log: Receiver<String>,
+    keep: TempDir,
+}
+
+impl Server {
+    /// A server with these arguments beside `--debug --root ... --listen 127.0.0.1:0`.
+    pub fn start(way: Way, args: &[&str]) -> Self {
+        let keep = tempfile::tempdir().expect("a temporary folder");
+        let root = keep.path().join("media");
+        std::fs::create_dir(&root).expect("the root");
+        Self::start_in(way, keep, &root, args)
+    }
+
+    fn start_in(way: Way, keep: TempDir, root: &Path, args: &[&str]) -> Self {
+        let mut command = command();
+        command.current_dir(keep.path());
+        command.args(["--debug", "--log-format", "json", "-v", "--listen", "127.0.0.1:0"]);
+        command.arg("--root").arg(root).args(args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = way.spawn(command);
+
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (sender, log) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // the test may have ended already
+                let _ = sender.send(line);
+            }
+        });
+        let listens = 1 + args.iter().filter(|arg| arg.starts_with("--listen")).count();
+        let urls: Vec<String> = (0..listens)
+            .map(|_| {
+                let mut line = String::new();
+                stdout.read_line(&mut line).expect("a ready line");
+                assert!(!line.is_empty(), "no ready line; the log: {:?}", log.iter().collect::<Vec<_>>());
+                line.trim_end().to_owned()
+            })
+            .collect();
+        let authority = urls[0].strip_prefix("http://").and_then(|rest| rest.split('/').next()).expect("a URL");
+        let address = authority.parse().expect("an address");
+        let outside = keep.path().to_owned();
+        Self { child, urls, address, root: root.to_owned(), outside, log, keep }
+    }
+
+    /// Writes a file below the root, folders included, old enough to have validators.
+    pub fn put(&self, path: impl AsRef<OsStr>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.root.join(path.as_ref());
+        std::fs::create_dir_all(path.parent().expect("below the root")).expect("the folders");
+        std::fs::write(&path, content).expect("the file");
+        path
+    }
+
+    /// A connection that gives up instead of hanging.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("the server accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a time-out");
+        stream
+    }
+
+    /// Sends raw bytes, says no more, and reads until the server closes.
+    pub fn raw(&self, request: &[u8]) -> Vec<u8> {
+        let mut stream = self.connect();
+        // the server may close before it has read all of a malformed request
+        let _ = stream.write_all(request);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        match stream.read_to_end(&mut answer) {
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            result => drop(result.expect("the server answers or closes")),
+        }
+        answer
+    }
+
+    /// One request on a connection of its own; `target` is sent as it is.
+    pub fn request(&self, method: &str, target: impl AsRef<[u8]>, fields: &[(&str, &str)]) -> Answer {
+        let mut request = format!("{method} ").into_bytes();
+        request.extend_from_slice(target.as_ref());
+        request.extend_from_slice(b" HTTP/1.1\r\n");
+        if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request.extend_from_slice(format!("Host: {}\r\n", self.address).as_bytes());
+        }
+        for (name, value) in fields {
+            request.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        request.extend_from_slice(b"Connection: close\r\n\r\n");
+        Answer::parse(&self.raw(&request))
+    }
+
+    /// A GET without further fields.
+    pub fn get(&self, target: impl AsRef<[u8]>) -> Answer {
+        self.request("GET", target, &[])
+    }
+
+    /// Waits for a log line that holds this text.
+    pub fn logged(&self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let line = self.log.recv_timeout(left).unwrap_or_else(|_| panic!("no log line with {text:?}"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// The process's number, for signals and `/proc`.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end of the process.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(Instant::now() < until, "the process does not end");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether the process still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An HTTP answer, read strictly.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code; 0 when the connection was closed without an answer.
+    pub status: u16,
+    /// Names in lower case; lines of one name joined by commas.
+    pub fields: BTreeMap<String, String>,
+    /// As sent, with chunks put together.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads one answer from the bytes of a connection.
+    pub fn parse(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self { status: 0, fields: BTreeMap::new(), body: Vec::new() };
+        }
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an end of the head");
+        let head = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");
+        let mut fields = BTreeMap::<String, String>::new();
+        for line in lines {
+            let (name, value) = line.split_once(':').expect("a field");
+            let value = value.trim();
+            fields
+                .entry(name.to_ascii_lowercase())
+                .and_modify(|before| *before = format!("{before}, {value}"))
+                .or_insert_with(|| value.to_owned());
+        }
+        let mut body = bytes[end + 4..].to_vec();
+        if fields.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+            body = dechunk(&body);
+        }
+        Self { status: status.parse().expect("a number"), fields, body }
+    }
+
+    /// A field's value; empty where there is none.
+    pub fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let line = bytes.windows(2).position(|two| two == b"\r\n").expect("a chunk size");
+        let size = std::str::from_utf8(&bytes[..line]).expect("ASCII");
+        let size = usize::from_str_radix(size, 16).expect("hexadecimal");
+        let chunk = &bytes[line + 2..];
+        if size == 0 {
+            return body;
+        }
+        body.extend_from_slice(&chunk[..size]);
+        bytes = &chunk[size + 2..];
+    }
+}
