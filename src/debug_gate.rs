@@ -57,3 +57,33 @@ impl fmt::Display for NotDebugging {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_is_set_decides() {
+        for (flag, devmedia_debug, debug, expected) in [
+            (None, None, None, false),
+            (Some("true"), None, None, true),
+            (Some("1"), Some("0"), Some("0"), true),
+            (Some("false"), Some("1"), Some("1"), false), // --debug=false beats the environment
+            (None, Some("1"), None, true),
+            (None, Some("off"), Some("1"), false),
+            (None, Some("maybe"), Some("1"), false),
+            (None, None, Some("1"), true),
+            (None, None, Some("TRUE"), true),
+            (None, None, Some("Yes"), true),
+            (None, None, Some(" on "), true),
+            (None, None, Some("0"), false),
+            (None, None, Some("no"), false),
+            (None, None, Some(""), false),
+            (None, None, Some("app:*"), false), // npm's debug package
+            (None, None, Some("2"), false),
+        ] {
+            let answers = Answers { flag, devmedia_debug, debug };
+            assert_eq!(check(answers).is_ok(), expected, "{answers:?}");
+        }
+    }
+}

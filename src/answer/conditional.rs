@@ -142,3 +142,6 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let first = lines.next()?;
     lines.next().is_none().then_some(first)
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,6 @@ fn coalesce(parts: Vec<ByteRange>) -> Vec<ByteRange> {
     merged.sort_unstable_by_key(|(order, _)| *order);
     merged.into_iter().map(|(_, part)| part).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -318,3 +318,6 @@ impl OriginPattern {
             && (self.any_port || self.origin.port() == origin.port())
     }
 }
+
+#[cfg(test)]
+mod tests;

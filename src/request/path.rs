@@ -200,3 +200,6 @@ impl fmt::Debug for MediaPath {
 pub fn encode_segment(name: &[u8]) -> String {
     percent_encode(name, UNRESERVED).to_string()
 }
+
+#[cfg(test)]
+mod tests;

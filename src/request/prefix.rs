@@ -83,3 +83,6 @@ impl fmt::Display for Prefix {
         f.write_str(&self.url)
     }
 }
+
+#[cfg(test)]
+mod tests;

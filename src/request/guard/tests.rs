@@ -1,0 +1,206 @@
+use super::*;
+
+/// A request's head as one line: method, then `Name: value` fields separated by `|`.
+fn admit(guard: &Guard, head: &str) -> Result<Row, u16> {
+    let mut parts = head.split('|').map(str::trim);
+    let method = parts.next().expect("a method");
+    let mut request = Request::builder().method(method).uri("/media/a.jpg");
+    for field in parts {
+        let (name, value) = field.split_once(':').expect("a field");
+        request = request.header(name, value.trim());
+    }
+    if !head.contains("Host:") {
+        request = request.header("Host", "localhost:8001");
+    }
+    let request = request.body(()).expect("a request");
+    guard.admit(&request).map(|admission| admission.row).map_err(|refusal| refusal.status().as_u16())
+}
+
+#[test]
+fn strangers_rows() {
+    let guard = Guard {
+        hosts: vec![HostPattern::parse("media.dev.example").unwrap()],
+        origins: vec![
+            OriginPattern::parse("https://app.example:3000").unwrap(),
+            OriginPattern::parse("http://any.example:*").unwrap(),
+        ],
+    };
+    const CROSS: &str = "Sec-Fetch-Site: cross-site";
+    for (head, expected) in [
+        // (a) an Origin decides, whatever else is said
+        ("GET|Origin: http://localhost:3000", Ok(Row::Origin)),
+        ("GET|Origin: http://127.0.0.1:5173|CROSS", Ok(Row::Origin)),
+        ("GET|Origin: http://127.1.2.3", Ok(Row::Origin)),
+        ("GET|Origin: http://[::1]:5173", Ok(Row::Origin)),
+        ("GET|Origin: http://[::ffff:127.0.0.1]:5173", Ok(Row::Origin)),
+        ("GET|Origin: https://shop.localhost", Ok(Row::Origin)),
+        ("GET|Origin: https://shop.test", Ok(Row::Origin)),
+        ("GET|Origin: https://app.example:3000", Ok(Row::Origin)),
+        ("GET|Origin: https://app.example", Err(403)),
+        ("GET|Origin: http://app.example:3000", Err(403)),
+        ("GET|Origin: http://any.example:9999", Ok(Row::Origin)),
+        ("GET|Origin: http://any.example", Ok(Row::Origin)),
+        ("GET|Origin: http://192.168.1.5:3000|Host: 192.168.1.5:8001", Ok(Row::Origin)), // a phone
+        ("GET|Origin: http://media.dev.example:3000|Host: media.dev.example", Ok(Row::Origin)),
+        ("GET|Origin: http://192.168.1.6:3000|Host: 192.168.1.5:8001", Err(403)), // CVE-2025-30360
+        ("GET|Origin: https://evil.example", Err(403)),
+        ("GET|Origin: https://evil.example|Sec-Fetch-Site: same-origin", Err(403)),
+        ("GET|Origin: https://localhost.evil.example", Err(403)),
+        ("GET|Origin: https://evil-localhost", Err(403)),
+        ("GET|Origin: https://notlocalhost", Err(403)),
+        ("GET|Origin: http://localhost@evil.example", Err(403)),
+        ("GET|Origin: file://localhost", Err(403)),
+        ("GET|Origin: chrome-extension://localhost", Err(403)),
+        ("GET|Origin: garbage", Err(403)), // CVE-2026-14631
+        ("GET|Origin:", Err(403)),
+        ("GET|Origin: http://localhost:3000|Origin: https://evil.example", Err(403)),
+        ("POST|Origin: http://localhost:3000", Ok(Row::Origin)),
+        ("POST|Origin: https://evil.example", Err(403)),
+        // (b) the browser vouches
+        ("GET|Sec-Fetch-Site: same-origin", Ok(Row::SameSite)),
+        ("GET|Sec-Fetch-Site: same-site|Referer: https://evil.example/", Ok(Row::SameSite)),
+        ("GET|Sec-Fetch-Site: none|Sec-Fetch-Mode: navigate", Ok(Row::SameSite)),
+        ("GET|Sec-Fetch-Site: same-site|Origin: null", Ok(Row::SameSite)),
+        ("POST|Sec-Fetch-Site: same-site|Origin: null", Ok(Row::SameSite)),
+        // (c) a link was followed
+        ("GET|CROSS|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document", Ok(Row::Navigation)),
+        ("HEAD|CROSS|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document", Ok(Row::Navigation)),
+        (
+            "GET|CROSS|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document|Referer: https://evil.example/",
+            Ok(Row::Navigation),
+        ),
+        ("GET|CROSS|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: iframe", Err(403)),
+        ("POST|CROSS|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document", Err(403)),
+        // (d) the Referer says who
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image|Referer: http://localhost:3000/a", Ok(Row::Referer)),
+        ("GET|Referer: http://localhost:3000/", Ok(Row::Referer)),
+        ("GET|Referer: https://evil.example/", Err(403)),
+        ("GET|Referer: https://evil.example/?http://localhost/", Err(403)),
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image|Referer: https://evil.example/", Err(403)),
+        ("POST|Referer: http://localhost:3000/", Err(403)),
+        // (e) shown, not read
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image", Ok(Row::Opaque)),
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: video", Ok(Row::Opaque)),
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: audio", Ok(Row::Opaque)),
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: track", Ok(Row::Opaque)),
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: script", Err(403)), // CVE-2025-30359
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: style", Err(403)),
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: empty", Err(403)),
+        ("GET|CROSS|Sec-Fetch-Mode: cors|Sec-Fetch-Dest: image", Err(403)),
+        ("POST|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image", Err(403)),
+        ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image|Origin: null", Err(403)),
+        // (f) anything else that comes from a page
+        ("GET|CROSS", Err(403)),
+        ("GET|Origin: null", Err(403)), // CVE-2026-27977
+        ("GET|Sec-Fetch-Site: whatever", Err(403)),
+        ("POST|CROSS|Origin: null", Err(403)),
+        // (g) no page at all
+        ("GET", Ok(Row::Tool)),
+        ("POST", Ok(Row::Tool)),
+        ("DELETE", Ok(Row::Tool)),
+    ] {
+        assert_eq!(admit(&guard, &head.replace("CROSS", CROSS)), expected, "{head}");
+    }
+}
+
+#[test]
+fn hosts_that_nobody_can_rebind() {
+    let guard = Guard {
+        hosts: ["App.Example", "*.dev.example"].map(|name| HostPattern::parse(name).unwrap()).into(),
+        origins: Vec::new(),
+    };
+    for (host, expected) in [
+        ("localhost", Ok(())),
+        ("LOCALHOST:8001", Ok(())),
+        ("localhost.", Ok(())),
+        ("127.0.0.1:8001", Ok(())),
+        ("192.168.1.5", Ok(())),
+        ("[::1]:8001", Ok(())),
+        ("[fe80::1]", Ok(())),
+        ("media:8001", Ok(())), // a compose service
+        ("shop.localhost:8001", Ok(())),
+        ("shop.test", Ok(())),
+        ("mac.local", Ok(())),
+        ("host.docker.internal", Ok(())),
+        ("nas.home.arpa", Ok(())),
+        ("app.example:8001", Ok(())),
+        ("a.dev.example", Ok(())),
+        ("a.b.dev.example", Ok(())),
+        ("dev.example", Err(421)),
+        ("evil.example", Err(421)),
+        ("localhost.evil.example", Err(421)),
+        ("127.0.0.1.nip.io", Err(421)),
+        ("nothome.arpa", Err(421)),
+        ("", Err(400)),
+        (":8001", Err(400)),
+        ("a b", Err(400)),
+        ("localhost:http", Err(400)),
+        ("localhost:99999", Err(400)),
+        ("user@localhost", Err(400)),
+        ("[::1", Err(400)),
+        ("::1", Err(400)),
+        ("a..b", Err(400)),
+        ("localhost/..", Err(400)),
+    ] {
+        let found = admit(&guard, &format!("GET|Host: {host}")).map(|_| ());
+        assert_eq!(found, expected, "{host:?}");
+    }
+}
+
+#[test]
+fn the_host_is_that_of_an_absolute_target_and_stands_once() {
+    let request = |version, uri: &str, hosts: &[&str]| {
+        let mut request = Request::builder().version(version).uri(uri);
+        for host in hosts {
+            request = request.header("Host", *host);
+        }
+        let request = request.body(()).expect("a request");
+        Guard::default().admit(&request).map(|_| ()).map_err(|refusal| refusal.status().as_u16())
+    };
+    for (version, uri, hosts, expected) in [
+        (Version::HTTP_11, "/a", &["localhost"][..], Ok(())),
+        (Version::HTTP_11, "/a", &[], Err(400)),
+        (Version::HTTP_11, "/a", &["localhost", "localhost"], Err(400)),
+        (Version::HTTP_10, "/a", &[], Ok(())),
+        (Version::HTTP_10, "/a", &["evil.example"], Err(421)),
+        (Version::HTTP_11, "http://localhost/a", &["evil.example"], Ok(())), // RFC 9112 section 3.2.2
+        (Version::HTTP_11, "http://evil.example/a", &["localhost"], Err(421)),
+    ] {
+        assert_eq!(request(version, uri, hosts), expected, "{version:?} {uri} {hosts:?}");
+    }
+}
+
+#[test]
+fn patterns_as_people_type_them() {
+    for (text, valid) in [
+        ("app.example", true),
+        ("*.example", true),
+        ("127.0.0.1", true),
+        ("[::1]", true),
+        ("*", false),
+        ("app.example:80", false),
+        ("http://app.example", false),
+        ("a*.example", false),
+        ("", false),
+    ] {
+        assert_eq!(HostPattern::parse(text).is_some(), valid, "--allow-host {text}");
+    }
+    for (text, valid) in [
+        ("http://app.example", true),
+        ("https://app.example:3000", true),
+        ("https://app.example:3000/", true),
+        ("http://app.example:*", true),
+        ("http://[::1]:*", true),
+        ("tauri://localhost", true),
+        ("app.example", false),
+        ("*", false),
+        ("http://*", false),
+        ("http://*.example", false),
+        ("http://app.example/path", false),
+        ("http://app.example:80:*", false),
+        ("null", false),
+        ("", false),
+    ] {
+        assert_eq!(OriginPattern::parse(text).is_some(), valid, "--allow-origin {text}");
+    }
+}
