@@ -1,5 +1,7 @@
 //! `Args`: what was typed. Values stay text here; [`crate::config`] says what is true, and reports all mistakes at once.
 
+#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "the fields' documentation is their help text")]
+
 use clap::parser::ValueSource;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;

@@ -1,5 +1,5 @@
 //! The real binary on a free port, and raw HTTP to it.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

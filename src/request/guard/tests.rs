@@ -25,7 +25,6 @@ fn strangers_rows() {
             OriginPattern::parse("http://any.example:*").unwrap(),
         ],
     };
-    const CROSS: &str = "Sec-Fetch-Site: cross-site";
     for (head, expected) in [
         // (a) an Origin decides, whatever else is said
         ("GET|Origin: http://localhost:3000", Ok(Row::Origin)),
@@ -99,7 +98,7 @@ fn strangers_rows() {
         ("POST", Ok(Row::Tool)),
         ("DELETE", Ok(Row::Tool)),
     ] {
-        assert_eq!(admit(&guard, &head.replace("CROSS", CROSS)), expected, "{head}");
+        assert_eq!(admit(&guard, &head.replace("CROSS", "Sec-Fetch-Site: cross-site")), expected, "{head}");
     }
 }
 
