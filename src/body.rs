@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod multipart;
+pub mod sendfile;
 
 use std::fmt;
 use std::io;

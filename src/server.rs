@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use self::listener::{Listener, Stream};
 use self::transport::{Activity, Limits, Transport};
+use crate::body::sendfile::{self, Outbox, SendfileStream};
 use crate::service::Service;
 
 /// Connections at once; more wait in the kernel's queue.
@@ -29,6 +30,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// hyper queues 400 KiB per slow reader by default; this also bounds a request's head (431 beyond it).
 const MAX_BUFFER: usize = 64 * 1024;
+
+/// What a connection and the answers on it share.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// What the service tells the transport.
+    pub activity: Arc<Activity>,
+    /// The way of file bytes around this process, where there is one.
+    pub outbox: Option<Arc<Outbox>>,
+}
 
 /// Serves on all listeners until `stop` is ready; then accepts no more, and gives transfers `grace` to end.
 ///
@@ -75,8 +85,13 @@ impl Server {
         loop {
             let permit = Arc::clone(&self.room).acquire_owned().await.expect("never closed");
             match listener.accept().await {
-                Ok(Stream::Tcp(stream)) => self.connect(stream, permit),
-                Ok(Stream::Unix(stream)) => self.connect(stream, permit),
+                Ok(Stream::Tcp(stream)) if sendfile::SUPPORTED => {
+                    let outbox = Arc::new(Outbox::default());
+                    let stream = SendfileStream::new(stream, Arc::clone(&outbox));
+                    self.connect(stream, Some(outbox), permit);
+                }
+                Ok(Stream::Tcp(stream)) => self.connect(stream, None, permit),
+                Ok(Stream::Unix(stream)) => self.connect(stream, None, permit),
                 Err(error) if is_starved(&error) => {
                     if !std::mem::replace(&mut starved, true) {
                         tracing::error!("no more connections can be accepted for now: {error} (see ulimit -n)");
@@ -91,29 +106,29 @@ impl Server {
     }
 
     /// Serves one connection in a task of its own.
-    fn connect<S>(&self, stream: S, permit: OwnedSemaphorePermit)
+    fn connect<S>(&self, stream: S, outbox: Option<Arc<Outbox>>, permit: OwnedSemaphorePermit)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let activity = Arc::new(Activity::default());
+        let connection = Connection { activity: Arc::default(), outbox };
+        let activity = Arc::clone(&connection.activity);
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
         let service = Arc::clone(&self.service);
-        let connection = {
-            let activity = Arc::clone(&activity);
-            let respond = move |request| {
-                activity.requested();
-                let (service, activity) = (Arc::clone(&service), Arc::clone(&activity));
-                async move { Ok::<_, Infallible>(service.respond(request, activity).await) }
-            };
-            http1::Builder::new()
-                .max_buf_size(MAX_BUFFER)
-                // a client that has said all it will (`printf ... | nc -N`) still gets its answer
-                .half_close(true)
-                .serve_connection(transport, service_fn(respond))
+        let respond = move |request| {
+            connection.activity.requested();
+            let (service, connection) = (Arc::clone(&service), connection.clone());
+            async move { Ok::<_, Infallible>(service.respond(request, connection).await) }
         };
-        let connection = self.graceful.watch(connection);
+        let http = http1::Builder::new()
+            .max_buf_size(MAX_BUFFER)
+            // slices are passed on as they are: sendfile depends on it
+            .writev(true)
+            // a client that has said all it will (`printf ... | nc -N`) still gets its answer
+            .half_close(true)
+            .serve_connection(transport, service_fn(respond));
+        let http = self.graceful.watch(http);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = http.await {
                 report(&error, &activity);
             }
             drop(permit);

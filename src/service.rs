@@ -19,7 +19,7 @@ use crate::page::{explain, landing, listing};
 use crate::refusal::Refusal;
 use crate::request::guard::{Admission, Guard, Row};
 use crate::request::path::MediaPath;
-use crate::server::transport::Activity;
+use crate::server::Connection;
 use crate::storage::root::Found;
 use crate::storage::{folder, nearby};
 
@@ -39,12 +39,12 @@ impl Service {
     }
 
     /// Answers any request. It cannot fail: a refusal is an answer, and so is a panic.
-    pub async fn respond<B>(&self, request: Request<B>, activity: Arc<Activity>) -> Response<Logged> {
+    pub async fn respond<B>(&self, request: Request<B>, connection: Connection) -> Response<Logged> {
         let received = Received::new(&request);
         let (admission, answer) = match self.guard.admit(&request) {
             Ok(admission) => {
                 self.note(&admission, &request);
-                let answer = AssertUnwindSafe(self.answer(&request)).catch_unwind().await;
+                let answer = AssertUnwindSafe(self.answer(&request, &connection)).catch_unwind().await;
                 (Some(admission), answer.unwrap_or(Err(Refusal::Panicked)))
             }
             Err(refusal) => (None, Err(refusal)),
@@ -58,11 +58,11 @@ impl Service {
         if request.method() == Method::HEAD {
             *response.body_mut() = Body::Empty;
         }
-        received.answered(response, reason, activity)
+        received.answered(response, reason, connection.activity)
     }
 
     /// The pipeline: what is asked, may it be shown, what is there, what is sent of it.
-    async fn answer<B>(&self, request: &Request<B>) -> Result<Response<Body>, Refusal> {
+    async fn answer<B>(&self, request: &Request<B>, connection: &Connection) -> Result<Response<Body>, Refusal> {
         let (method, headers, query) = (request.method(), request.headers(), request.uri().query());
         if method == Method::OPTIONS {
             return Ok(options());
@@ -82,7 +82,8 @@ impl Service {
             Found::File(file, entity) => {
                 let decision = decide(method, headers, &entity)?;
                 let (status, headers, pieces) = head(decision, &entity, &mount.cache_control);
-                let mut response = Response::new(Body::File(FileBody::new(file, pieces)));
+                let body = FileBody::new(file, pieces, connection.outbox.clone());
+                let mut response = Response::new(Body::File(body));
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
                 Ok(response)
@@ -99,8 +100,12 @@ impl Service {
         }
     }
 
-    /// Opens what is there, off the reactor; what is missing gets the name that was probably meant.
+    /// Opens what is there: at once if nothing has to be waited for, else off the reactor. What is missing gets the name
+    /// that was probably meant.
     async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Refusal> {
+        if let Some(found) = mount.root.open_now(path) {
+            return Ok(found);
+        }
         let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
         blocking(move || {
             mount.root.open(&path).map_err(|error| match Refusal::of_open(error, &path) {

@@ -4,4 +4,5 @@ pub mod entity;
 pub mod folder;
 pub mod media_type;
 pub mod nearby;
+pub mod open_file;
 pub mod root;

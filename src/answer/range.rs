@@ -21,6 +21,12 @@ impl ByteRange {
         (len > 0).then_some(Self { start: 0, end: len })
     }
 
+    /// Its first `len` bytes, or all where it has fewer; `len` is at least one.
+    #[must_use]
+    pub fn front(self, len: u64) -> Self {
+        Self { start: self.start, end: self.end.min(self.start.saturating_add(len)) }
+    }
+
     /// Bytes in it, at least one.
     #[expect(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(self) -> u64 {

@@ -1,53 +1,84 @@
-//! The reading body: stretches of an open file, read a chunk at a time off the reactor.
+//! The body of a file's answer: stretches of one open file, sent the cheapest way that does not wait on the reactor.
+//!
+//! - A short stretch that the page cache has is read at once and leaves in one write with its head.
+//! - A long one goes through [`super::sendfile`] where the connection can, and is never copied by this process.
+//! - Whatever would wait for a disk is read, or read ahead, by one blocking hop.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::future::Future as _;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::sendfile::{self, Outbox};
 use crate::answer::head::{Piece, length};
 use crate::answer::range::ByteRange;
+use crate::storage::open_file::OpenFile;
 
 /// Bytes read at once. With hyper's own 64 KiB it is what one slow client costs in memory.
 const CHUNK: u64 = 64 * 1024;
+
+/// From this length on, handing a stretch to sendfile costs less than reading it (measured: benches/peers).
+const WORTH_SENDFILE: u64 = 32 * 1024;
 
 /// Sends exactly the announced bytes of one open file, never more.
 ///
 /// A file that shrank meanwhile ends in an error, which closes the connection: the client sees that the answer is
 /// short, and nothing is padded. A file that was replaced is sent whole, from the handle that is open.
+#[derive(Debug)]
 pub struct FileBody {
-    file: Arc<File>,
+    file: Arc<OpenFile>,
     pieces: VecDeque<Piece>,
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// The connection's way around copying, if it has one.
+    outbox: Option<Arc<Outbox>>,
+    hop: Option<JoinHandle<io::Result<Hop>>>,
+}
+
+/// What a blocking hop came back with.
+#[derive(Debug)]
+enum Hop {
+    /// The front of the first span.
+    Read(Bytes),
+    /// The page cache has the first span now, as far as `sendfile` will be asked for.
+    ReadAhead(ByteRange),
 }
 
 impl FileBody {
-    /// A body of these pieces of the file.
-    pub fn new(file: File, pieces: Vec<Piece>) -> Self {
-        Self { file: Arc::new(file), pieces: pieces.into(), reading: None }
+    /// A body of these pieces of the file, for a connection that has this outbox.
+    pub fn new(file: OpenFile, pieces: Vec<Piece>, outbox: Option<Arc<Outbox>>) -> Self {
+        Self { file: Arc::new(file), pieces: pieces.into(), outbox, hop: None }
     }
 
-    /// Starts to read the front of a span.
-    fn read(&self, span: ByteRange) -> JoinHandle<io::Result<Bytes>> {
-        let file = Arc::clone(&self.file);
-        let want = usize::try_from(span.len().min(CHUNK)).expect("a chunk fits");
-        spawn_blocking(move || {
-            let mut buffer = vec![0; want];
-            match file.read_at(&mut buffer, span.start)? {
-                0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was sent")),
-                got => {
-                    buffer.truncate(got);
-                    Ok(buffer.into())
-                }
+    /// The front of the first span as data for hyper, or the hop that will bring it.
+    fn front(&self, span: ByteRange) -> Result<Bytes, JoinHandle<io::Result<Hop>>> {
+        if let Some(outbox) = &self.outbox
+            && span.len() >= WORTH_SENDFILE
+        {
+            let part = span.front(sendfile::LONGEST);
+            if self.file.is_cached(part) {
+                return Ok(outbox.push(&self.file, part));
             }
+            let file = Arc::clone(&self.file);
+            return Err(spawn_blocking(move || file.read_ahead(part).map(|()| Hop::ReadAhead(part))));
+        }
+        let part = span.front(CHUNK);
+        self.file.read_now(part).ok_or_else(|| {
+            let file = Arc::clone(&self.file);
+            spawn_blocking(move || file.read(part).map(Hop::Read))
         })
+    }
+
+    /// Gives hyper the front of the first piece, and takes it off.
+    fn hand_over(&mut self, data: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.pieces.front_mut() {
+            Some(Piece::Span(span)) if span.len() > data.len() as u64 => span.start += data.len() as u64,
+            _ => drop(self.pieces.pop_front()),
+        }
+        Poll::Ready(Some(Ok(Frame::data(data))))
     }
 }
 
@@ -55,28 +86,30 @@ impl Body for FileBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let span = match self.pieces.front() {
-            None => return Poll::Ready(None),
-            Some(Piece::Span(span)) => *span,
-            Some(Piece::Text(text)) => {
-                let text = text.clone();
-                self.pieces.pop_front();
-                return Poll::Ready(Some(Ok(Frame::data(text))));
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        if this.hop.is_none() {
+            match this.pieces.front() {
+                None => return Poll::Ready(None),
+                Some(Piece::Text(text)) => {
+                    let text = text.clone();
+                    return this.hand_over(text);
+                }
+                Some(Piece::Span(span)) => match this.front(*span) {
+                    Ok(bytes) => return this.hand_over(bytes),
+                    Err(hop) => this.hop = Some(hop),
+                },
             }
-        };
-        let mut reading = self.reading.take().unwrap_or_else(|| self.read(span));
-        let Poll::Ready(read) = Pin::new(&mut reading).poll(cx) else {
-            self.reading = Some(reading);
-            return Poll::Pending;
-        };
-        let bytes = read.map_err(io::Error::other)??;
-        let start = span.start + bytes.len() as u64;
-        match self.pieces.front_mut() {
-            Some(Piece::Span(rest)) if start < rest.end => rest.start = start,
-            _ => drop(self.pieces.pop_front()),
         }
-        Poll::Ready(Some(Ok(Frame::data(bytes))))
+        let hop = this.hop.as_mut().expect("started above or before");
+        let done = ready!(Pin::new(hop).poll(cx));
+        this.hop = None;
+        let data = match (done.map_err(io::Error::other)??, &this.outbox) {
+            (Hop::Read(bytes), _) => bytes,
+            (Hop::ReadAhead(part), Some(outbox)) => outbox.push(&this.file, part),
+            (Hop::ReadAhead(_), None) => unreachable!("only a connection with an outbox reads ahead"),
+        };
+        this.hand_over(data)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +15,8 @@ use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
 use super::entity::Entity;
-use super::media_type::{MediaType, MediaTypes, SNIFF_LEN};
+use super::media_type::{MediaTypes, SNIFF_LEN};
+use super::open_file::{NoWait, OpenFile};
 use crate::request::path::MediaPath;
 
 /// How long a handle is used before its path is asked again who it is: a folder that was removed and made again (a
@@ -34,6 +34,7 @@ pub struct Root {
     links: Links,
     types: MediaTypes,
     current: RwLock<Current>,
+    nowait: NoWait,
 }
 
 /// Which symbolic links lead to a file.
@@ -55,7 +56,7 @@ struct Current {
 #[derive(Debug)]
 pub enum Found {
     /// A regular file.
-    File(File, Entity),
+    File(OpenFile, Entity),
     /// A directory, to list.
     Directory(Dir),
 }
@@ -85,8 +86,9 @@ impl Root {
         let path = std::path::absolute(path)?;
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
         dir.entries()?;
+        let nowait = NoWait::new(is_local(&dir));
         let current = RwLock::new(Current { dir: Some(Arc::new(dir)), checked: Instant::now() });
-        Ok(Self { path, links, types, current })
+        Ok(Self { path, links, types, current, nowait })
     }
 
     /// Where it is, for start-up messages; never sent to a client.
@@ -97,6 +99,28 @@ impl Root {
     /// How names are made into types.
     pub fn types(&self) -> &MediaTypes {
         &self.types
+    }
+
+    /// Opens what `path` names if nothing has to be waited for: its names and its first page are in the kernel's
+    /// caches. `None` says nothing but "ask [`Root::open`]", which can wait and knows all the answers.
+    #[cfg(target_os = "linux")]
+    pub fn open_now(&self, path: &MediaPath) -> Option<Found> {
+        use rustix::fs::{Mode, ResolveFlags, openat2};
+        if !self.nowait.may_try() {
+            return None;
+        }
+        let dir = self.dir(RECHECK).ok()?;
+        let flags = OPEN_FLAGS | OFlags::RDONLY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::CACHED;
+        let file = openat2(&*dir, path.as_path(), flags, Mode::empty(), resolve).ok()?;
+        let sniff = |file: &OpenFile, first: &mut [u8]| file.peek(0, first).ok_or(io::ErrorKind::WouldBlock.into());
+        self.describe(file.into(), path, sniff).ok()
+    }
+
+    /// Elsewhere there is no way to ask the caches only.
+    #[cfg(not(target_os = "linux"))]
+    pub fn open_now(&self, _path: &MediaPath) -> Option<Found> {
+        None
     }
 
     /// Opens what `path` names, once, without blocking on it, and asks the handle what it is.
@@ -124,11 +148,16 @@ impl Root {
             Err(error) if is_errno(&error, rustix::io::Errno::NXIO) => return Err(OpenError::NotRegular),
             result => result?,
         };
-        self.describe(file, path)
+        self.describe(file, path, OpenFile::first)
     }
 
-    /// Asks the handle, never the path, what it is.
-    fn describe(&self, file: File, path: &MediaPath) -> Result<Found, OpenError> {
+    /// Asks the handle, never the path, what it is; `sniff` reads its first bytes where the name does not tell.
+    fn describe(
+        &self,
+        file: File,
+        path: &MediaPath,
+        sniff: fn(&OpenFile, &mut [u8]) -> io::Result<usize>,
+    ) -> Result<Found, OpenError> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Ok(Found::Directory(Dir::from_std_file(file)));
@@ -136,9 +165,13 @@ impl Root {
         if !metadata.is_file() {
             return Err(OpenError::NotRegular);
         }
-        let media_type = match self.types.by_name(path.file_name()) {
-            Some(media_type) => media_type,
-            None => sniff(&file)?,
+        let file = OpenFile::new(file, self.nowait.clone());
+        let media_type = if let Some(promised) = self.types.by_name(path.file_name()) {
+            promised
+        } else {
+            let mut first = [0; SNIFF_LEN];
+            let len = sniff(&file, &mut first)?;
+            MediaTypes::by_content(&first[..len])
         };
         let entity = Entity::new(&metadata, media_type, SystemTime::now());
         Ok(Found::File(file, entity))
@@ -232,8 +265,20 @@ fn is_errno(error: &io::Error, errno: rustix::io::Errno) -> bool {
     error.raw_os_error() == Some(errno.raw_os_error())
 }
 
-fn sniff(file: &File) -> io::Result<MediaType> {
-    let mut first = [0; SNIFF_LEN];
-    let len = file.read_at(&mut first, 0)?;
-    Ok(MediaTypes::by_content(&first[..len]))
+/// Whether the page cache speaks for the file system. Over a network or through FUSE, opening and asking for a length
+/// may wait as well, and no flag prevents it.
+#[cfg(target_os = "linux")]
+fn is_local(dir: &Dir) -> bool {
+    /// From linux/magic.h: NFS, SMB, SMB2, CIFS, FUSE (also sshfs, virtiofs), 9P (WSL), Ceph, AFS, and `VirtualBox`.
+    const REMOTE: [u32; 9] =
+        [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400, 0x5346_414f, 0x786f_4256];
+    rustix::fs::fstatfs(dir).is_ok_and(|system| {
+        // the kernel's magic numbers are 32 bits wide, the field is wider on some machines
+        !REMOTE.contains(&u32::try_from(system.f_type).unwrap_or_default())
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_local(_dir: &Dir) -> bool {
+    false
 }
