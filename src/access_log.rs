@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use tracing::Level;
 
@@ -24,7 +24,7 @@ pub const TARGET: &str = "devmedia::access";
 pub struct Received {
     at: Instant,
     method: Method,
-    target: String,
+    target: Uri,
     range: Option<HeaderValue>,
 }
 
@@ -34,7 +34,7 @@ impl Received {
         Self {
             at: Instant::now(),
             method: request.method().clone(),
-            target: request.uri().path().to_owned(),
+            target: request.uri().clone(),
             range: request.headers().get(header::RANGE).cloned(),
         }
     }
@@ -109,7 +109,7 @@ impl Logged {
                     target: TARGET,
                     $level,
                     method = received.method.as_str(),
-                    path = %readable(&received.target),
+                    path = %readable(received.target.path()),
                     status = self.status.as_u16(),
                     bytes = self.sent,
                     ms = milliseconds(received.at.elapsed()),

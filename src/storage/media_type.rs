@@ -1,5 +1,6 @@
 //! What a file is: by its name, the same on every machine; by its first bytes only where the name does not say.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::str::FromStr as _;
 
@@ -23,14 +24,14 @@ const CORRECTIONS: &[(&str, &str)] = &[
     ("heif", "image/heif"),
     ("jfif", "image/jpeg"),
     ("jxl", "image/jxl"),
-    ("log", "text/plain; charset=utf-8"),
+    ("log", "text/plain"),
     ("m2ts", "video/mp2t"),
     ("m3u8", "application/vnd.apple.mpegurl"),
     ("m4a", "audio/mp4"),
     ("m4b", "audio/mp4"),
     ("m4s", "video/iso.segment"),
     ("m4v", "video/mp4"),
-    ("mjs", "text/javascript; charset=utf-8"),
+    ("mjs", "text/javascript"),
     ("mkv", "video/x-matroska"),
     ("mpd", "application/dash+xml"),
     ("mts", "video/mp2t"),
@@ -43,12 +44,12 @@ const CORRECTIONS: &[(&str, &str)] = &[
     ("tgz", "application/gzip"),
     ("ts", "video/mp2t"),
     ("usdz", "model/vnd.usdz+zip"),
-    ("vtt", "text/vtt; charset=utf-8"),
+    ("vtt", "text/vtt"),
     ("wav", "audio/wav"),
     ("weba", "audio/webm"),
     ("webmanifest", "application/manifest+json"),
     ("webp", "image/webp"),
-    ("xsl", "text/xsl; charset=utf-8"),
+    ("xsl", "text/xsl"),
     ("yaml", "application/yaml"),
     ("yml", "application/yaml"),
 ];
@@ -63,22 +64,23 @@ pub struct MediaType {
 }
 
 impl MediaType {
+    /// A type that is known here; costs no allocation but for the charset of a text.
     fn from_static(text: &'static str) -> Self {
-        let header = HeaderValue::from_static(text);
-        let can_script = can_script(text);
-        Self { header, can_script }
+        let header = if text.starts_with("text/") {
+            HeaderValue::try_from(format!("{text}; charset=utf-8")).expect("a media type is visible ASCII")
+        } else {
+            HeaderValue::from_static(text)
+        };
+        Self { header, can_script: can_script(text) }
     }
 
     /// Reads a type as people type it, such as `model/stl`; `None` if it is none. A text type without parameters gets
     /// its charset.
     pub fn parse(text: &str) -> Option<Self> {
         let mime = mime_guess::Mime::from_str(text.trim()).ok()?;
-        let header = if mime.type_() == "text" && mime.params().next().is_none() {
-            HeaderValue::try_from(format!("{mime}; charset=utf-8"))
-        } else {
-            HeaderValue::try_from(mime.as_ref())
-        };
-        Some(Self { header: header.ok()?, can_script: can_script(mime.as_ref()) })
+        let charset = if mime.type_() == "text" && mime.params().next().is_none() { "; charset=utf-8" } else { "" };
+        let header = HeaderValue::try_from(format!("{mime}{charset}")).ok()?;
+        Some(Self { header, can_script: can_script(mime.as_ref()) })
     }
 
     /// The type without its parameters.
@@ -104,13 +106,14 @@ impl MediaTypes {
     /// The type that a file's name promises, by its last extension; `None` where it says nothing.
     pub fn by_name(&self, name: &[u8]) -> Option<MediaType> {
         let extension = extension(name)?;
-        if let Some(chosen) = self.overrides.get(&extension) {
+        if let Some(chosen) = self.overrides.get(&*extension) {
             return Some(chosen.clone());
         }
-        if let Ok(row) = CORRECTIONS.binary_search_by_key(&extension.as_str(), |(extension, _)| extension) {
-            return Some(MediaType::from_static(CORRECTIONS[row].1));
-        }
-        MediaType::parse(mime_guess::from_ext(&extension).first_raw()?)
+        let known = match CORRECTIONS.binary_search_by_key(&&*extension, |(extension, _)| extension) {
+            Ok(row) => CORRECTIONS[row].1,
+            Err(_) => mime_guess::from_ext(&extension).first_raw()?,
+        };
+        Some(MediaType::from_static(known))
     }
 
     /// The type that a file's first bytes show, for names that do not tell. Pictures, sound, video, fonts and PDF only:
@@ -128,19 +131,25 @@ impl MediaTypes {
 }
 
 /// The last extension in lower case: none for `.name`, `name.` and what is not ASCII.
-fn extension(name: &[u8]) -> Option<String> {
+fn extension(name: &[u8]) -> Option<Cow<'_, str>> {
     let dot = name.iter().rposition(|&b| b == b'.').filter(|&dot| dot > 0)?;
     let extension = std::str::from_utf8(&name[dot + 1..]).ok()?;
-    (!extension.is_empty() && extension.is_ascii()).then(|| extension.to_ascii_lowercase())
+    let lower = if extension.contains(|c: char| c.is_ascii_uppercase()) {
+        Cow::Owned(extension.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(extension)
+    };
+    (!extension.is_empty() && extension.is_ascii()).then_some(lower)
 }
 
 /// HTML, any XML (an SVG, an XSLT style sheet), and mail, which browsers may show as a page.
 fn can_script(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
     let subtype = essence.split_once('/').map_or("", |(_, subtype)| subtype);
-    matches!(essence.as_str(), "text/html" | "text/xsl" | "message/rfc822")
-        || subtype == "xml"
-        || subtype.ends_with("+xml")
+    let ends_in_xml = subtype.len() > 4 && subtype.as_bytes()[subtype.len() - 4..].eq_ignore_ascii_case(b"+xml");
+    ["text/html", "text/xsl", "message/rfc822"].iter().any(|page| essence.eq_ignore_ascii_case(page))
+        || subtype.eq_ignore_ascii_case("xml")
+        || ends_in_xml
 }
 
 #[cfg(test)]
