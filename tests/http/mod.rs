@@ -1,5 +1,7 @@
 //! What a client sees, byte by byte: the same over every way to the files.
 
+mod sizes;
+
 use crate::WAY;
 use crate::support::Server;
 

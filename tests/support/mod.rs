@@ -23,6 +23,8 @@ pub enum Way {
     Fast,
     /// Without `preadv2` and `sendfile`: every byte is read by a blocking hop and copied.
     Reading,
+    /// Without `sendfile`: long stretches take its fallback, the rest goes as on the fast way.
+    NoSendfile,
     /// Without `openat2`, as in an old container: cap-std walks from handle to handle.
     HandWalk,
 }
@@ -34,6 +36,8 @@ impl Way {
             Self::Fast => &[],
             #[cfg(target_os = "linux")]
             Self::Reading => &[libc::SYS_preadv2, libc::SYS_sendfile],
+            #[cfg(target_os = "linux")]
+            Self::NoSendfile => &[libc::SYS_sendfile],
             #[cfg(target_os = "linux")]
             Self::HandWalk => &[libc::SYS_openat2],
             #[cfg(not(target_os = "linux"))]
