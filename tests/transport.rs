@@ -1,0 +1,215 @@
+//! The time-outs of a connection, under the real hyper and with a clock that runs only when everybody waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use devmedia::access_log::{Logged, Received};
+use devmedia::body::Body;
+use devmedia::server::transport::{Activity, Limits, Transport};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::time::{Instant, sleep};
+
+/// What the network between client and server holds.
+const PIPE: usize = 16 * 1024;
+
+/// More than the network and hyper's buffer hold together.
+const LARGE: usize = 1024 * 1024;
+
+/// How long `/busy` takes: longer than every limit together.
+const BUSY: Duration = Duration::from_secs(3600);
+
+/// Between two bytes of a head that comes too slowly.
+const STEADY: Duration = Duration::from_millis(400);
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const GET_LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const GET_BUSY: &[u8] = b"GET /busy HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+async fn answer(request: Request<Incoming>, activity: Arc<Activity>) -> Response<Logged> {
+    let received = Received::new(&request);
+    let body = match request.uri().path() {
+        "/large" => Body::full(vec![b'x'; LARGE]),
+        "/busy" => {
+            sleep(BUSY).await;
+            Body::full("done")
+        }
+        _ => Body::full("hello"),
+    };
+    received.answered(Response::new(body), None, activity)
+}
+
+/// The client's end of a connection that is served as `Server::connect` does.
+fn connect() -> DuplexStream {
+    let (client, server) = duplex(PIPE);
+    let activity = Arc::new(Activity::default());
+    let transport = TokioIo::new(Transport::new(server, Limits::default(), Arc::clone(&activity)));
+    let respond = move |request| {
+        activity.requested();
+        let activity = Arc::clone(&activity);
+        async move { Ok::<_, std::convert::Infallible>(answer(request, activity).await) }
+    };
+    let connection =
+        http1::Builder::new().max_buf_size(64 * 1024).half_close(true).serve_connection(transport, service_fn(respond));
+    tokio::spawn(connection);
+    client
+}
+
+/// Reads one answer, so that the connection is idle again.
+async fn read_answer(client: &mut DuplexStream, body: &str) {
+    let mut answer = Vec::new();
+    while !answer.ends_with(format!("\r\n\r\n{body}").as_bytes()) {
+        assert_ne!(client.read_buf(&mut answer).await.expect("an answer"), 0, "closed early: {answer:?}");
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
+}
+
+/// After how many whole seconds the server closes.
+async fn seconds_until_closed(client: &mut DuplexStream) -> u64 {
+    let began = Instant::now();
+    let mut rest = Vec::new();
+    // what is still on the way may be cut off anywhere
+    let _ = client.read_to_end(&mut rest).await;
+    assert!(rest.is_empty(), "a time-out closes the connection and says nothing: {:?}", String::from_utf8_lossy(&rest));
+    began.elapsed().as_secs()
+}
+
+/// Sends bytes one at a time, `pause` after each, until they are sent or the server closes.
+async fn trickle(client: &mut DuplexStream, bytes: &[u8], pause: Duration) -> Duration {
+    let began = Instant::now();
+    for byte in bytes {
+        if client.write_all(&[*byte]).await.is_err() {
+            break;
+        }
+        sleep(pause).await;
+    }
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_says_nothing_is_closed_after_75_seconds() {
+    assert_eq!(seconds_until_closed(&mut connect()).await, 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_says_nothing_more_is_closed_75_seconds_after_its_last_answer() {
+    let mut client = connect();
+    for idle in [0, 74, 74] {
+        sleep(Duration::from_secs(idle)).await;
+        client.write_all(GET).await.expect("open");
+        read_answer(&mut client, "hello").await;
+    }
+    assert_eq!(seconds_until_closed(&mut client).await, 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_stops_is_cut_10_seconds_after_its_first_byte() {
+    for sent in [1, GET.len() / 2, GET.len() - 1] {
+        let mut client = connect();
+        sleep(Duration::from_secs(60)).await;
+        client.write_all(&GET[..sent]).await.expect("open");
+        assert_eq!(seconds_until_closed(&mut client).await, 10, "{sent} bytes");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_trickles_in_is_cut_10_seconds_after_its_first_byte_however_steadily_it_comes() {
+    let mut client = connect();
+    let lasted = trickle(&mut client, GET, STEADY).await;
+    assert_eq!(
+        lasted.as_secs(),
+        10,
+        "the whole head would take {:?}",
+        STEADY * u32::try_from(GET.len()).expect("short")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_head_of_a_connection_has_10_seconds_of_its_own() {
+    let mut client = connect();
+    client.write_all(GET).await.expect("open");
+    read_answer(&mut client, "hello").await;
+    sleep(Duration::from_secs(30)).await;
+    let lasted = trickle(&mut client, GET, STEADY).await;
+    assert_eq!(lasted.as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_arrives_in_time_is_answered_though_it_is_slow() {
+    let mut client = connect();
+    let pause = Duration::from_secs(9) / u32::try_from(GET.len()).expect("short");
+    trickle(&mut client, GET, pause).await;
+    read_answer(&mut client, "hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_is_cut_after_300_seconds() {
+    let mut client = connect();
+    client.write_all(GET_LARGE).await.expect("open");
+    // the first bytes are taken, so the answer has begun; then nothing
+    client.read_exact(&mut [0; 1024]).await.expect("an answer");
+    let began = Instant::now();
+    let mut pipe = vec![0; PIPE];
+    // nothing shows in a pipe that nobody reads: look at both sides of the limit
+    sleep(Duration::from_secs(299)).await;
+    client.read_exact(&mut pipe).await.expect("still open before the limit");
+    sleep(Duration::from_secs(301)).await;
+    let mut rest = Vec::new();
+    let _ = client.read_to_end(&mut rest).await;
+    assert!(rest.len() <= PIPE, "only what was on the way still comes: {}", rest.len());
+    assert_eq!(began.elapsed().as_secs(), 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_but_steady_reader_is_never_cut() {
+    let mut client = connect();
+    client.write_all(GET_LARGE).await.expect("open");
+    let (began, mut read, mut buffer) = (Instant::now(), 0, vec![0; 8 * 1024]);
+    while read < LARGE {
+        sleep(Duration::from_secs(250)).await;
+        match client.read(&mut buffer).await.expect("open") {
+            0 => panic!("cut after {read} bytes and {:?}", began.elapsed()),
+            got => read += got,
+        }
+    }
+    assert!(began.elapsed() > Duration::from_secs(8 * 3600), "slow, that is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_server_never_cuts_a_client_that_waits() {
+    let mut client = connect();
+    let began = Instant::now();
+    client.write_all(GET_BUSY).await.expect("open");
+    read_answer(&mut client, "done").await;
+    assert_eq!(began.elapsed().as_secs(), BUSY.as_secs());
+    assert_eq!(seconds_until_closed(&mut client).await, 75, "and then it is idle like any other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_request_that_waits_for_the_first_is_not_taken_for_a_slow_head() {
+    let mut client = connect();
+    client.write_all(GET_BUSY).await.expect("open");
+    sleep(Duration::from_secs(1)).await;
+    client.write_all(GET).await.expect("open");
+    // the two answers may come in one piece
+    read_answer(&mut client, "hello").await;
+    assert_eq!(seconds_until_closed(&mut client).await, 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_an_answer_and_stays_is_idle_not_stalled() {
+    let mut client = connect();
+    client.write_all(GET_LARGE).await.expect("open");
+    sleep(Duration::from_secs(200)).await;
+    let (mut read, mut buffer) = (Vec::new(), vec![0; PIPE]);
+    while read.iter().rev().take_while(|byte| **byte == b'x').count() < LARGE {
+        let got = client.read(&mut buffer).await.expect("open");
+        assert_ne!(got, 0, "closed early");
+        read.extend_from_slice(&buffer[..got]);
+    }
+    assert_eq!(seconds_until_closed(&mut client).await, 75);
+}
