@@ -129,12 +129,15 @@ fn ready(url: &str) -> io::Result<()> {
 }
 
 fn print(command: Command) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+    // not straight to stdout: clap_complete panics where it cannot write (a pipe that is closed, a full disk)
+    let mut text = Vec::new();
     match command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "devmedia", &mut stdout);
-            Ok(())
+            clap_complete::generate(shell, &mut Args::command(), "devmedia", &mut text);
         }
-        Command::Man => clap_mangen::Man::new(Args::command()).render(&mut stdout),
+        Command::Man => clap_mangen::Man::new(Args::command()).render(&mut text)?,
     }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&text)?;
+    stdout.flush()
 }
