@@ -51,7 +51,7 @@ impl fmt::Display for NotDebugging {
         };
         write!(
             f,
-            "devmedia serves in development only, and {said}: nothing was started.\n\
+            "this server is for development only, and {said}: nothing was started.\n\
              To say yes, add --debug, or put DEVMEDIA_DEBUG=1 or DEBUG=1 into the environment (1, true, yes, on).\n\
              In production let nginx, Caddy, or an object store such as S3 behind a CDN serve the media, never this."
         )
