@@ -181,6 +181,9 @@ fn advice(listen: &Listen, error: &io::Error) -> String {
                 "{listen} exists and is not a dead socket. Remove it yourself if it is not needed, or choose another path"
             )
         }
+        (io::ErrorKind::NotFound, None) => {
+            format!("{listen} lies in a folder that does not exist. Make the folder, or choose another path")
+        }
         (io::ErrorKind::PermissionDenied, Some(_)) => {
             format!("{listen} may not be used by this user: {error}. Choose a port of 1024 or more")
         }
