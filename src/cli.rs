@@ -2,6 +2,9 @@
 
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "the fields' documentation is their help text")]
 
+use std::collections::HashMap;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -10,7 +13,7 @@ use clap_complete::Shell;
 ///
 /// It refuses to start unless debugging is switched on (--debug, or DEBUG=1 in the environment).
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(version, max_term_width = 100)]
 #[expect(missing_docs, clippy::doc_markdown, reason = "each field's documentation is its help text")]
 pub struct Args {
     /// The folder to serve
@@ -79,17 +82,21 @@ pub struct Args {
     pub log_format: String,
 
     /// Log more; twice for all there is (RUST_LOG overrides it)
-    #[arg(short, long, env = "DEVMEDIA_VERBOSE", action = ArgAction::Count)]
+    #[arg(short, long, env = "DEVMEDIA_VERBOSE", action = ArgAction::Count, value_parser = count)]
     pub verbose: u8,
 
     /// Log refusals and errors only; twice for errors only
-    #[arg(short, long, env = "DEVMEDIA_QUIET", action = ArgAction::Count)]
+    #[arg(short, long, env = "DEVMEDIA_QUIET", action = ArgAction::Count, value_parser = count)]
     pub quiet: u8,
 
     /// Open the media in the browser
     #[arg(long, env = "DEVMEDIA_OPEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_value = "false", default_missing_value = "true", hide_default_value = true)]
     pub open: String,
+
+    /// The environment variables that were taken, by the flags they stand in for
+    #[arg(skip)]
+    pub variables: HashMap<String, String>,
 
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -112,7 +119,8 @@ impl Args {
     ///
     /// A repeatable flag may be repeated; its environment variable holds a list, split at commas.
     pub fn parse_all() -> Self {
-        let matches = Self::command().get_matches();
+        let command = Self::command();
+        let matches = command.clone().try_get_matches().unwrap_or_else(|error| advise(error).exit());
         let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         for (id, values) in [
             ("mount", &mut args.mount),
@@ -127,6 +135,26 @@ impl Args {
                 *values = parts.filter(|part| !part.is_empty()).map(str::to_owned).collect();
             }
         }
+        let taken = command.get_arguments().filter_map(|argument| {
+            let from_variable = matches.value_source(argument.get_id().as_str())? == ValueSource::EnvVariable;
+            let (flag, variable) = (argument.get_long()?, argument.get_env()?);
+            from_variable.then(|| (format!("--{flag}"), variable.to_string_lossy().into_owned()))
+        });
+        args.variables = taken.collect();
         args
     }
+}
+
+/// `DEVMEDIA_VERBOSE` and `DEVMEDIA_QUIET`; the flags themselves are counted.
+fn count(text: &str) -> Result<u8, &'static str> {
+    text.parse().map_err(|_| "write how often the flag is meant: 0, 1 or 2")
+}
+
+/// Other servers take the folder as a bare word; here it looks like a command to clap.
+fn advise(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        let tip = "a value follows its flag, such as --root ./media or --debug=true".into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
 }

@@ -43,7 +43,11 @@ pub struct Config {
 
 /// All that is wrong with what was typed; `Display` is a line each.
 #[derive(Debug, Default)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    all: Vec<Problem>,
+    /// The environment variables that were taken, by the flags they stand in for.
+    variables: HashMap<String, String>,
+}
 
 #[derive(Debug)]
 struct Problem {
@@ -55,20 +59,28 @@ struct Problem {
 impl Problems {
     /// 2 where something was typed wrongly, 1 where only the system said no.
     pub fn exit_code(&self) -> u8 {
-        if self.0.iter().all(|problem| problem.system) { 1 } else { 2 }
+        if self.all.iter().all(|problem| problem.system) { 1 } else { 2 }
     }
 
     fn usage(&mut self, text: impl Into<String>) {
-        self.0.push(Problem { text: text.into(), system: false });
+        self.all.push(Problem { text: text.into(), system: false });
     }
 
     fn system(&mut self, text: impl Into<String>) {
-        self.0.push(Problem { text: text.into(), system: true });
+        self.all.push(Problem { text: text.into(), system: true });
     }
 
-    /// Notes `--flag=value: advice` for a value that could not be read.
+    /// A flag and its value as they were typed, and where they came from if nobody typed them just now.
+    fn typed(&self, flag: &str, value: &str) -> String {
+        match self.variables.get(flag) {
+            Some(variable) => format!("{flag} {value:?} (from {variable})"),
+            None => format!("{flag} {value:?}"),
+        }
+    }
+
+    /// Notes `--flag "value": advice` for a value that could not be read.
     fn check<T, E: fmt::Display>(&mut self, flag: &str, value: &str, read: Result<T, E>) -> Option<T> {
-        read.map_err(|advice| self.usage(format!("{flag} {value:?}: {advice}"))).ok()
+        read.map_err(|advice| self.usage(format!("{}: {advice}", self.typed(flag, value)))).ok()
     }
 
     fn boolean(&mut self, flag: &str, value: &str) -> bool {
@@ -79,7 +91,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<&str> = self.0.iter().map(|problem| problem.text.as_str()).collect();
+        let texts: Vec<&str> = self.all.iter().map(|problem| problem.text.as_str()).collect();
         f.write_str(&texts.join("\n"))
     }
 }
@@ -88,7 +100,7 @@ impl Config {
     /// Makes typed text true, or says all that is wrong with it. `home` is the user's home directory, which is never
     /// served as a whole.
     pub fn check(args: &Args, home: Option<&Path>) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
+        let mut problems = Problems { variables: args.variables.clone(), ..Problems::default() };
 
         if let Some(debug) = &args.debug {
             problems.boolean("--debug", debug);
@@ -106,7 +118,7 @@ impl Config {
         };
         let mut mounts = Vec::new();
         for typed in typed_mounts(args, &mut problems) {
-            let prefix = problems.check(typed.prefix_flag, typed.prefix, Prefix::parse(typed.prefix));
+            let prefix = problems.check(typed.prefix_typed.0, typed.prefix_typed.1, Prefix::parse(typed.prefix));
             let root = roots.open(&typed, &mut problems);
             if let (Some(prefix), Some(root)) = (prefix, root) {
                 mounts.push(Mount { prefix, root, listing, hidden, cache_control: cache_control.clone() });
@@ -130,35 +142,38 @@ impl Config {
         let log_format = problems.check("--log-format", &args.log_format, log_format(&args.log_format));
         let open = problems.boolean("--open", &args.open);
 
-        if !problems.0.is_empty() {
-            return Err(problems);
-        }
-        let mounts = Mounts::new(mounts).map_err(|duplicate| {
+        let mounts = (!mounts.is_empty()).then(|| Mounts::new(mounts)).transpose().unwrap_or_else(|duplicate| {
             problems.usage(format!("{duplicate}; give each folder a prefix of its own (--url, --mount)"));
-            problems
-        })?;
-        let log_format = log_format.unwrap_or(LogFormat::Pretty);
+            None
+        });
+        let (Some(mounts), Some(log_format), true) = (mounts, log_format, problems.all.is_empty()) else {
+            return Err(problems);
+        };
         Ok(Self { listen, mounts, guard, grace, log_format, open })
     }
 }
 
-/// A mount as it was typed, and by which flags.
+/// A mount as it was typed, and by which flags with which values.
 struct TypedMount<'a> {
-    prefix_flag: &'static str,
     prefix: &'a str,
-    root_flag: &'static str,
+    prefix_typed: (&'static str, &'a str),
     root: &'a str,
+    root_typed: (&'static str, &'a str),
 }
 
 fn typed_mounts<'a>(args: &'a Args, problems: &mut Problems) -> Vec<TypedMount<'a>> {
     let (prefix, root) = (args.url.as_str(), args.root.as_str());
-    let mut mounts = vec![TypedMount { prefix_flag: "--url", prefix, root_flag: "--root", root }];
+    let mut mounts = vec![TypedMount { prefix, prefix_typed: ("--url", prefix), root, root_typed: ("--root", root) }];
     for mount in &args.mount {
         match mount.split_once('=') {
             Some((prefix, root)) => {
-                mounts.push(TypedMount { prefix_flag: "--mount", prefix, root_flag: "--mount", root });
+                let typed = ("--mount", mount.as_str());
+                mounts.push(TypedMount { prefix, prefix_typed: typed, root, root_typed: typed });
             }
-            None => problems.usage(format!("--mount {mount:?}: it has no '='; write /static/=./static")),
+            None => {
+                let typed = problems.typed("--mount", mount);
+                problems.usage(format!("{typed}: it has no '='; write /static/=./static"));
+            }
         }
     }
     mounts
@@ -175,7 +190,8 @@ struct Roots {
 
 impl Roots {
     fn open(&self, typed: &TypedMount<'_>, problems: &mut Problems) -> Option<Root> {
-        let TypedMount { root_flag: flag, root: text, .. } = typed;
+        let text = typed.root;
+        let flag = problems.typed(typed.root_typed.0, typed.root_typed.1);
         if text.is_empty() {
             problems.usage(format!("{flag}: the folder's name is empty; write the folder to serve, such as ./media"));
             return None;
@@ -184,12 +200,12 @@ impl Roots {
         let root = match Root::new(path, self.links, self.types.clone()) {
             Ok(root) => root,
             Err(error) => {
-                problems.system(format!("{flag} {text:?}: {}", root_advice(path, &error)));
+                problems.system(format!("{flag}: {}", root_advice(path, &error)));
                 return None;
             }
         };
         if let Some(trap) = self.trap(path) {
-            problems.usage(format!("{flag} {text:?}: {trap}"));
+            problems.usage(format!("{flag}: {trap}"));
             return None;
         }
         Some(root)

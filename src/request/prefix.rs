@@ -26,12 +26,12 @@ pub enum PrefixError {
 impl fmt::Display for PrefixError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Empty => "it is empty; write a path such as /media/, or / to serve at the top",
+            Self::Empty => "the prefix is empty; write a path such as /media/, or / to serve at the top",
             Self::HasHost => {
-                "it names a scheme or a host, but here it is only the path part of a URL; write a path such as \
-                 /media/ (a CDN's address belongs to production)"
+                "the prefix names a scheme or a host, but here it is only the path part of a URL; write a path such \
+                 as /media/ (a CDN's address belongs to production)"
             }
-            Self::NotAPath => "it is not a plain path (no '..', '?' or '#'); write a path such as /media/",
+            Self::NotAPath => "the prefix is not a plain path (no '..', '?' or '#'); write a path such as /media/",
         })
     }
 }
