@@ -1,0 +1,511 @@
+//! What can be typed, and what the binary says to it.
+
+mod support;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+
+use support::command;
+use support::process::{Ended, Process, run};
+use tempfile::TempDir;
+
+/// A folder with a `media` folder in it, to run in.
+fn workspace() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join("media")).expect("the root");
+    folder
+}
+
+/// `devmedia ARGS` in a folder, with nothing in the environment but what is given.
+fn devmedia(folder: &Path, env: &[(&str, &str)], args: &[&str]) -> Command {
+    let mut command = command();
+    command.current_dir(folder).envs(env.iter().copied()).args(args);
+    command
+}
+
+/// Runs `devmedia --debug --listen 127.0.0.1:0 ARGS` in a new folder; it must not start to serve.
+fn refused(args: &[&str]) -> Ended {
+    let folder = workspace();
+    refused_in(folder.path(), &[], args)
+}
+
+fn refused_in(folder: &Path, env: &[(&str, &str)], args: &[&str]) -> Ended {
+    let args = [&["--debug", "--listen", "127.0.0.1:0"], args].concat();
+    let ended = run(devmedia(folder, env, &args));
+    assert_eq!(ended.stdout, [""; 0], "{args:?} {env:?}");
+    ended
+}
+
+/// The URL that `devmedia --debug ARGS` serves at.
+fn url_of(folder: &Path, env: &[(&str, &str)], args: &[&str]) -> String {
+    Process::start(devmedia(folder, env, &[&["--debug"], args].concat())).ready()
+}
+
+#[test]
+fn without_a_clear_yes_it_says_how_to_say_one_and_touches_nothing() {
+    let folder = workspace();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("bound").to_string();
+    let dead = folder.path().join("dead.sock");
+    drop(UnixListener::bind(&dead).expect("a socket"));
+
+    let rows: &[(&[(&str, &str)], &[&str], &str)] = &[
+        (&[], &[], "neither --debug nor DEBUG is set"),
+        (&[("DEBUG", "0")], &[], r#"DEBUG="0" is not a yes"#),
+        (&[("DEBUG", "false")], &[], r#"DEBUG="false" is not a yes"#),
+        (&[("DEBUG", "")], &[], r#"DEBUG="" is not a yes"#),
+        (&[("DEBUG", "app:*")], &[], r#"DEBUG="app:*" is not a yes"#),
+        (&[("DEBUG", "2")], &[], r#"DEBUG="2" is not a yes"#),
+        (&[("DEVMEDIA_DEBUG", "no"), ("DEBUG", "1")], &[], r#"DEVMEDIA_DEBUG="no" is not a yes"#),
+        (&[("DEVMEDIA_DEBUG", "maybe"), ("DEBUG", "1")], &[], r#"DEVMEDIA_DEBUG="maybe" is not a yes"#),
+        (&[("DEBUG", "1")], &["--debug=false"], "--debug=false is not a yes"),
+        (&[("DEBUG", "1"), ("DEVMEDIA_DEBUG", "1")], &["--debug=OFF"], "--debug=OFF is not a yes"),
+        (&[("DEBUG", "1")], &["--debug=maybe"], "--debug=maybe is not a yes"),
+        (&[("DEBUG", "1")], &["--debug="], "--debug= is not a yes"),
+    ];
+    for (env, args, says) in rows {
+        // had it tried to listen, the taken port would be what it complains of
+        let listen = ["--listen", "unix:dead.sock", "--listen", &taken];
+        let ended = run(devmedia(folder.path(), env, &[&listen, *args].concat()));
+        assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{env:?} {args:?} {ended:?}");
+        let [who, how, instead] = &ended.stderr[..] else { panic!("{env:?} {args:?}: three lines, not {ended:?}") };
+        assert_eq!(*who, format!("devmedia: this server is for development only, and {says}: nothing was started."));
+        assert!(how.contains("--debug") && how.contains("DEVMEDIA_DEBUG=1") && how.contains("DEBUG=1"), "{how}");
+        assert!(instead.contains("production") && instead.contains("nginx"), "{instead}");
+        assert!(std::os::unix::net::UnixStream::connect(&dead).is_err() && dead.exists(), "the socket is as it was");
+    }
+}
+
+#[test]
+fn a_clear_yes_starts_it_whoever_says_it() {
+    let folder = workspace();
+    let rows: &[(&[(&str, &str)], &[&str])] = &[
+        (&[], &["--debug"]),
+        (&[], &["--debug=Yes"]),
+        (&[("DEBUG", "1")], &[]),
+        (&[("DEBUG", "True")], &[]),
+        (&[("DEBUG", " on ")], &[]),
+        (&[("DEVMEDIA_DEBUG", "YES")], &[]),
+        (&[("DEVMEDIA_DEBUG", "1"), ("DEBUG", "app:*")], &[]),
+        (&[("DEVMEDIA_DEBUG", "0"), ("DEBUG", "0")], &["--debug"]),
+    ];
+    for (env, args) in rows {
+        let process = Process::start(devmedia(folder.path(), env, &[&["--listen", "127.0.0.1:0"], *args].concat()));
+        assert!(process.ready().starts_with("http://127.0.0.1:"), "{env:?} {args:?}");
+    }
+}
+
+#[test]
+fn debug_1_devmedia_root_media_url_media_works_as_it_stands() {
+    let folder = workspace();
+    let process =
+        Process::start(devmedia(folder.path(), &[("DEBUG", "1")], &["--root", "./media", "--url", "/media/"]));
+    match process.stdout.next() {
+        Some(url) => assert_eq!(url, "http://127.0.0.1:8001/media/"),
+        // the default port is the one thing that this test cannot have for itself
+        None => {
+            let ended = process.end();
+            assert_eq!(ended.code, Some(1));
+            assert!(ended.stderr[0].starts_with("devmedia: 127.0.0.1:8001 is in use by another process"), "{ended:?}");
+            eprintln!("port 8001 is taken on this machine: only the advice was tested");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
+    let rows = [
+        ("--url", "", "/media/"),
+        ("--url", "  ", "/media/"),
+        ("--url", "https://cdn.example/media/", "/media/"),
+        ("--url", "s3://bucket/media/", "/media/"),
+        ("--url", "//cdn.example/media/", "/media/"),
+        ("--url", "cdn.example:8000/media/", "/media/"),
+        ("--url", "/media/?v=1", "/media/"),
+        ("--url", "/media/#top", "/media/"),
+        ("--url", "/media/../static/", "/media/"),
+        ("--url", "/%2e%2e/", "/media/"),
+        ("--url", "/a%00b/", "/media/"),
+        ("--root", "", "./media"),
+        ("--mount", "", "/static/=./static"),
+        ("--mount", "static", "/static/=./static"),
+        ("--mount", "=./media", "/media/"),
+        ("--mount", "/static/=", "./media"),
+        ("--mount", "https://cdn.example/=./media", "/media/"),
+        ("--listen", "", "127.0.0.1:8001"),
+        ("--listen", "media", "127.0.0.1:8001"),
+        ("--listen", "example.com:8001", "127.0.0.1:8001"),
+        ("--listen", "127.0.0.1", "127.0.0.1:8001"),
+        ("--listen", "0.0.0.0", "0.0.0.0:8001"),
+        ("--listen", "::1", "[::1]:8001"),
+        ("--listen", "[::]", "[::]:8001"),
+        ("--listen", ":9000", "127.0.0.1:9000"),
+        ("--listen", "65536", "127.0.0.1:8001"),
+        ("--listen", "127.0.0.1:65536", "127.0.0.1:8001"),
+        ("--listen", "localhost:http", "127.0.0.1:8001"),
+        ("--listen", "http://127.0.0.1:8001", "127.0.0.1:8001"),
+        ("--listen", "unix:", "unix:/tmp/media.sock"),
+        ("--no-index", "maybe", "true or false"),
+        ("--hidden", "", "true or false"),
+        ("--follow-links", "2", "true or false"),
+        ("--allow-project-root", "y", "true or false"),
+        ("--open", "firefox", "true or false"),
+        ("--allow-host", "", "app.example.dev"),
+        ("--allow-host", "*", "*.example.dev"),
+        ("--allow-host", "app.example.dev:8001", "without a port"),
+        ("--allow-host", "http://app.example.dev", "app.example.dev"),
+        ("--allow-origin", "", "https://app.example:3000"),
+        ("--allow-origin", "*", "https://app.example:3000"),
+        ("--allow-origin", "app.example", "https://app.example:3000"),
+        ("--allow-origin", "https://app.example/page", "https://app.example:3000"),
+        ("--cache-control", "", "'public, max-age=3600'"),
+        ("--cache-control", "no-store\r\nX: y", "'public, max-age=3600'"),
+        ("--type", "", "stl=model/stl"),
+        ("--type", "stl", "stl=model/stl"),
+        ("--type", "=model/stl", "stl=model/stl"),
+        ("--type", "stl=", "stl=model/stl"),
+        ("--type", "stl=model", "stl=model/stl"),
+        ("--type", "tar.gz=application/gzip", "stl=model/stl"),
+        ("--grace", "", "10s"),
+        ("--grace", "10", "10s"),
+        ("--grace", "soon", "10s"),
+        ("--grace", "-1s", "10s"),
+        ("--log-format", "", "pretty or json"),
+        ("--log-format", "JSON5", "pretty or json"),
+    ];
+    let folder = workspace();
+    for (flag, value, advice) in rows {
+        let ended = refused_in(folder.path(), &[], &[&format!("{flag}={value}")]);
+        assert_eq!(ended.code, Some(2), "{flag}={value}: {ended:?}");
+        let [line] = &ended.stderr[..] else { panic!("{flag}={value}: one line, not {ended:?}") };
+        assert!(line.starts_with(&format!("devmedia: {flag} {value:?}: ")), "{flag}={value}: {line}");
+        assert!(line.contains(advice), "{flag}={value}: {line}");
+        assert!(line.contains("write ") || line.contains("name "), "{flag}={value}: it says what to do: {line}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let folder = workspace();
+    let args = ["--url=//cdn/", "--root=./none", "--mount=x", "--grace=x", "--allow-host=*", "--hidden=x", "--type=x"];
+    let ended = refused_in(folder.path(), &[], &args);
+    assert_eq!(ended.code, Some(2), "what was typed wrongly outweighs what the system refuses");
+    assert_eq!(ended.stderr.len(), args.len(), "{:#?}", ended.stderr);
+    for flag in args.map(|arg| arg.split_once('=').expect("a flag").0) {
+        assert_eq!(ended.stderr.iter().filter(|line| line.contains(&format!(" {flag} "))).count(), 1, "{flag}");
+    }
+    let ended = refused_in(folder.path(), &[], &["--mount=/media/=./media", "--grace=x"]);
+    assert_eq!(ended.stderr.len(), 2, "a doubled prefix is one of them: {:#?}", ended.stderr);
+}
+
+#[test]
+fn two_mounts_with_one_prefix_are_refused() {
+    for mount in ["/media/=./media", "media=./media", "//media//=./media", "/%6Dedia=./media"] {
+        let prefix_is_a_host = mount.starts_with("//");
+        let ended = refused(&["--mount", mount]);
+        assert_eq!(ended.code, Some(2), "{mount}: {ended:?}");
+        let says = if prefix_is_a_host { "a scheme or a host" } else { "two mounts have the prefix /media/" };
+        assert!(ended.stderr[0].contains(says), "{mount}: {ended:?}");
+    }
+    let ended = refused(&["--mount", "/a/=./media", "--mount", "/a=./media"]);
+    assert!(ended.stderr[0].contains("two mounts have the prefix /a/"), "{ended:?}");
+}
+
+#[test]
+fn a_missing_root_shows_the_command_that_makes_it() {
+    let folder = workspace();
+    fs::remove_dir(folder.path().join("media")).expect("empty");
+    let rows = [
+        (&[][..], "./media", "mkdir -p ./media"),
+        (&["--root", "up/loads"], "up/loads", "mkdir -p up/loads"),
+        (&["--root", "it's here"], "it's here", r"mkdir -p 'it'\''s here'"),
+    ];
+    for (args, root, says) in rows {
+        let ended = refused_in(folder.path(), &[], args);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let line = format!("devmedia: --root {root:?}: there is no such folder. Make it with: {says}");
+        assert_eq!(ended.stderr, [line]);
+        let made = Command::new("sh").current_dir(folder.path()).args(["-c", says]).status().expect("a shell");
+        assert!(made.success() && folder.path().join(root).is_dir(), "the command does what it promises");
+    }
+    let ended = refused_in(folder.path(), &[], &["--mount", "/static/=./static"]);
+    assert_eq!(ended.code, Some(1));
+    let says = r#"devmedia: --mount "/static/=./static": there is no such folder. Make it with: mkdir -p ./static"#;
+    assert_eq!(ended.stderr, [says]);
+}
+
+#[test]
+fn a_root_that_is_a_file_is_refused() {
+    let folder = workspace();
+    fs::write(folder.path().join("file"), "").expect("a file");
+    for root in ["file", "file/below"] {
+        let ended = refused_in(folder.path(), &[], &["--root", root]);
+        assert_eq!(ended.code, Some(1), "{root}");
+        assert!(ended.stderr[0].contains("this is not a folder"), "{root}: {ended:?}");
+    }
+}
+
+#[test]
+fn the_whole_disk_and_the_home_directory_are_refused_whatever_the_flags_say() {
+    let folder = workspace();
+    let home = folder.path().join("home/me");
+    fs::create_dir_all(home.join("media")).expect("folders");
+    std::os::unix::fs::symlink("/", folder.path().join("disk")).expect("a link");
+    std::os::unix::fs::symlink(&home, folder.path().join("link")).expect("a link");
+    let home = home.to_str().expect("text");
+    let rows = [
+        ("/", "the whole file system"),
+        ("/usr/..", "the whole file system"),
+        ("disk", "the whole file system"),
+        (home, "the home directory"),
+        ("home/me", "the home directory"),
+        ("home/me/media/..", "the home directory"),
+        ("link", "the home directory"),
+        ("home", "the home directory"),
+    ];
+    for (root, says) in rows {
+        for more in [&[][..], &["--allow-project-root"]] {
+            let ended = refused_in(folder.path(), &[("HOME", home)], &[&["--root", root], more].concat());
+            assert_eq!(ended.code, Some(2), "{root} {more:?}");
+            assert!(ended.stderr[0].contains(says), "{root} {more:?}: {ended:?}");
+        }
+        let mount = format!("/static/={root}");
+        let ended = refused_in(folder.path(), &[("HOME", home)], &["--mount", &mount]);
+        assert!(ended.code == Some(2) && ended.stderr[0].contains(says), "{mount}: {ended:?}");
+    }
+    url_of(folder.path(), &[("HOME", home)], &["--listen", "127.0.0.1:0", "--root", "home/me/media"]);
+}
+
+#[test]
+fn a_folder_that_looks_like_a_project_is_refused_unless_a_flag_says_otherwise() {
+    for mark in ["manage.py", ".git", "package.json"] {
+        let folder = workspace();
+        fs::write(folder.path().join(mark), "").expect("a file");
+        let ended = refused_in(folder.path(), &[], &["--root", "."]);
+        assert_eq!(ended.code, Some(2), "{mark}");
+        assert!(ended.stderr[0].contains(&format!("it holds {mark}, ")), "{mark}: {ended:?}");
+        assert!(ended.stderr[0].contains("--allow-project-root"), "{mark}: {ended:?}");
+        url_of(folder.path(), &[], &["--listen", "127.0.0.1:0", "--root", ".", "--allow-project-root"]);
+        url_of(folder.path(), &[("DEVMEDIA_ALLOW_PROJECT_ROOT", "1")], &["--listen", "127.0.0.1:0", "--root", "."]);
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_with_a_way_out() {
+    let folder = workspace();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("bound").port();
+    for listen in [port.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")] {
+        let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", &listen]));
+        assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
+        let [line] = &ended.stderr[..] else { panic!("one line, not {ended:?}") };
+        assert!(line.starts_with(&format!("devmedia: 127.0.0.1:{port} is in use by another process")), "{line}");
+        assert!(line.contains("--listen 127.0.0.1:"), "{line}");
+    }
+    let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", "192.0.2.1:0"]));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr[0].contains("192.0.2.1:0 is no address of this machine"), "{ended:?}");
+}
+
+#[test]
+fn a_path_that_is_not_a_dead_socket_is_never_deleted() {
+    let folder = workspace();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("file"), "precious").expect("a file");
+    std::os::unix::fs::symlink("file", path("link")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", path("dangling")).expect("a link");
+    let alive = UnixListener::bind(path("alive")).expect("a socket");
+    let dead = UnixListener::bind(path("dead")).expect("a socket");
+    drop(dead);
+    std::os::unix::fs::symlink("dead", path("link-to-dead")).expect("a link");
+
+    for name in ["file", "link", "dangling", "alive", "media", "link-to-dead"] {
+        let listen = format!("unix:{name}");
+        let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", &listen]));
+        assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{name}: {ended:?}");
+        assert!(ended.stderr[0].contains(&format!("unix:{name} exists and is not a dead socket")), "{ended:?}");
+        assert!(path(name).symlink_metadata().is_ok(), "{name} is still there");
+    }
+    assert_eq!(fs::read_to_string(path("link")).expect("the file"), "precious");
+    drop(alive);
+
+    let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", "unix:none/media.sock"]));
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr[0].contains("a folder that does not exist"), "{ended:?}");
+}
+
+#[test]
+fn a_dead_socket_is_replaced() {
+    let folder = workspace();
+    let path = folder.path().join("media.sock");
+    drop(UnixListener::bind(&path).expect("a socket"));
+    assert!(path.symlink_metadata().expect("left behind").file_type().is_socket());
+    let process = Process::start(devmedia(folder.path(), &[], &["--debug", "--listen", "unix:media.sock"]));
+    assert_eq!(process.ready(), "unix:media.sock");
+    std::os::unix::net::UnixStream::connect(&path).expect("somebody listens now");
+}
+
+#[test]
+fn every_flag_has_a_variable_and_a_bad_value_says_that_it_came_from_there() {
+    let rows = [
+        ("MEDIA_ROOT", "--root", "./none"),
+        ("MEDIA_URL", "--url", "https://cdn.example/media/"),
+        ("DEVMEDIA_MOUNT", "--mount", "static"),
+        ("DEVMEDIA_LISTEN", "--listen", "nowhere"),
+        ("DEVMEDIA_NO_INDEX", "--no-index", "maybe"),
+        ("DEVMEDIA_HIDDEN", "--hidden", "maybe"),
+        ("DEVMEDIA_FOLLOW_LINKS", "--follow-links", "maybe"),
+        ("DEVMEDIA_ALLOW_HOST", "--allow-host", "*"),
+        ("DEVMEDIA_ALLOW_ORIGIN", "--allow-origin", "*"),
+        ("DEVMEDIA_ALLOW_PROJECT_ROOT", "--allow-project-root", "maybe"),
+        ("DEVMEDIA_CACHE_CONTROL", "--cache-control", ""),
+        ("DEVMEDIA_TYPE", "--type", "stl"),
+        ("DEVMEDIA_GRACE", "--grace", "soon"),
+        ("DEVMEDIA_LOG_FORMAT", "--log-format", "xml"),
+        ("DEVMEDIA_OPEN", "--open", "maybe"),
+    ];
+    let folder = workspace();
+    for (variable, flag, value) in rows {
+        let ended = run(devmedia(folder.path(), &[(variable, value)], &["--debug"]));
+        assert!(ended.stdout.is_empty() && ended.stderr.len() == 1, "{variable}: {ended:?}");
+        let says = format!("devmedia: {flag} {value:?} (from {variable}): ");
+        assert!(ended.stderr[0].starts_with(&says), "{variable}: {ended:?}");
+    }
+    for variable in ["DEVMEDIA_VERBOSE", "DEVMEDIA_QUIET"] {
+        let ended = run(devmedia(folder.path(), &[(variable, "true")], &["--debug"]));
+        assert_eq!(ended.code, Some(2), "{variable}: {ended:?}");
+        assert!(ended.stderr[0].contains("0, 1 or 2"), "{variable}: {ended:?}");
+    }
+    let help = run(devmedia(folder.path(), &[], &["--help"])).stdout.join("\n");
+    let variables = rows.iter().map(|row| row.0);
+    for variable in variables.chain(["DEVMEDIA_DEBUG", "DEBUG", "DEVMEDIA_VERBOSE", "DEVMEDIA_QUIET"]) {
+        assert!(help.contains(variable), "--help is silent about {variable}");
+    }
+}
+
+#[test]
+fn the_flag_beats_the_variable() {
+    let folder = workspace();
+    let env = [("MEDIA_ROOT", "./none"), ("MEDIA_URL", "/env/"), ("DEVMEDIA_LISTEN", "nowhere"), ("DEBUG", "0")];
+    let args = ["--root", "./media", "--url", "/flag", "--listen", "127.0.0.1:0"];
+    let url = url_of(folder.path(), &env, &args);
+    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/flag/"), "{url}");
+}
+
+#[test]
+fn the_variable_of_a_repeatable_flag_is_a_list_with_commas() {
+    let folder = workspace();
+    fs::create_dir(folder.path().join("other")).expect("a folder");
+    let env = [
+        ("MEDIA_ROOT", "./other"),
+        ("MEDIA_URL", "uploads"),
+        ("DEVMEDIA_LISTEN", "127.0.0.1:0, unix:a.sock,"),
+        ("DEVMEDIA_MOUNT", "/a/=./media,/b/=./media"),
+        ("DEVMEDIA_ALLOW_HOST", "a.example,*.b.example"),
+        ("DEVMEDIA_ALLOW_ORIGIN", "https://a.example,https://b.example:*"),
+        ("DEVMEDIA_TYPE", "stl=model/stl,obj=model/obj"),
+    ];
+    let process = Process::start(devmedia(folder.path(), &env, &["--debug"]));
+    assert!(process.ready().ends_with("/uploads/"));
+    assert_eq!(process.ready(), "unix:a.sock");
+    for (root, prefix) in [("/other", "/uploads/"), ("/media", "/a/"), ("/media", "/b/")] {
+        let line = process.stderr.next().expect("a line for each mount");
+        assert!(line.ends_with(&format!("{root} at {prefix}")), "{line}");
+    }
+
+    let ended = refused_in(folder.path(), &[("DEVMEDIA_TYPE", "stl=model/stl,x")], &[]);
+    assert!(ended.stderr[0].starts_with(r#"devmedia: --type "x" (from DEVMEDIA_TYPE): "#), "{ended:?}");
+}
+
+#[test]
+fn an_unknown_flag_or_word_is_refused_with_a_hint() {
+    let folder = workspace();
+    let rows: [(&[&str], &str); 6] = [
+        (&["--rot", "./media"], "--root"),
+        (&["--debgu"], "--debug"),
+        (&["./media"], "--root ./media"),
+        (&["--debug", "./media"], "--root ./media"),
+        (&["--debug", "true"], "--debug=true"),
+        (&["--listen"], "--listen <ADDRESS>"),
+    ];
+    for (args, hint) in rows {
+        let ended = run(devmedia(folder.path(), &[("DEBUG", "1")], args));
+        assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{args:?}: {ended:?}");
+        assert!(ended.stderr.join("\n").contains(hint), "{args:?}: {ended:#?}");
+    }
+}
+
+#[test]
+fn version_help_completions_and_the_manual_need_no_debug_flag() {
+    let folder = workspace();
+    let rows: [(&[&str], &str); 6] = [
+        (&["--version"], concat!("devmedia ", env!("CARGO_PKG_VERSION"))),
+        (&["--help"], "--allow-project-root"),
+        (&["-h"], "--allow-project-root"),
+        (&["completions", "zsh"], "#compdef devmedia"),
+        (&["completions", "fish"], "complete -c devmedia"),
+        (&["man"], ".TH devmedia"),
+    ];
+    for (args, holds) in rows {
+        for env in [&[][..], &[("MEDIA_ROOT", "./none"), ("DEVMEDIA_LISTEN", "x")]] {
+            let ended = run(devmedia(folder.path(), env, args));
+            assert_eq!((ended.code, ended.stderr.len()), (Some(0), 0), "{args:?}: {ended:?}");
+            assert!(ended.stdout.join("\n").contains(holds), "{args:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_printed_for_a_shell_or_a_pager_parses_there() {
+    let folder = workspace();
+    let rows: [(&[&str], &[&str]); 5] = [
+        (&["completions", "bash"], &["bash", "-n"]),
+        (&["completions", "zsh"], &["zsh", "-n"]),
+        (&["completions", "fish"], &["fish", "--no-execute"]),
+        (&["man"], &["mandoc", "-T", "lint", "-W", "error"]),
+        (&["man"], &["man", "--warnings", "-l"]),
+    ];
+    for (args, reader) in rows {
+        let text = run(devmedia(folder.path(), &[], args)).stdout.join("\n") + "\n";
+        let file = folder.path().join("text");
+        fs::write(&file, text).expect("a file");
+        let read = Command::new(reader[0]).args(&reader[1..]).arg(&file).env("MANPAGER", "cat").output();
+        let Ok(read) = read else {
+            eprintln!("{} is not on this machine: {args:?} was not tried on it", reader[0]);
+            continue;
+        };
+        let said = String::from_utf8_lossy(&read.stderr);
+        assert!(read.status.success() && said.is_empty(), "{reader:?} on {args:?}: {said}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stdout_that_takes_nothing_is_an_error_and_no_panic() {
+    let folder = workspace();
+    let rows: [&[&str]; 4] =
+        [&["completions", "bash"], &["completions", "fish"], &["man"], &["--debug", "--listen", "127.0.0.1:0"]];
+    for args in rows {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a Linux");
+        let mut command = devmedia(folder.path(), &[], args);
+        let output = command.stdin(std::process::Stdio::null()).stdout(full).output().expect("the binary starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.starts_with("devmedia: cannot write ") && said.lines().count() == 1, "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_name_that_is_not_text_is_refused_without_a_panic() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = workspace();
+    let mut command = devmedia(folder.path(), &[], &["--debug", "--root"]);
+    command.arg(OsStr::from_bytes(b"\xff"));
+    let ended = run(command);
+    assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{ended:?}");
+}
