@@ -35,7 +35,12 @@ pub fn start(format: LogFormat, loudness: i16) {
     };
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        // it would be told with eprintln!, which panics when stderr is a pipe that nobody reads, and ends the connection
+        .log_internal_errors(false);
     match format {
         LogFormat::Pretty => subscriber.event_format(Pretty).init(),
         LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).init(),
