@@ -165,15 +165,12 @@ fn typed_mounts<'a>(args: &'a Args, problems: &mut Problems) -> Vec<TypedMount<'
     let (prefix, root) = (args.url.as_str(), args.root.as_str());
     let mut mounts = vec![TypedMount { prefix, prefix_typed: ("--url", prefix), root, root_typed: ("--root", root) }];
     for mount in &args.mount {
-        match mount.split_once('=') {
-            Some((prefix, root)) => {
-                let typed = ("--mount", mount.as_str());
-                mounts.push(TypedMount { prefix, prefix_typed: typed, root, root_typed: typed });
-            }
-            None => {
-                let typed = problems.typed("--mount", mount);
-                problems.usage(format!("{typed}: it has no '='; write /static/=./static"));
-            }
+        if let Some((prefix, root)) = mount.split_once('=') {
+            let typed = ("--mount", mount.as_str());
+            mounts.push(TypedMount { prefix, prefix_typed: typed, root, root_typed: typed });
+        } else {
+            let typed = problems.typed("--mount", mount);
+            problems.usage(format!("{typed}: it has no '='; write /static/=./static"));
         }
     }
     mounts
