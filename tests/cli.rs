@@ -14,6 +14,9 @@ use support::command;
 use support::process::{Ended, Process, run};
 use tempfile::TempDir;
 
+/// Environment variables and their values.
+type Env<'a> = &'a [(&'a str, &'a str)];
+
 /// A folder with a `media` folder in it, to run in.
 fn workspace() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -22,7 +25,7 @@ fn workspace() -> TempDir {
 }
 
 /// `devmedia ARGS` in a folder, with nothing in the environment but what is given.
-fn devmedia(folder: &Path, env: &[(&str, &str)], args: &[&str]) -> Command {
+fn devmedia(folder: &Path, env: Env<'_>, args: &[&str]) -> Command {
     let mut command = command();
     command.current_dir(folder).envs(env.iter().copied()).args(args);
     command
@@ -34,7 +37,7 @@ fn refused(args: &[&str]) -> Ended {
     refused_in(folder.path(), &[], args)
 }
 
-fn refused_in(folder: &Path, env: &[(&str, &str)], args: &[&str]) -> Ended {
+fn refused_in(folder: &Path, env: Env<'_>, args: &[&str]) -> Ended {
     let args = [&["--debug", "--listen", "127.0.0.1:0"], args].concat();
     let ended = run(devmedia(folder, env, &args));
     assert_eq!(ended.stdout, [""; 0], "{args:?} {env:?}");
@@ -42,7 +45,7 @@ fn refused_in(folder: &Path, env: &[(&str, &str)], args: &[&str]) -> Ended {
 }
 
 /// The URL that `devmedia --debug ARGS` serves at.
-fn url_of(folder: &Path, env: &[(&str, &str)], args: &[&str]) -> String {
+fn url_of(folder: &Path, env: Env<'_>, args: &[&str]) -> String {
     Process::start(devmedia(folder, env, &[&["--debug"], args].concat())).ready()
 }
 
@@ -54,7 +57,7 @@ fn without_a_clear_yes_it_says_how_to_say_one_and_touches_nothing() {
     let dead = folder.path().join("dead.sock");
     drop(UnixListener::bind(&dead).expect("a socket"));
 
-    let rows: &[(&[(&str, &str)], &[&str], &str)] = &[
+    let rows: &[(Env<'_>, &[&str], &str)] = &[
         (&[], &[], "neither --debug nor DEBUG is set"),
         (&[("DEBUG", "0")], &[], r#"DEBUG="0" is not a yes"#),
         (&[("DEBUG", "false")], &[], r#"DEBUG="false" is not a yes"#),
@@ -84,7 +87,7 @@ fn without_a_clear_yes_it_says_how_to_say_one_and_touches_nothing() {
 #[test]
 fn a_clear_yes_starts_it_whoever_says_it() {
     let folder = workspace();
-    let rows: &[(&[(&str, &str)], &[&str])] = &[
+    let rows: &[(Env<'_>, &[&str])] = &[
         (&[], &["--debug"]),
         (&[], &["--debug=Yes"]),
         (&[("DEBUG", "1")], &[]),
@@ -105,15 +108,14 @@ fn debug_1_devmedia_root_media_url_media_works_as_it_stands() {
     let folder = workspace();
     let process =
         Process::start(devmedia(folder.path(), &[("DEBUG", "1")], &["--root", "./media", "--url", "/media/"]));
-    match process.stdout.next() {
-        Some(url) => assert_eq!(url, "http://127.0.0.1:8001/media/"),
+    if let Some(url) = process.stdout.next() {
+        assert_eq!(url, "http://127.0.0.1:8001/media/");
+    } else {
         // the default port is the one thing that this test cannot have for itself
-        None => {
-            let ended = process.end();
-            assert_eq!(ended.code, Some(1));
-            assert!(ended.stderr[0].starts_with("devmedia: 127.0.0.1:8001 is in use by another process"), "{ended:?}");
-            eprintln!("port 8001 is taken on this machine: only the advice was tested");
-        }
+        let ended = process.end();
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr[0].starts_with("devmedia: 127.0.0.1:8001 is in use by another process"), "{ended:?}");
+        eprintln!("port 8001 is taken on this machine: only the advice was tested");
     }
 }
 

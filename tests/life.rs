@@ -1,0 +1,434 @@
+//! From the ready line to the last signal: what a script, a terminal and a log reader see of the process.
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use support::process::Process;
+use support::{Answer, PATIENCE, command};
+use tempfile::TempDir;
+
+/// More than the kernel holds for a client that does not read.
+const LARGE: u64 = 64 * 1024 * 1024;
+
+/// Environment variables and their values.
+type Env<'a> = &'a [(&'a str, &'a str)];
+
+/// A server on a free port of 127.0.0.1, with a small and a large file.
+struct Served {
+    process: Process,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Served {
+    fn start(args: &[&str]) -> Self {
+        Self::start_with(&[], args)
+    }
+
+    fn start_with(env: Env<'_>, args: &[&str]) -> Self {
+        let (folder, mut command) = prepare(&[&["--listen", "127.0.0.1:0"], args].concat());
+        command.envs(env.iter().copied());
+        let process = Process::start(command);
+        let address = address(&process.ready());
+        Self { process, address, _folder: folder }
+    }
+
+    fn connect(&self) -> TcpStream {
+        connect(self.address)
+    }
+
+    /// One request on a connection of its own.
+    fn get(&self, target: &str) -> Answer {
+        self.get_with(target, "")
+    }
+
+    fn get_with(&self, target: &str, fields: &str) -> Answer {
+        let mut stream = self.connect();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}Connection: close\r\n\r\n").expect("open");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        Answer::parse(&answer)
+    }
+
+    /// A transfer that has begun: its head has come, and no byte of the body has been taken.
+    fn begin_transfer(&self) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(b"GET /media/large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("open");
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).expect("a head");
+            head.push(byte[0]);
+        }
+        stream
+    }
+
+    /// The next event of a request, in a log of JSON lines.
+    fn event(&self) -> Value {
+        loop {
+            let line = self.process.stderr.next().expect("the process lives");
+            let event: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            if event.get("status").is_some() {
+                return event;
+            }
+        }
+    }
+}
+
+/// `devmedia --debug ARGS` in a folder with media, not yet started.
+fn prepare(args: &[&str]) -> (TempDir, Command) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().join("media");
+    fs::create_dir(&root).expect("the root");
+    fs::write(root.join("a.txt"), "hello").expect("a file");
+    File::create(root.join("large.bin")).and_then(|file| file.set_len(LARGE)).expect("a sparse file");
+    let mut command = command();
+    command.current_dir(folder.path()).arg("--debug").args(args);
+    (folder, command)
+}
+
+fn address(url: &str) -> SocketAddr {
+    let authority = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/media/")).expect("a URL");
+    authority.parse().expect("an address")
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the server accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a time-out");
+    stream
+}
+
+/// Makes one request and leaves the connection open.
+fn get_and_stay(stream: &mut (impl std::io::Read + std::io::Write)) {
+    stream.write_all(b"GET /media/a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("open");
+    let (mut answer, mut byte) = (Vec::new(), [0]);
+    while !answer.ends_with(b"\r\n\r\nhello") {
+        stream.read_exact(&mut byte).expect("an answer");
+        answer.push(byte[0]);
+    }
+}
+
+/// Reads to the end and counts; a reset counts as an end.
+fn drain(mut stream: TcpStream) -> u64 {
+    let (mut buffer, mut read) = (vec![0; 256 * 1024], 0);
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return read,
+            Ok(got) => read += got as u64,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return read,
+            Err(error) => panic!("neither bytes nor an end: {error}"),
+        }
+    }
+}
+
+fn has_ipv6() -> bool {
+    let has = std::net::TcpListener::bind("[::1]:0").is_ok();
+    if !has {
+        eprintln!("no IPv6 on this machine: its rows were not tried");
+    }
+    has
+}
+
+#[test]
+fn the_ready_lines_are_all_of_stdout_and_there_is_one_for_each_listen() {
+    let (_folder, command) =
+        prepare(&["--listen", "127.0.0.1:0", "--listen", "0", "--listen", "unix:media.sock", "-vv", "--mount", "/b=."]);
+    let process = Process::start(command);
+    let urls: Vec<String> = (0..3).map(|_| process.ready()).collect();
+    for url in &urls[..2] {
+        let address = address(url);
+        assert!(address.ip().is_loopback() && address.port() != 0, "{url}");
+        get_and_stay(&mut connect(address));
+    }
+    assert_eq!(urls[2], "unix:media.sock");
+    process.signal(Signal::TERM);
+    let ended = process.end();
+    assert_eq!((ended.code, ended.stdout), (Some(0), vec![]));
+}
+
+#[test]
+fn an_address_for_all_prints_as_loopback_and_warns_and_the_others_do_not_warn() {
+    let rows = [
+        ("127.0.0.1:0", "http://127.0.0.1:", false),
+        ("127.0.0.2:0", "http://127.0.0.2:", false),
+        ("0", "http://127.0.0.1:", false),
+        ("localhost:0", "http://127.0.0.1:", false),
+        ("0.0.0.0:0", "http://127.0.0.1:", true),
+        ("[::1]:0", "http://[::1]:", false),
+        ("[::]:0", "http://[::1]:", true),
+    ];
+    let ipv6 = has_ipv6();
+    for (listen, starts, warns) in rows.into_iter().filter(|row| ipv6 || !row.0.starts_with('[')) {
+        let (_folder, mut command) = prepare(&["--listen", listen]);
+        if listen == "127.0.0.2:0" && !cfg!(target_os = "linux") {
+            continue;
+        }
+        command.env("NO_COLOR", "");
+        let process = Process::start(command);
+        let url = process.ready();
+        assert!(url.starts_with(starts) && url.ends_with("/media/"), "{listen}: {url}");
+        get_and_stay(&mut connect(address(&url)));
+        process.signal(Signal::TERM);
+        let warnings: Vec<_> = process.end().stderr.into_iter().filter(|line| line.contains("warning")).collect();
+        assert_eq!(warnings.len(), usize::from(warns), "{listen}: {warnings:?}");
+        let says = format!("{listen} can be reached from other machines");
+        assert!(warnings.iter().all(|line| line.contains(&says)), "{listen}: {warnings:?}");
+    }
+}
+
+#[test]
+fn a_bare_port_listens_on_the_loopback_of_both_families() {
+    let (_folder, command) = prepare(&["--listen", "0"]);
+    let process = Process::start(command);
+    let address = address(&process.ready());
+    get_and_stay(&mut connect(address));
+    if has_ipv6() {
+        get_and_stay(&mut connect(SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), address.port())));
+    }
+}
+
+#[test]
+fn a_unix_socket_serves_and_is_gone_after_the_end() {
+    let (folder, command) = prepare(&["--listen", "unix:media.sock"]);
+    let process = Process::start(command);
+    assert_eq!(process.ready(), "unix:media.sock");
+    let path = folder.path().join("media.sock");
+    let mut stream = UnixStream::connect(&path).expect("the server accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    get_and_stay(&mut stream);
+    process.signal(Signal::TERM);
+    assert_eq!(process.end().code, Some(0));
+    assert!(path.symlink_metadata().is_err(), "the next start finds nothing in its way");
+}
+
+#[test]
+fn a_signal_lets_a_transfer_finish_and_closes_everything_else() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Served::start(&["--grace", "1h"]);
+        let transfer = server.begin_transfer();
+        let mut idle = server.connect();
+        get_and_stay(&mut idle);
+        // accepted before the signal: this one is answered after it, and the kernel keeps their order
+        let silent = server.connect();
+        get_and_stay(&mut server.connect());
+
+        server.process.signal(signal);
+        server.process.stderr.with("stopping");
+        assert_eq!(drain(idle), 0, "an idle connection is closed at once");
+        assert_eq!(drain(silent), 0, "so is one that has said nothing yet");
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect(server.address).is_ok() {
+            assert!(Instant::now() < until, "new connections are still accepted");
+            std::thread::yield_now();
+        }
+
+        assert_eq!(drain(transfer), LARGE, "{signal:?}");
+        let ended = server.process.end();
+        assert_eq!(ended.code, Some(0), "{signal:?}: {ended:?}");
+        let line = ended.stderr.iter().find(|line| line.contains("large.bin")).expect("the transfer is logged");
+        assert!(line.contains(" 200 64.0 MiB ") && !line.contains("hung up"), "{line}");
+    }
+}
+
+#[test]
+fn a_transfer_that_outlives_the_grace_is_cut_and_the_end_is_still_a_good_one() {
+    for grace in ["0s", "100ms"] {
+        let server = Served::start(&["--grace", grace]);
+        let transfer = server.begin_transfer();
+        server.process.signal(Signal::TERM);
+        let ended = server.process.end();
+        assert_eq!(ended.code, Some(0), "{grace}: {ended:?}");
+        assert!(ended.stderr.iter().any(|line| line.contains("and were cut")), "{grace}: {ended:?}");
+        assert!(drain(transfer) < LARGE);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    for (first, second, code) in
+        [(Signal::INT, Signal::INT, 130), (Signal::TERM, Signal::TERM, 143), (Signal::TERM, Signal::INT, 130)]
+    {
+        let server = Served::start(&["--grace", "1h"]);
+        let transfer = server.begin_transfer();
+        server.process.signal(first);
+        server.process.stderr.with("a second signal stops at once");
+        server.process.signal(second);
+        assert_eq!(server.process.end().code, Some(code), "{first:?} {second:?}");
+        assert!(drain(transfer) < LARGE);
+    }
+}
+
+#[test]
+fn a_pretty_log_line_reads_like_a_sentence_and_has_no_colours_in_a_file() {
+    let server = Served::start(&[]);
+    server.get_with("/media/a.txt", "Range: bytes=1-3\r\n");
+    server.get("/media/a.jpg");
+    let stderr = &server.process.stderr;
+    let start = stderr.next().expect("a line at the start");
+    assert!(start.contains(" info serving /") && start.ends_with("/media at /media/"), "{start}");
+
+    let line = stderr.next().expect("a line for the range");
+    let words: Vec<&str> = line.split(' ').collect();
+    let [time, method, path, status, bytes, unit, ms, "ms", media_type, charset, range] = words[..] else {
+        panic!("{line}")
+    };
+    assert!(time.len() == 8 && time.split(':').all(|two| two.parse::<u8>().is_ok()), "{line}");
+    assert!(ms.parse::<f64>().is_ok_and(|ms| ms >= 0.0), "{line}");
+    let rest = [method, path, status, bytes, unit, media_type, charset, range];
+    assert_eq!(rest, ["GET", "/media/a.txt", "206", "3", "B", "text/plain;", "charset=utf-8", "bytes=1-3"]);
+
+    let line = stderr.next().expect("a line for the refusal");
+    assert!(line.contains(" GET /media/a.jpg 404 ") && line.contains(" - "), "{line}");
+    assert!(line.contains("a.txt"), "the reason names the name that was probably meant: {line}");
+    assert!(!line.contains('\x1b'), "{line:?}");
+}
+
+#[test]
+fn a_path_cannot_act_on_the_terminal_or_forge_a_line() {
+    let rows = [
+        ("/media/a%0a00:00:00%20GET%20/forged%20200", r"/media/a\n00:00:00 GET /forged 200"),
+        ("/media/%0d", r"/media/\r"),
+        ("/media/%1b%5b31mred", r"/media/\u{1b}[31mred"),
+        ("/media/%c2%9b31m", r"/media/\u{9b}31m"),
+        ("/media/%7f%08", r"/media/\u{7f}\u{8}"),
+        ("/media/gpj.%e2%80%aeexe", r"/media/gpj.\u{202e}exe"),
+        ("/media/%e2%81%a6%e2%80%8f%d8%9c", r"/media/\u{2066}\u{200f}\u{61c}"),
+        ("/media/%e2%80%a8", r"/media/\u{2028}"),
+        ("/media/%ff", "/media/\u{fffd}"),
+        ("/media/%e4%b8%ad", "/media/中"),
+    ];
+    let acts = |c: char| c.is_control() || "\u{61c}\u{200f}\u{2028}\u{202e}\u{2066}".contains(c);
+    let pretty = Served::start(&["-v"]);
+    let json = Served::start(&["-v", "--log-format", "json"]);
+    for (target, shown) in rows {
+        assert_eq!(pretty.get(target).status, 404);
+        let line = pretty.process.stderr.with(" GET ");
+        assert!(line.contains(&format!(" GET {shown} 404 ")), "{target}: {line:?}");
+        assert!(!line.contains(acts), "{target}: {line:?}");
+        assert_eq!(json.get(target).status, 404);
+        let event = json.event();
+        assert_eq!(event["path"], shown, "{target}");
+        assert!(!event.to_string().contains(acts), "{target}: {event}");
+    }
+}
+
+#[test]
+fn every_json_line_parses_and_a_request_has_all_its_fields() {
+    let server = Served::start(&["--log-format", "json", "-vv"]);
+    server.get_with("/media/a.txt", "Range: bytes=1-3\r\n");
+    let event = server.event();
+    let rows = [
+        ("level", "INFO"),
+        ("method", "GET"),
+        ("path", "/media/a.txt"),
+        ("type", "text/plain; charset=utf-8"),
+        ("range", "bytes=1-3"),
+    ];
+    for (field, value) in rows {
+        assert_eq!(event[field], value, "{event}");
+    }
+    assert_eq!((&event["status"], &event["bytes"]), (&206.into(), &3.into()), "{event}");
+    assert!(event["ms"].as_f64().is_some_and(|ms| ms >= 0.0), "{event}");
+    let time = event["timestamp"].as_str().expect("a time");
+    assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time} is not RFC 3339");
+
+    server.get("/media/a.jpg");
+    let event = server.event();
+    assert_eq!((&event["level"], &event["status"]), (&"WARN".into(), &404.into()), "{event}");
+    assert!(event["reason"].as_str().is_some_and(|reason| reason.contains("a.txt")), "{event}");
+    server.process.signal(Signal::TERM);
+    for line in server.process.end().stderr {
+        assert!(serde_json::from_str::<Value>(&line).is_ok_and(|value| value.is_object()), "{line}");
+    }
+}
+
+#[test]
+fn quiet_and_rust_log_choose_what_is_logged() {
+    // of: the start, a success, a refusal
+    let rows: &[(Env<'_>, &[&str], [bool; 3])] = &[
+        (&[], &[], [true, true, true]),
+        (&[], &["-q"], [false, false, true]),
+        (&[("DEVMEDIA_QUIET", "1")], &[], [false, false, true]),
+        (&[], &["-qq"], [false, false, false]),
+        (&[], &["-q", "-v"], [true, true, true]),
+        (&[("RUST_LOG", "warn")], &["-vv"], [false, false, true]),
+        (&[("RUST_LOG", "info")], &["-qq"], [true, true, true]),
+        (&[("RUST_LOG", "devmedia::access=info")], &[], [false, true, true]),
+        (&[("RUST_LOG", "off")], &[], [false, false, false]),
+        (&[("RUST_LOG", "")], &[], [true, true, true]),
+    ];
+    for (env, args, expected) in rows {
+        let server = Served::start_with(env, args);
+        assert_eq!(server.get("/media/a.txt").status, 200);
+        assert_eq!(server.get("/media/none.bin").status, 404);
+        server.process.signal(Signal::TERM);
+        let ended = server.process.end();
+        let logged = [" serving ", " 200 ", " 404 "].map(|part| ended.stderr.iter().any(|line| line.contains(part)));
+        assert_eq!(logged, *expected, "{env:?} {args:?}: {:#?}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_is_no_error() {
+    let server = Served::start(&["--log-format", "json", "-v"]);
+    drop(server.connect());
+    drop(server.begin_transfer());
+    let event = server.event();
+    let level_status_reason = (&event["level"], &event["status"], &event["reason"]);
+    assert_eq!(level_status_reason, (&"INFO".into(), &200.into(), &"the client hung up".into()), "{event}");
+    assert!(event["bytes"].as_u64().is_some_and(|bytes| bytes < LARGE), "{event}");
+
+    let mut half = server.connect();
+    half.write_all(b"GET /media/a.txt HT").expect("open");
+    drop(half);
+    assert_eq!(server.get("/media/a.txt").status, 200, "and the server goes on");
+    server.process.signal(Signal::TERM);
+    for line in server.process.end().stderr {
+        assert!(!line.contains(r#""level":"WARN""#) && !line.contains(r#""level":"ERROR""#), "{line}");
+    }
+}
+
+#[test]
+fn a_client_that_speaks_something_else_is_told_apart_in_the_log() {
+    // the first bytes of a TLS 1.2 hello as curl sends it
+    let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice();
+    let rows = [
+        (hello, "this server speaks http, not https"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2"),
+        (b"\x00\x01\x02\x03\r\n\r\n", "malformed"),
+    ];
+    let server = Served::start(&[]);
+    for (bytes, says) in rows {
+        let mut stream = server.connect();
+        stream.write_all(bytes).expect("open");
+        drain(stream);
+        let line = server.process.stderr.with(" warning ");
+        assert!(line.contains(says), "{says}: {line}");
+    }
+}
+
+#[test]
+fn it_serves_on_when_nobody_reads_its_log_any_more() {
+    let (_folder, mut command) = prepare(&["--listen", "127.0.0.1:0", "-vv"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut url = String::new();
+    std::io::BufRead::read_line(&mut stdout, &mut url).expect("a ready line");
+    // `devmedia 2>&1 | head`
+    drop(child.stderr.take());
+    let address = address(url.trim_end());
+    for _ in 0..3 {
+        let mut stream = connect(address);
+        get_and_stay(&mut stream);
+        get_and_stay(&mut stream);
+    }
+    child.kill().and_then(|()| child.wait()).expect("it still ran");
+}

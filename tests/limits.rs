@@ -1,0 +1,191 @@
+//! The limits, reached: memory, connections, descriptors.
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::FileExt as _;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use support::PATIENCE;
+use support::process::Process;
+use tempfile::TempDir;
+
+/// `Server::MAX_CONNECTIONS`.
+const CONNECTIONS: usize = 1024;
+
+/// Long enough for a server that would answer; one that must not answer costs the test this long.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// Starts `devmedia` in a folder with media, below a shell line such as `ulimit -Hn 40`.
+fn start(limit: &str) -> (TempDir, Process, SocketAddr) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().join("media");
+    fs::create_dir(&root).expect("the root");
+    fs::write(root.join("a.txt"), "hello").expect("a file");
+    let mut command = Command::new("sh");
+    command.env_clear().current_dir(folder.path());
+    command.args(["-c", &format!("{limit}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_devmedia")]);
+    command.args(["--debug", "--listen", "127.0.0.1:0"]);
+    let process = Process::start(command);
+    let url = process.ready();
+    let authority = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/media/")).expect("a URL");
+    let address = authority.parse().expect("an address");
+    (folder, process, address)
+}
+
+/// This process needs a descriptor for each connection too. Says whether it may have so many.
+fn can_open(descriptors: usize) -> bool {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the hard limit");
+    let can = maximum.is_none_or(|maximum| maximum >= descriptors as u64);
+    if !can {
+        eprintln!("skipped: only {maximum:?} descriptors here (ulimit -Hn), {descriptors} are needed");
+    }
+    can
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the kernel accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a time-out");
+    stream
+}
+
+fn ask(stream: &mut TcpStream, name: &str) {
+    write!(stream, "GET /media/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("open");
+}
+
+/// Reads a head to its end, and not one byte more.
+fn read_head(stream: &mut TcpStream) -> String {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} in {:?}", String::from_utf8_lossy(&head)));
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).expect("ASCII")
+}
+
+fn read_hello(stream: &mut TcpStream) {
+    let head = read_head(stream);
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let mut body = [0; 5];
+    stream.read_exact(&mut body).expect("a body");
+    assert_eq!(&body, b"hello");
+}
+
+/// Nothing comes for a while, and the connection is open.
+fn is_silent(stream: &mut TcpStream) -> bool {
+    stream.set_read_timeout(Some(SILENCE)).expect("a time-out");
+    let read = stream.read(&mut [0]);
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    read.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn two_hundred_slow_downloads_of_ten_gigabytes_stay_under_64_mebibytes() {
+    const DOWNLOADS: usize = 200;
+    const ROUNDS: usize = 64;
+    const STEP: usize = 16 * 1024;
+    if !can_open(DOWNLOADS + 100) {
+        return;
+    }
+    let (folder, process, address) = start("true");
+    let file = File::create(folder.path().join("media/huge.bin")).expect("a file");
+    let start: Vec<u8> = (0..ROUNDS * STEP).map(|at| u8::try_from(at / 7 % 251).expect("below 251")).collect();
+    file.set_len(10_000_000_000).expect("a sparse file");
+    file.write_all_at(&start, 0).expect("a start");
+
+    let mut downloads: Vec<TcpStream> = (0..DOWNLOADS).map(|_| connect(address)).collect();
+    for download in &mut downloads {
+        ask(download, "huge.bin");
+    }
+    for download in &mut downloads {
+        let head = read_head(download);
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("content-length: 10000000000\r\n"), "{head}");
+    }
+    // each takes a little in its turn: the server is busy with all of them, and none is ever done
+    let mut step = vec![0; STEP];
+    for expected in start.chunks(STEP) {
+        for download in &mut downloads {
+            download.read_exact(&mut step).expect("bytes");
+            assert!(step == expected, "other bytes than the file has");
+        }
+    }
+    let resident = peak_resident_kib(process.pid());
+    println!("{DOWNLOADS} downloads: {resident} KiB resident at the most");
+    assert!(resident < 64 * 1024, "{resident} KiB");
+}
+
+/// `VmHWM` of proc_pid_status(5): the most that was ever resident.
+#[cfg(target_os = "linux")]
+fn peak_resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a process with memory");
+    line.trim().strip_suffix(" kB").and_then(|number| number.parse().ok()).expect("a number of kB")
+}
+
+#[test]
+fn one_connection_too_many_waits_and_is_served_when_another_closes() {
+    if !can_open(CONNECTIONS + 100) {
+        return;
+    }
+    let (_folder, _process, address) = start("true");
+    let mut connections: Vec<TcpStream> = (0..CONNECTIONS).map(|_| connect(address)).collect();
+    for stream in &mut connections {
+        ask(stream, "a.txt");
+        read_hello(stream);
+    }
+    let mut one_more = connect(address);
+    ask(&mut one_more, "a.txt");
+    assert!(is_silent(&mut one_more), "all places are taken");
+    ask(&mut connections[CONNECTIONS / 2], "a.txt");
+    read_hello(&mut connections[CONNECTIONS / 2]);
+    drop(connections.pop());
+    read_hello(&mut one_more);
+}
+
+#[test]
+fn a_server_out_of_descriptors_says_so_once_and_goes_on_when_connections_close() {
+    let (_folder, process, address) = start("ulimit -n 40");
+    process.stderr.with(" serving ");
+    let mut connections: Vec<TcpStream> = (0..60).map(|_| connect(address)).collect();
+    let line = process.stderr.with(" error ");
+    assert!(line.contains("no more connections can be accepted for now") && line.contains("ulimit -n"), "{line}");
+
+    // the last ones wait in the kernel; nobody is turned away
+    let mut last = connections.pop().expect("sixty");
+    ask(&mut last, "a.txt");
+    assert!(is_silent(&mut last), "no descriptor is left for it");
+    drop(connections);
+    read_hello(&mut last);
+    let mut new = connect(address);
+    ask(&mut new, "a.txt");
+    read_hello(&mut new);
+
+    process.signal(rustix::process::Signal::TERM);
+    let ended = process.end();
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.stderr.iter().any(|line| line.contains("no more connections")), "said twice: {ended:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_for_want_of_descriptors_is_a_passing_failure_not_a_missing_file() {
+    let (_folder, process, address) = start("ulimit -n 40");
+    let mut connections: Vec<TcpStream> = (0..60).map(|_| connect(address)).collect();
+    process.stderr.with("no more connections");
+    let first = &mut connections[0];
+    ask(first, "a.txt");
+    let head = read_head(first);
+    assert!(head.starts_with("HTTP/1.1 503 ") || head.starts_with("HTTP/1.1 500 "), "{head}");
+    assert!(head.contains("cache-control: no-store\r\n"), "{head}");
+    // the same client asks again when there is room
+    drop(connections.split_off(1));
+    let mut again = connect(address);
+    ask(&mut again, "a.txt");
+    read_hello(&mut again);
+}
