@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,6 +27,9 @@ const MAX_CONNECTIONS: usize = 1024;
 
 /// How long accepting pauses when the process may open no more files.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// At the limit, accepting works and fails in turns as clients come and go: one line about it says enough for this long.
+const STARVED_AGAIN: Duration = Duration::from_secs(60);
 
 /// hyper queues 400 KiB per slow reader by default; this also bounds a request's head (431 beyond it).
 const MAX_BUFFER: usize = 64 * 1024;
@@ -81,7 +84,7 @@ struct Server {
 
 impl Server {
     async fn accept(self: Arc<Self>, listener: Listener) {
-        let mut starved = false;
+        let mut starved: Option<Instant> = None;
         loop {
             let permit = Arc::clone(&self.room).acquire_owned().await.expect("never closed");
             match listener.accept().await {
@@ -93,15 +96,14 @@ impl Server {
                 Ok(Stream::Tcp(stream)) => self.connect(stream, None, permit),
                 Ok(Stream::Unix(stream)) => self.connect(stream, None, permit),
                 Err(error) if is_starved(&error) => {
-                    if !std::mem::replace(&mut starved, true) {
+                    if starved.is_none_or(|since| since.elapsed() >= STARVED_AGAIN) {
+                        starved = Some(Instant::now());
                         tracing::error!("no more connections can be accepted for now: {error} (see ulimit -n)");
                     }
                     tokio::time::sleep(PAUSE).await;
-                    continue;
                 }
                 Err(error) => tracing::debug!("a client hung up before it was accepted: {error}"),
             }
-            starved = false;
         }
     }
 
