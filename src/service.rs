@@ -18,7 +18,7 @@ use crate::page::format::Format;
 use crate::page::{explain, landing, listing};
 use crate::refusal::Refusal;
 use crate::request::guard::{Admission, Guard, Row};
-use crate::request::path::MediaPath;
+use crate::request::path::{MediaPath, Visible};
 use crate::server::Connection;
 use crate::storage::root::Found;
 use crate::storage::{folder, nearby};
@@ -141,7 +141,7 @@ impl Service {
         if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
             tracing::info!(
                 "{} was shown to a page that does not say who it is (its Referrer-Policy): it can show it, not read it",
-                request.uri().path()
+                Visible(request.uri().path())
             );
         }
     }
