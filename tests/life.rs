@@ -321,6 +321,18 @@ fn a_path_cannot_act_on_the_terminal_or_forge_a_line() {
 }
 
 #[test]
+fn raw_bytes_of_a_target_cannot_act_on_the_terminal_either() {
+    let server = Served::start(&[]);
+    // a picture on a page that does not say who it is: the one line beside the access log that shows a path
+    let fields = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n";
+    assert_eq!(server.get_with("/media/gpj.\u{202e}exe", fields).status, 404);
+    for says in ["Referrer-Policy", " GET "] {
+        let line = server.process.stderr.with(says);
+        assert!(line.contains(r"/media/gpj.\u{202e}exe") && !line.contains('\u{202e}'), "{line:?}");
+    }
+}
+
+#[test]
 fn every_json_line_parses_and_a_request_has_all_its_fields() {
     let server = Served::start(&["--log-format", "json", "-vv"]);
     server.get_with("/media/a.txt", "Range: bytes=1-3\r\n");

@@ -121,7 +121,7 @@ fn two_hundred_slow_downloads_of_ten_gigabytes_stay_under_64_mebibytes() {
     assert!(resident < 64 * 1024, "{resident} KiB");
 }
 
-/// `VmHWM` of proc_pid_status(5): the most that was ever resident.
+/// `VmHWM` of `proc_pid_status(5)`: the most that was ever resident.
 #[cfg(target_os = "linux")]
 fn peak_resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a Linux");
