@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use rustix::process::Signal;
@@ -429,18 +429,14 @@ fn a_client_that_speaks_something_else_is_told_apart_in_the_log() {
 
 #[test]
 fn it_serves_on_when_nobody_reads_its_log_any_more() {
-    let (_folder, mut command) = prepare(&["--listen", "127.0.0.1:0", "-vv"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("piped"));
-    let mut url = String::new();
-    std::io::BufRead::read_line(&mut stdout, &mut url).expect("a ready line");
-    // `devmedia 2>&1 | head`
-    drop(child.stderr.take());
-    let address = address(url.trim_end());
+    let (_folder, command) = prepare(&["--listen", "127.0.0.1:0", "-vv"]);
+    let process = Process::start_unread(command);
+    let address = address(&process.ready());
     for _ in 0..3 {
         let mut stream = connect(address);
         get_and_stay(&mut stream);
         get_and_stay(&mut stream);
     }
-    child.kill().and_then(|()| child.wait()).expect("it still ran");
+    process.signal(Signal::TERM);
+    assert_eq!(process.end().code, Some(0));
 }

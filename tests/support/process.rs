@@ -33,6 +33,16 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
+    /// Starts a binary whose stderr nobody reads: the other end of the pipe is closed, as in `devmedia 2>&1 | head`.
+    pub fn start_unread(mut command: Command) -> Self {
+        let (unread, stderr) = std::io::pipe().expect("a pipe");
+        drop(unread);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        let mut child = command.spawn().expect("the binary starts");
+        let stdout = Lines::of(child.stdout.take().expect("piped"));
+        Self { child, stdout, stderr: Lines::of(std::io::empty()) }
+    }
+
     /// The next ready line. A process that ends without one fails with what it said instead.
     pub fn ready(&self) -> String {
         self.stdout.next().unwrap_or_else(|| panic!("no ready line, but: {:?}", self.stderr.rest()))
