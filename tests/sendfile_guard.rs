@@ -23,7 +23,7 @@ const LEN: usize = 300_000;
 fn download(http: &http1::Builder) -> (Vec<u8>, hyper::Result<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file");
-    std::fs::write(file.path(), [b'x'; LEN]).expect("its content");
+    std::fs::write(file.path(), "x".repeat(LEN)).expect("its content");
     let path = file.path().to_owned();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
