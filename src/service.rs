@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use futures_util::FutureExt as _;
+use hyper::body::Body as _;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
@@ -56,6 +57,10 @@ impl Service {
         });
         add_common_fields(&request, admission.as_ref(), response.headers_mut());
         if request.method() == Method::HEAD {
+            // hyper announces the length of a body that it sees; a file's is announced already, empty or not
+            if let Some(length @ 1..) = response.body().size_hint().exact() {
+                response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+            }
             *response.body_mut() = Body::Empty;
         }
         received.answered(response, reason, connection.activity)
