@@ -96,8 +96,10 @@ impl Service {
             Found::Directory(_) if !path.has_slash() => Ok(redirect(mount, &path, query)),
             Found::Directory(_) if !mount.listing => Err(Refusal::ListingOff),
             Found::Directory(dir) => {
+                let (owner, folder) = (Arc::clone(mount), path.clone());
+                let follow = move |name: &[u8]| owner.root.follow(&folder.join(name));
                 let hidden = mount.hidden;
-                let entries = blocking(move || folder::read(&dir, hidden)).await;
+                let entries = blocking(move || folder::read(&dir, hidden, follow)).await;
                 let entries = entries.map_err(|error| Refusal::of_open(error.into(), &path))?;
                 let format = Format::negotiate(headers, query, Format::Html);
                 Ok(listing::listing(mount, &path, entries, format))

@@ -1,6 +1,7 @@
 //! What a folder holds, for a listing.
 
 use std::cmp::Ordering;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::time::SystemTime;
@@ -29,10 +30,21 @@ pub enum Kind {
     Other,
 }
 
-/// Reads a folder: folders first, then by name without regard to case. Hidden names only where `hidden` says so.
+impl Kind {
+    fn new(is_dir: bool, is_file: bool, len: u64) -> Self {
+        match (is_dir, is_file) {
+            (true, _) => Self::Directory,
+            (_, true) => Self::File(len),
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Reads a folder: folders first, then by name without regard to case. Hidden names only where `hidden` says so. What a
+/// link leads to is asked of `follow`: beneath this folder's handle alone a link such as `../a.jpg` would lead out.
 ///
-/// Cost: one call an entry. An entry that vanishes while it is read is left out.
-pub fn read(dir: &Dir, hidden: bool) -> io::Result<Vec<Entry>> {
+/// Cost: one call an entry, an open a link. An entry that vanishes while it is read is left out.
+pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Option<Metadata>) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in dir.entries()? {
         let entry = entry?;
@@ -41,18 +53,15 @@ pub fn read(dir: &Dir, hidden: bool) -> io::Result<Vec<Entry>> {
             continue;
         }
         let Ok(own) = entry.metadata() else { continue };
-        let metadata = if own.is_symlink() { dir.metadata(&name).ok() } else { Some(own) };
-        let kind = match &metadata {
-            Some(metadata) if metadata.is_dir() => Kind::Directory,
-            Some(metadata) if metadata.is_file() => Kind::File(metadata.len()),
-            _ => Kind::Other,
+        let (kind, modified) = if own.is_symlink() {
+            follow(name.as_encoded_bytes()).map_or((Kind::Other, None), |target| {
+                (Kind::new(target.is_dir(), target.is_file(), target.len()), target.modified().ok())
+            })
+        } else {
+            let modified = own.modified().ok().map(cap_std::time::SystemTime::into_std);
+            (Kind::new(own.is_dir(), own.is_file(), own.len()), modified)
         };
-        let modified = metadata.and_then(|metadata| metadata.modified().ok());
-        entries.push(Entry {
-            name: name.into_vec(),
-            kind,
-            modified: modified.map(cap_std::time::SystemTime::into_std),
-        });
+        entries.push(Entry { name: name.into_vec(), kind, modified });
     }
     entries.sort_unstable_by(order);
     Ok(entries)

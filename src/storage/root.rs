@@ -4,7 +4,7 @@
 //! `RESOLVE_BENEATH`) or, where that is missing, by cap-std's walk from handle to handle. A bug in a path can thus not
 //! become a way out, nor can a link that is swapped while a request runs.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -141,14 +141,24 @@ impl Root {
         }
     }
 
+    /// What a link leads to, for a listing; `None` where it is not served.
+    pub fn follow(&self, link: &MediaPath) -> Option<Metadata> {
+        let dir = self.dir(RECHECK).ok()?;
+        self.open_file(&dir, link).ok()?.metadata().ok()
+    }
+
     fn open_in(&self, dir: &Dir, path: &MediaPath) -> Result<Found, OpenError> {
-        let file = match open_beneath(dir, path.as_path()) {
-            Err(error) if is_escape(&error) => self.open_link(dir, path)?,
+        self.describe(self.open_file(dir, path)?, path, OpenFile::first)
+    }
+
+    /// Opens whatever `path` names.
+    fn open_file(&self, dir: &Dir, path: &MediaPath) -> Result<File, OpenError> {
+        match open_beneath(dir, path.as_path()) {
+            Err(error) if is_escape(&error) => self.open_link(dir, path),
             // open(2): the path is a socket, or a device without a driver
-            Err(error) if is_errno(&error, rustix::io::Errno::NXIO) => return Err(OpenError::NotRegular),
-            result => result?,
-        };
-        self.describe(file, path, OpenFile::first)
+            Err(error) if is_errno(&error, rustix::io::Errno::NXIO) => Err(OpenError::NotRegular),
+            result => Ok(result?),
+        }
     }
 
     /// Asks the handle, never the path, what it is; `sniff` reads its first bytes where the name does not tell.
