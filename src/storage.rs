@@ -2,6 +2,8 @@
 
 pub mod entity;
 pub mod folder;
+#[cfg(target_os = "linux")]
+mod follow;
 pub mod media_type;
 pub mod nearby;
 pub mod open_file;

@@ -15,6 +15,8 @@ use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
 use super::entity::Entity;
+#[cfg(target_os = "linux")]
+use super::follow::{self, FollowError};
 use super::media_type::{MediaTypes, SNIFF_LEN};
 use super::open_file::{NoWait, OpenFile};
 use crate::request::path::MediaPath;
@@ -243,18 +245,13 @@ fn open_beneath(dir: &Dir, path: &Path) -> io::Result<File> {
     Ok(dir.open_with(path, &options)?.into_std())
 }
 
-/// Follows links out of the root, but never the magic ones of `/proc`, which lead to handles of this very process.
 #[cfg(target_os = "linux")]
 fn open_anywhere(path: &Path) -> Result<File, OpenError> {
-    use rustix::fs::{CWD, Mode, ResolveFlags, openat2};
-    use rustix::io::Errno;
-    let flags = OPEN_FLAGS | OFlags::RDONLY | OFlags::CLOEXEC;
-    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS) {
-        Ok(file) => Ok(file.into()),
-        // without openat2 a magic link cannot be told from another: none is followed
-        Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => Err(OpenError::LeavesRoot),
-        Err(Errno::NXIO) => Err(OpenError::NotRegular),
-        Err(errno) => Err(OpenError::Io(errno.into())),
+    match follow::open(path, OPEN_FLAGS) {
+        Err(FollowError::Magic) => Err(OpenError::LeavesRoot),
+        Err(FollowError::Io(error)) if is_errno(&error, rustix::io::Errno::NXIO) => Err(OpenError::NotRegular),
+        Err(FollowError::Io(error)) => Err(OpenError::Io(error)),
+        Ok(file) => Ok(file),
     }
 }
 
