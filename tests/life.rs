@@ -55,7 +55,7 @@ impl Served {
         write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}Connection: close\r\n\r\n").expect("open");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
-        Answer::parse(&answer)
+        Answer::take(&mut answer.as_slice(), "GET")
     }
 
     /// A transfer that has begun: its head has come, and no byte of the body has been taken.

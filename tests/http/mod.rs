@@ -1,16 +1,61 @@
 //! What a client sees, byte by byte: the same over every way to the files.
 
+mod changing;
+mod conditions;
+mod connections;
+mod containment;
+mod explanations;
+mod folders;
+mod garbage;
+mod links;
+mod methods;
+mod names;
+mod paths;
+mod ranges;
 mod sizes;
+mod special;
+mod strangers;
+mod types;
+
+use std::path::Path;
 
 use crate::WAY;
-use crate::support::Server;
+use crate::support::{Answer, Server};
+
+/// A server over this binary's way to the files.
+fn start(args: &[&str]) -> Server {
+    Server::start(WAY, args)
+}
+
+/// The same, with more beside the root.
+fn prepared(args: &[&str], prepare: impl FnOnce(&Path)) -> Server {
+    Server::prepared(WAY, args, prepare)
+}
+
+/// Bytes that tell where they come from, and are never zero: padding and a wrong offset both show.
+fn pattern(len: usize) -> Vec<u8> {
+    /// Prime, so that no power of two is a whole number of blocks; repeated, because a debug build counts slowly.
+    const BLOCK: usize = 65_521;
+    let block: Vec<u8> = (0..BLOCK).map(|at| u8::try_from((at ^ (at >> 8)) % 251 + 1).expect("below 252")).collect();
+    let mut bytes = block.repeat(len.div_ceil(BLOCK));
+    bytes.truncate(len);
+    bytes
+}
 
 #[test]
 fn a_file_is_served_whole() {
-    let server = Server::start(WAY, &[]);
+    let server = start(&[]);
     server.put("a.txt", "hello");
-    let answer = server.get("/media/a.txt");
+    let answer: Answer = server.settled("/media/a.txt");
     assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
-    assert_eq!(answer.field("content-type"), "text/plain; charset=utf-8");
-    assert_eq!(answer.field("content-length"), "5");
+    for (name, value) in [
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", "5"),
+        ("accept-ranges", "bytes"),
+        ("cache-control", "no-cache"),
+        ("vary", "Origin"),
+        ("cross-origin-resource-policy", "same-site"),
+    ] {
+        assert_eq!(answer.field(name), value, "{name}");
+    }
 }

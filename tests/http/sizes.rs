@@ -26,7 +26,7 @@ fn read_answer(stream: &mut TcpStream, buffered: &mut Vec<u8>) -> Answer {
     let mut chunk = vec![0; 64 * 1024];
     loop {
         if let Some(end) = buffered.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = Answer::parse(&buffered[..end + 4]);
+            let head = Answer::take(&mut &buffered[..end + 4], "HEAD");
             let len: usize = head.field("content-length").parse().expect("a length");
             while buffered.len() < end + 4 + len {
                 let got = stream.read(&mut chunk).expect("the rest of the body");
@@ -34,7 +34,8 @@ fn read_answer(stream: &mut TcpStream, buffered: &mut Vec<u8>) -> Answer {
                 buffered.extend_from_slice(&chunk[..got]);
             }
             let rest = buffered.split_off(end + 4 + len);
-            return Answer::parse(&std::mem::replace(buffered, rest));
+            let answer = std::mem::replace(buffered, rest);
+            return Answer::take(&mut answer.as_slice(), "GET");
         }
         let got = stream.read(&mut chunk).expect("a head");
         assert_ne!(got, 0, "closed before a head");

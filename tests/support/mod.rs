@@ -5,10 +5,14 @@ pub mod process;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -17,6 +21,12 @@ use tempfile::TempDir;
 
 /// No answer of a healthy server takes this long; a hang fails instead of hanging the test.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Content that lies beside every root and in none. No answer may hold it: [`Server::request`] fails the test then.
+pub const SECRET: &str = "a secret beside the root";
+
+/// The user `nobody`, who may read what everybody may.
+const NOBODY: u32 = 65534;
 
 /// By which system calls the server gets at files: the answers must be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,24 +93,44 @@ pub struct Server {
     pub root: PathBuf,
     /// The folder that holds the root, for files that must never be served.
     pub outside: PathBuf,
-    log: Receiver<String>,
+    /// Behind a lock, so that many threads may use one server.
+    log: Mutex<Receiver<String>>,
     keep: TempDir,
 }
 
 impl Server {
     /// A server with these arguments beside `--debug --root ... --listen 127.0.0.1:0`.
     pub fn start(way: Way, args: &[&str]) -> Self {
-        let keep = tempfile::tempdir().expect("a temporary folder");
-        let root = keep.path().join("media");
-        std::fs::create_dir(&root).expect("the root");
-        Self::start_in(way, keep, &root, args)
+        Self::prepared(way, args, |_| {})
     }
 
-    fn start_in(way: Way, keep: TempDir, root: &Path, args: &[&str]) -> Self {
+    /// The same, after `prepare` has filled the folder that the root `media` lies in; it is the working directory, so
+    /// arguments may name what is in it. Secrets lie there already: `secret.txt` and `media-private/secret.txt`.
+    pub fn prepared(way: Way, args: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        Self::start_in(way, workplace(prepare), args, command())
+    }
+
+    /// The same, run by a user who may not read everything; `None`, with the reason printed, where that cannot be had.
+    pub fn unprivileged(way: Way, args: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
+        let keep = workplace(prepare);
         let mut command = command();
+        if rustix::process::geteuid().is_root() {
+            std::fs::set_permissions(keep.path(), Permissions::from_mode(0o755)).expect("our own folder");
+            command.uid(NOBODY).gid(NOBODY);
+            let probe = Command::new(command.get_program()).arg("--version").uid(NOBODY).gid(NOBODY).output();
+            if let Err(error) = probe {
+                println!("skipped: nobody may not run {}: {error}", command.get_program().display());
+                return None;
+            }
+        }
+        Some(Self::start_in(way, keep, args, command))
+    }
+
+    fn start_in(way: Way, keep: TempDir, args: &[&str], mut command: Command) -> Self {
+        let root = keep.path().join("media");
         command.current_dir(keep.path());
         command.args(["--debug", "--log-format", "json", "-v", "--listen", "127.0.0.1:0"]);
-        command.arg("--root").arg(root).args(args);
+        command.arg("--root").arg(&root).args(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = way.spawn(command);
 
@@ -125,10 +155,10 @@ impl Server {
         let authority = urls[0].strip_prefix("http://").and_then(|rest| rest.split('/').next()).expect("a URL");
         let address = authority.parse().expect("an address");
         let outside = keep.path().to_owned();
-        Self { child, urls, address, root: root.to_owned(), outside, log, keep }
+        Self { child, urls, address, root, outside, log: Mutex::new(log), keep }
     }
 
-    /// Writes a file below the root, folders included, old enough to have validators.
+    /// Writes a file below the root, folders included. It has validators a moment later, see [`Server::settled`].
     pub fn put(&self, path: impl AsRef<OsStr>, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.root.join(path.as_ref());
         std::fs::create_dir_all(path.parent().expect("below the root")).expect("the folders");
@@ -170,7 +200,12 @@ impl Server {
             request.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         request.extend_from_slice(b"Connection: close\r\n\r\n");
-        Answer::parse(&self.raw(&request))
+        let bytes = self.raw(&request);
+        let mut rest = bytes.as_slice();
+        let answer = Answer::take(&mut rest, method);
+        assert!(rest.is_empty(), "nothing follows the answer to {method}: {:?}", String::from_utf8_lossy(rest));
+        answer.check(method);
+        answer
     }
 
     /// A GET without further fields.
@@ -178,12 +213,30 @@ impl Server {
         self.request("GET", target, &[])
     }
 
+    /// Asks until the answer is the one waited for; for what the server promises "within a moment".
+    pub fn until(&self, target: &str, expected: impl Fn(&Answer) -> bool) -> Answer {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(target);
+            if expected(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < until, "still not as expected: {answer:?}");
+        }
+    }
+
+    /// The answer for a file once it is old enough to have a validator (20 ms).
+    pub fn settled(&self, target: &str) -> Answer {
+        self.until(target, |answer| !answer.field("etag").is_empty())
+    }
+
     /// Waits for a log line that holds this text.
     pub fn logged(&self, text: &str) -> String {
+        let log = self.log.lock().expect("no test panics while reading the log");
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let line = self.log.recv_timeout(left).unwrap_or_else(|_| panic!("no log line with {text:?}"));
+            let line = log.recv_timeout(left).unwrap_or_else(|_| panic!("no log line with {text:?}"));
             if line.contains(text) {
                 return line;
             }
@@ -232,15 +285,17 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads one answer from the bytes of a connection.
-    pub fn parse(bytes: &[u8]) -> Self {
+    /// Takes one answer to a request of this method off the front of a connection's bytes.
+    pub fn take(bytes: &mut &[u8], method: &str) -> Self {
         if bytes.is_empty() {
             return Self { status: 0, fields: BTreeMap::new(), body: Vec::new() };
         }
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an end of the head");
-        let head = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
+        let head = std::str::from_utf8(&bytes[..end]).expect("a head in UTF-8");
+        *bytes = &bytes[end + 4..];
         let mut lines = head.split("\r\n");
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");
+        let line = lines.next().and_then(|line| line.strip_prefix("HTTP/1.")).expect("a status line");
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         let mut fields = BTreeMap::<String, String>::new();
         for line in lines {
             let (name, value) = line.split_once(':').expect("a field");
@@ -250,11 +305,51 @@ impl Answer {
                 .and_modify(|before| *before = format!("{before}, {value}"))
                 .or_insert_with(|| value.to_owned());
         }
-        let mut body = bytes[end + 4..].to_vec();
-        if fields.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
-            body = dechunk(&body);
+        let mut answer = Self { status, fields, body: Vec::new() };
+        if method == "HEAD" || matches!(status, 204 | 304) {
+            return answer;
         }
-        Self { status: status.parse().expect("a number"), fields, body }
+        answer.body = if answer.field("transfer-encoding") == "chunked" {
+            dechunk(bytes)
+        } else {
+            let len = answer.fields.get("content-length").map_or(bytes.len(), |len| len.parse().expect("a length"));
+            assert!(len <= bytes.len(), "the body has {} of the {len} bytes announced", bytes.len());
+            let (body, rest) = bytes.split_at(len);
+            *bytes = rest;
+            body.to_vec()
+        };
+        answer
+    }
+
+    /// What holds for every answer there is (design section 4: containment, nosniff, CORS and CORP, freshness).
+    fn check(&self, method: &str) {
+        let secret = SECRET.as_bytes();
+        assert!(!self.body.windows(secret.len()).any(|part| part == secret), "the secret got out: {self:?}");
+        if self.is_bare() {
+            assert_eq!(self.text(), "", "hyper's own refusals say nothing");
+            return;
+        }
+        assert_eq!(self.field("x-content-type-options"), "nosniff", "{self:?}");
+        assert!(self.field("vary").split(", ").any(|name| name == "Origin"), "{self:?}");
+        assert!(["same-site", "cross-origin"].contains(&self.field("cross-origin-resource-policy")), "{self:?}");
+        if self.status >= 400 {
+            assert_eq!(self.field("cache-control"), "no-store", "{self:?}");
+            assert!(method == "HEAD" || self.body.len() > 10, "every refusal explains itself: {self:?}");
+        }
+        if matches!(self.status, 204 | 304) {
+            assert_eq!(self.field("content-length"), "", "RFC 9110 sections 8.6 and 15.4.5: {self:?}");
+            assert_eq!(self.field("content-type"), "", "there is no content: {self:?}");
+        }
+    }
+
+    /// Whether hyper itself refused a malformed request, or just closed: no explanation, only a status.
+    pub fn is_bare(&self) -> bool {
+        matches!(self.status, 0 | 400 | 414 | 431) && !self.fields.contains_key("vary")
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("JSON")
     }
 
     /// A field's value; empty where there is none.
@@ -268,17 +363,35 @@ impl Answer {
     }
 }
 
-fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
+/// A folder with a root and secrets in it.
+fn workplace(prepare: impl FnOnce(&Path)) -> TempDir {
+    let keep = tempfile::tempdir().expect("a temporary folder");
+    prepare(keep.path());
+    let root = keep.path().join("media");
+    if !root.exists() {
+        std::fs::create_dir(&root).expect("the root");
+    }
+    // a sibling whose name begins with the root's (CVE-2025-58751)
+    let sibling = keep.path().join("media-private");
+    std::fs::create_dir(&sibling).expect("the sibling");
+    for folder in [keep.path(), &sibling] {
+        std::fs::write(folder.join("secret.txt"), SECRET).expect("the secret");
+    }
+    keep
+}
+
+/// Takes a chunked body (RFC 9112 section 7.1) off the front.
+fn dechunk(bytes: &mut &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
         let line = bytes.windows(2).position(|two| two == b"\r\n").expect("a chunk size");
         let size = std::str::from_utf8(&bytes[..line]).expect("ASCII");
         let size = usize::from_str_radix(size, 16).expect("hexadecimal");
-        let chunk = &bytes[line + 2..];
+        let (chunk, rest) = bytes[line + 2..].split_at(size);
+        body.extend_from_slice(chunk);
+        *bytes = rest.strip_prefix(b"\r\n").expect("an end of the chunk");
         if size == 0 {
             return body;
         }
-        body.extend_from_slice(&chunk[..size]);
-        bytes = &chunk[size + 2..];
     }
 }

@@ -1,0 +1,98 @@
+//! What is no regular file (design section 4, "Not regular"), and what the system keeps to itself.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use super::start;
+use crate::WAY;
+use crate::support::Server;
+
+#[test]
+fn a_fifo_and_a_socket_are_missing_at_once() {
+    let server = start(&[]);
+    mknodat(CWD, server.root.join("fifo"), FileType::Fifo, Mode::RWXU, 0).expect("a FIFO");
+    // by a short path: 108 bytes are all a socket's name may have
+    let _socket = UnixListener::bind(server.root.join("socket")).expect("a socket");
+    std::os::unix::fs::symlink("fifo", server.root.join("link.mp4")).expect("a link");
+    for target in ["/media/fifo", "/media/socket", "/media/link.mp4", "/media/fifo/", "/media/fifo/x"] {
+        for method in ["GET", "HEAD"] {
+            assert_eq!(server.request(method, target, &[]).status, 404, "{method} {target}");
+        }
+    }
+    for target in ["/media/fifo", "/media/socket"] {
+        let answer = server.get(target);
+        assert!(answer.text().contains("not a regular file"), "{target}: {}", answer.text());
+    }
+    let listed = server.request("GET", "/media/?format=json", &[]);
+    assert_eq!(listed.json().as_array().expect("a list").len(), 3, "shown, and no hang");
+}
+
+#[test]
+fn a_device_is_missing_at_once() {
+    let server = start(&[]);
+    let null = rustix::fs::makedev(1, 3);
+    let made = mknodat(CWD, server.root.join("null.png"), FileType::CharacterDevice, Mode::RWXU, null);
+    if let Err(error) = made {
+        println!("skipped: this user may not make devices: {error}");
+        return;
+    }
+    let answer = server.get("/media/null.png");
+    assert_eq!(answer.status, 404);
+    // where devices may not be opened at all (a `nodev` mount), the system says so first
+    assert!(answer.text().contains("not a regular file"), "{}", answer.text());
+}
+
+#[test]
+fn what_may_not_be_read_is_forbidden() {
+    let unreadable = |path: &std::path::Path| {
+        let media = path.join("media");
+        std::fs::create_dir_all(media.join("closed")).expect("a folder");
+        std::fs::create_dir_all(media.join("blind")).expect("a folder");
+        for name in ["open.txt", "closed.txt", "closed/a.txt", "blind/a.txt"] {
+            std::fs::write(media.join(name), name).expect("a file");
+        }
+        for (name, mode) in [("closed.txt", 0), ("closed", 0), ("blind", 0o311)] {
+            std::fs::set_permissions(media.join(name), Permissions::from_mode(mode)).expect("our own file");
+        }
+    };
+    let Some(server) = Server::unprivileged(WAY, &[], unreadable) else { return };
+    for (target, status) in [
+        ("/media/open.txt", 200),
+        ("/media/closed.txt", 403),
+        ("/media/closed/a.txt", 403),
+        ("/media/closed/", 403),
+        // the names in it are nobody's business, the file is
+        ("/media/blind/a.txt", 200),
+        ("/media/blind/", 403),
+    ] {
+        let answer = server.get(target);
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+        if status == 403 {
+            assert!(answer.text().contains("does not let devmedia read"), "{target}: {}", answer.text());
+            assert!(!answer.text().contains("os error"), "{target}: {}", answer.text());
+        }
+    }
+    // the tree can be removed again
+    for name in ["closed", "blind"] {
+        std::fs::set_permissions(server.root.join(name), Permissions::from_mode(0o755)).expect("our own folder");
+    }
+}
+
+#[test]
+fn a_file_is_no_folder() {
+    let server = start(&[]);
+    server.put("a.txt", "hello");
+    for (target, meant) in [
+        ("/media/a.txt/", "/media/a.txt"),
+        ("/media/a.txt/.", "/media/a.txt"),
+        ("/media/a.txt//", "/media/a.txt"),
+        ("/media/a.txt/b", "/media/a.txt"), // ENOTDIR (Go 18984)
+        ("/media/a.txt/b/c/", "/media/a.txt"),
+    ] {
+        let answer = server.request("GET", target, &[("Accept", "application/json")]);
+        assert_eq!((answer.status, answer.json()["meant"].as_str()), (404, Some(meant)), "{target}");
+    }
+}

@@ -1,0 +1,403 @@
+//! Who may ask: the Host rule, strangers' pages, CORS and CORP (design section 4).
+
+use super::start;
+use crate::support::{Answer, Server};
+
+/// A picture on the page, as browsers fetch it without `crossorigin`.
+const IMAGE: [(&str, &str); 3] =
+    [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")];
+
+const EVIL: &str = "https://evil.com";
+const APP: &str = "http://localhost:3000";
+
+fn server(args: &[&str]) -> Server {
+    let server = start(args);
+    server.put("a.txt", "hello");
+    server
+}
+
+/// What a page may do with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access<'a> {
+    /// Let in and named in the CORS fields.
+    Reads(&'a str),
+    /// Let in; a page cannot read it, but show it.
+    Shows,
+    /// A tool, no page: CORP keeps it from pages of other sites.
+    Tool,
+    /// 403.
+    Refused,
+}
+
+fn access(answer: &Answer) -> Access<'_> {
+    let origin = answer.field("access-control-allow-origin");
+    let refused = answer.status == 403;
+    let access = match answer.field("cross-origin-resource-policy") {
+        "same-site" => Access::Tool,
+        _ if refused => Access::Refused,
+        _ if origin.is_empty() => Access::Shows,
+        _ => Access::Reads(origin),
+    };
+    let named = matches!(access, Access::Reads(_));
+    assert_eq!(!origin.is_empty(), named, "{answer:?}");
+    assert_eq!(answer.field("access-control-allow-credentials"), if named { "true" } else { "" }, "{answer:?}");
+    let exposed = if named { "Content-Range, Content-Length, Accept-Ranges, ETag" } else { "" };
+    assert_eq!(answer.field("access-control-expose-headers"), exposed, "{answer:?}");
+    assert_ne!(origin, "*", "Vite CVE-2025-24010, esbuild GHSA-67mh-4wv8-2f99");
+    access
+}
+
+/// Fields of a request, and what they are given: for reading, for writing.
+type Row<'a> = (&'a [(&'a str, &'a str)], Access<'a>, Access<'a>);
+
+/// The rows of the design, in its order. The second access is that of an unsafe method: (a), (b) and (g) only.
+#[test]
+fn each_row_lets_in_whom_it_should() {
+    use Access::{Reads, Refused, Shows, Tool};
+    const SITE: &str = "Sec-Fetch-Site";
+    const MODE: &str = "Sec-Fetch-Mode";
+    const DEST: &str = "Sec-Fetch-Dest";
+    const NAVIGATE: [(&str, &str); 2] = [(MODE, "navigate"), (DEST, "document")];
+
+    let server = server(&["--allow-origin", "https://app.example:8443", "--allow-origin", "http://any.example:*"]);
+    let rows: &[Row<'_>] = &[
+        // (a) an Origin decides alone
+        (&[("Origin", APP)], Reads(APP), Reads(APP)),
+        (&[("Origin", "https://localhost")], Reads("https://localhost"), Reads("https://localhost")),
+        (&[("Origin", "http://127.0.0.1:5173")], Reads("http://127.0.0.1:5173"), Reads("http://127.0.0.1:5173")),
+        (&[("Origin", "http://[::1]:8000")], Reads("http://[::1]:8000"), Reads("http://[::1]:8000")),
+        (&[("Origin", "http://app.localhost")], Reads("http://app.localhost"), Reads("http://app.localhost")),
+        (&[("Origin", "https://my.app.test")], Reads("https://my.app.test"), Reads("https://my.app.test")),
+        (
+            &[("Origin", "https://app.example:8443")],
+            Reads("https://app.example:8443"),
+            Reads("https://app.example:8443"),
+        ),
+        (&[("Origin", "http://any.example:1")], Reads("http://any.example:1"), Reads("http://any.example:1")),
+        (&[("Origin", APP), (SITE, "cross-site")], Reads(APP), Reads(APP)),
+        (&[("Origin", APP), ("Referer", EVIL)], Reads(APP), Reads(APP)),
+        (&[("Origin", EVIL)], Refused, Refused),
+        (&[("Origin", EVIL), (SITE, "same-origin")], Refused, Refused),
+        (&[("Origin", EVIL), ("Referer", APP)], Refused, Refused),
+        (&[("Origin", EVIL), (SITE, "cross-site"), NAVIGATE[0], NAVIGATE[1]], Refused, Refused),
+        (&[("Origin", "https://app.example")], Refused, Refused), // another port
+        (&[("Origin", "http://app.example:8443")], Refused, Refused), // another scheme
+        (&[("Origin", "https://any.example:1")], Refused, Refused),
+        (&[("Origin", "https://sub.app.example:8443")], Refused, Refused),
+        (&[("Origin", "http://localhost.evil.com")], Refused, Refused),
+        (&[("Origin", "http://evil-localhost")], Refused, Refused),
+        (&[("Origin", "http://127.0.0.1.evil.com")], Refused, Refused),
+        (&[("Origin", "http://localhost@evil.com")], Refused, Refused),
+        (&[("Origin", "http://evil.com#localhost")], Refused, Refused),
+        (&[("Origin", "http://evil.com\\@localhost")], Refused, Refused),
+        (&[("Origin", "http://192.168.1.5:3000")], Refused, Refused), // webpack-dev-server CVE-2025-30360: any address
+        (&[("Origin", "http://8.8.8.8")], Refused, Refused),
+        (&[("Origin", "file://")], Refused, Refused),
+        (&[("Origin", "chrome-extension://localhost")], Refused, Refused),
+        (&[("Origin", "localhost")], Refused, Refused),
+        (&[("Origin", "")], Refused, Refused),
+        (&[("Origin", "NULL")], Refused, Refused),
+        (&[("Origin", "http://localhost, http://evil.com")], Refused, Refused),
+        (&[("Origin", APP), ("Origin", APP)], Refused, Refused),
+        (&[("Origin", APP), ("Origin", EVIL)], Refused, Refused),
+        (&[("Origin", "null"), ("Origin", APP)], Refused, Refused),
+        (&[("Origin", "\u{1f600}")], Refused, Refused),
+        // (b) the browser says that it is the same site, or no page at all
+        (&[(SITE, "same-origin")], Shows, Shows),
+        (&[(SITE, "same-site")], Shows, Shows),
+        (&[(SITE, "none")], Shows, Shows),
+        (&[(SITE, "same-site"), ("Origin", "null")], Shows, Shows),
+        (&[(SITE, "same-site"), ("Referer", EVIL)], Shows, Shows),
+        // (c) somebody follows a link from anywhere
+        (&[(SITE, "cross-site"), NAVIGATE[0], NAVIGATE[1]], Shows, Refused),
+        (&[(SITE, "cross-site"), NAVIGATE[0], NAVIGATE[1], ("Referer", EVIL)], Shows, Refused),
+        (&[(SITE, "cross-site"), NAVIGATE[0], (DEST, "iframe")], Refused, Refused),
+        (&[(SITE, "cross-site"), NAVIGATE[0], (DEST, "embed")], Refused, Refused),
+        (&[(SITE, "cross-site"), NAVIGATE[0]], Refused, Refused),
+        (&[(SITE, "cross-site"), NAVIGATE[1]], Refused, Refused),
+        // (d) a Referer, also of browsers without Sec-Fetch (plain http on a LAN: webpack-dev-server CVE-2026-6402)
+        (&[("Referer", "http://localhost:3000/page?x#y")], Shows, Refused),
+        (&[("Referer", "http://127.0.0.1/")], Shows, Refused),
+        (&[("Referer", "https://app.example:8443/a")], Shows, Refused),
+        (&[(SITE, "cross-site"), ("Referer", "http://localhost:3000/")], Shows, Refused),
+        (&[("Referer", "https://evil.com/")], Refused, Refused),
+        (&[("Referer", "https://evil.com/http://localhost/")], Refused, Refused),
+        (&[("Referer", "https://evil.com?http://localhost/")], Refused, Refused),
+        (&[("Referer", "http://localhost@evil.com/")], Refused, Refused),
+        (&[("Referer", "")], Refused, Refused),
+        (&[("Referer", "/relative")], Refused, Refused),
+        (&[("Referer", "about:blank")], Refused, Refused),
+        (&[IMAGE[0], IMAGE[1], IMAGE[2], ("Referer", "https://evil.com/")], Refused, Refused),
+        (&[IMAGE[0], IMAGE[1], IMAGE[2], ("Referer", "http://localhost/")], Shows, Refused),
+        // (e) a picture on a page that does not say who it is
+        (&IMAGE, Shows, Refused),
+        (&[IMAGE[0], IMAGE[1], (DEST, "video")], Shows, Refused),
+        (&[IMAGE[0], IMAGE[1], (DEST, "audio")], Shows, Refused),
+        (&[IMAGE[0], IMAGE[1], (DEST, "track")], Shows, Refused),
+        (&[IMAGE[0], IMAGE[1], (DEST, "script")], Refused, Refused),
+        (&[IMAGE[0], IMAGE[1], (DEST, "style")], Refused, Refused),
+        (&[IMAGE[0], IMAGE[1], (DEST, "object")], Refused, Refused),
+        (&[IMAGE[0], IMAGE[1], (DEST, "empty")], Refused, Refused),
+        (&[IMAGE[0], (MODE, "cors"), (DEST, "image")], Refused, Refused),
+        (&[IMAGE[0], IMAGE[1], IMAGE[2], ("Origin", "null")], Refused, Refused),
+        // (f) the rest of what browsers send
+        (&[(SITE, "cross-site")], Refused, Refused),
+        (&[(SITE, "cross-site"), (MODE, "cors"), (DEST, "empty")], Refused, Refused),
+        (&[(SITE, "nonsense")], Refused, Refused),
+        (&[("Origin", "null")], Refused, Refused), // Next CVE-2026-27977: a sandboxed frame
+        (&[("Origin", "null"), (SITE, "cross-site")], Refused, Refused),
+        // (g) none of these: curl
+        (&[], Tool, Tool),
+        (&[("User-Agent", "curl/8"), ("Accept", "*/*"), ("Cookie", "a=b")], Tool, Tool),
+        (&[(MODE, "cors")], Tool, Tool),
+    ];
+    for (fields, reads, writes) in rows {
+        for (method, expected, status) in [("GET", reads, 200), ("HEAD", reads, 200), ("POST", writes, 405)] {
+            let mut fields = fields.to_vec();
+            if method == "POST" {
+                fields.push(("Content-Length", "0"));
+            }
+            let answer = server.request(method, "/media/a.txt", &fields);
+            let status = if *expected == Refused { 403 } else { status };
+            assert_eq!((answer.status, access(&answer)), (status, *expected), "{method} {fields:?}");
+            assert!(answer.field("vary").contains("Origin"));
+            if *expected == Refused && method == "GET" {
+                assert!(!answer.text().contains("hello"));
+            }
+        }
+    }
+}
+
+/// A phone on the LAN opens app and media by the developer's address; nobody else's page may use that address.
+#[test]
+fn a_page_of_this_very_host_may_ask() {
+    use Access::{Reads, Refused, Shows};
+    let server = server(&[]);
+    for (host, fields, expected) in [
+        ("192.168.1.5:8001", &[("Origin", "http://192.168.1.5:3000")][..], Reads("http://192.168.1.5:3000")),
+        ("192.168.1.5:8001", &[("Referer", "http://192.168.1.5:3000/")], Shows),
+        ("192.168.1.5:8001", &[("Origin", "http://192.168.1.6:3000")], Refused),
+        ("devbox:8001", &[("Origin", "http://devbox:3000")], Reads("http://devbox:3000")),
+        ("devbox.local", &[("Origin", "https://DEVBOX.local")], Reads("https://DEVBOX.local")),
+        ("devbox.local", &[("Origin", "http://other.local")], Refused),
+        ("localhost:8001", &[("Origin", "http://devbox:3000")], Refused),
+        ("[fe80::1]:8001", &[("Origin", "http://[fe80::1]:3000")], Reads("http://[fe80::1]:3000")),
+    ] {
+        let fields = [fields, &[("Host", host)]].concat();
+        let answer = server.request("GET", "/media/a.txt", &fields);
+        assert_eq!(access(&answer), expected, "{fields:?}");
+    }
+}
+
+#[test]
+fn a_host_is_one_that_no_stranger_can_point_here() {
+    let server = server(&["--allow-host", "media.example.com", "--allow-host", "*.example.dev"]);
+    for (host, status) in [
+        ("localhost", 200),
+        ("LOCALHOST:8001", 200),
+        ("localhost.", 200),
+        ("localhost:", 200), // RFC 3986 section 3.2.3: an empty port
+        ("127.0.0.1:8001", 200),
+        ("10.0.0.1", 200),
+        ("8.8.8.8", 200), // an address cannot be rebound
+        ("[::1]:8001", 200),
+        ("[2001:db8::1]", 200),
+        ("media", 200), // a container's name
+        ("my_service:80", 200),
+        ("app.localhost", 200),
+        ("a.b.test", 200),
+        ("devbox.local", 200),
+        ("db.corp.internal", 200),
+        ("nas.home.arpa", 200),
+        ("media.example.com", 200),
+        ("MEDIA.Example.COM.:8001", 200),
+        ("a.example.dev", 200),
+        ("a.b.example.dev", 200),
+        // DNS rebinding: a stranger's name that leads here (Vite CVE-2025-24010)
+        ("evil.com", 421),
+        ("evil.com:8001", 421),
+        ("localhost.evil.com", 421),
+        ("127.0.0.1.evil.com", 421),
+        ("127.0.0.1.nip.io", 421),
+        ("localtest.me", 421),
+        ("evillocalhost.com", 421),
+        ("xlocal.example", 421),
+        ("evil.com.", 421),
+        ("example.com", 421),
+        ("x.media.example.com", 421),
+        ("example.dev", 421),
+        ("evilexample.dev", 421),
+        ("notlocal", 200),
+        // garbled (webpack-dev-server CVE-2026-14631 died, Starlette CVE-2026-48710 was confused)
+        ("", 400),
+        (" ", 400),
+        (":8001", 400),
+        ("localhost:99999", 400),
+        ("localhost:80x", 400),
+        ("localhost:-1", 400),
+        ("local host", 400),
+        ("localhost/evil", 400),
+        ("localhost?x", 400),
+        ("localhost#x", 400),
+        ("user@localhost", 400),
+        ("evil.com@localhost", 400),
+        ("localhost,evil.com", 400),
+        ("http://localhost", 400),
+        ("::1", 400),
+        ("[::1", 400),
+        ("[::1]x", 400),
+        ("[::1%25eth0]", 400),
+        ("a..b", 400),
+        (".localhost", 400),
+        ("%6cocalhost", 400),
+        ("\u{e9}.test", 400),
+        ("*.example.dev", 400),
+    ] {
+        let answer = server.request("GET", "/media/a.txt", &[("Host", host)]);
+        assert_eq!(answer.status, status, "{host:?}: {}", answer.text());
+        if status == 421 {
+            assert!(answer.text().contains("--allow-host"), "{}", answer.text());
+            // a page that was rebound may not read even the refusal
+            let page = [("Host", host), ("Origin", "http://evil.com")];
+            assert_eq!(server.request("GET", "/media/a.txt", &page).field("access-control-allow-origin"), "");
+        }
+    }
+}
+
+#[test]
+fn the_host_rule_holds_for_every_kind_of_request() {
+    let server = server(&[]);
+    for (method, target) in [
+        ("GET", "/"),
+        ("GET", "/media/"),
+        ("GET", "/media/missing"),
+        ("HEAD", "/media/a.txt"),
+        ("OPTIONS", "/media/a.txt"),
+        ("OPTIONS", "*"),
+        ("POST", "/media/a.txt"),
+        ("GET", "/media/../x"),
+    ] {
+        let answer = server.request(method, target, &[("Host", "evil.com"), ("Content-Length", "0")]);
+        assert_eq!(answer.status, 421, "{method} {target}");
+    }
+    for (target, host, status) in [
+        // RFC 9112 section 3.2.2: the target's host counts, the field does not
+        ("http://evil.com/media/a.txt", "localhost", 421),
+        ("http://localhost/media/a.txt", "evil.com", 200),
+        ("http://localhost@evil.com/media/a.txt", "localhost", 400),
+        ("http://evil.com@localhost/media/a.txt", "localhost", 400),
+    ] {
+        let answer = server.request("GET", target, &[("Host", host)]);
+        assert_eq!(answer.status, status, "{target} {host}");
+    }
+}
+
+#[test]
+fn a_request_has_one_host() {
+    let server = server(&[]);
+    let get = |head: &str| {
+        let bytes = server.raw(format!("GET /media/a.txt HTTP/1.1\r\n{head}Connection: close\r\n\r\n").as_bytes());
+        Answer::take(&mut bytes.as_slice(), "GET").status
+    };
+    for (head, status) in [
+        ("", 400), // RFC 9112 section 3.2
+        ("Host: localhost\r\nHost: localhost\r\n", 400),
+        ("Host: localhost\r\nHost: evil.com\r\n", 400),
+        ("Host: evil.com\r\nHost: localhost\r\n", 400),
+        ("Host: localhost\r\n", 200),
+        ("HOST: localhost\r\n", 200),
+        ("Host:localhost\r\n", 200),
+        ("Host: \t localhost \t\r\n", 200),
+    ] {
+        assert_eq!(get(head), status, "{head:?}");
+    }
+    // HTTP/1.0 knows no Host, and no browser speaks it
+    let old = server.raw(b"GET /media/a.txt HTTP/1.0\r\n\r\n");
+    assert_eq!(Answer::take(&mut old.as_slice(), "GET").text(), "hello");
+    let old = server.raw(b"GET /media/a.txt HTTP/1.0\r\nHost: evil.com\r\n\r\n");
+    assert_eq!(Answer::take(&mut old.as_slice(), "GET").status, 421);
+}
+
+#[test]
+fn a_preflight_of_a_known_page_is_answered_in_full() {
+    let server = server(&[]);
+    for target in ["/media/a.txt", "/media/missing", "/media/.env", "/", "/elsewhere"] {
+        let preflight = [
+            ("Origin", APP),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", "range,if-none-match"),
+            ("Access-Control-Request-Private-Network", "true"),
+            ("Sec-Fetch-Site", "cross-site"),
+            ("Sec-Fetch-Mode", "cors"),
+        ];
+        let answer = server.request("OPTIONS", target, &preflight);
+        assert_eq!((answer.status, access(&answer)), (204, Access::Reads(APP)), "{target}");
+        assert_eq!(answer.field("access-control-allow-methods"), "GET, HEAD, OPTIONS");
+        assert_eq!(answer.field("access-control-allow-private-network"), "true");
+        assert!(answer.field("access-control-max-age").parse::<u32>().is_ok_and(|seconds| seconds > 0));
+        let allowed = answer.field("access-control-allow-headers").to_ascii_lowercase();
+        let allowed: Vec<&str> = allowed.split(", ").collect();
+        for name in ["range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"] {
+            assert!(allowed.contains(&name), "{name} is not in {allowed:?}");
+        }
+    }
+    let plain = server.request("OPTIONS", "/media/a.txt", &[("Origin", APP)]);
+    assert_eq!(plain.field("access-control-allow-methods"), "", "no preflight without the method it asks about");
+}
+
+#[test]
+fn a_preflight_of_a_stranger_is_refused() {
+    let server = server(&[]);
+    for origin in [EVIL, "null", "http://localhost.evil.com"] {
+        let preflight =
+            [("Origin", origin), ("Access-Control-Request-Method", "GET"), ("Sec-Fetch-Site", "cross-site")];
+        let answer = server.request("OPTIONS", "/media/a.txt", &preflight);
+        assert_eq!((answer.status, access(&answer)), (403, Access::Refused), "{origin}");
+        for name in ["access-control-allow-methods", "access-control-allow-headers"] {
+            assert_eq!(answer.field(name), "", "{origin}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_answer_names_the_page_that_may_read_it() {
+    let server = server(&[]);
+    server.put("dir/a.txt", "x");
+    let tag = server.settled("/media/a.txt").field("etag").to_owned();
+    for (method, target, field, status) in [
+        ("GET", "/media/a.txt", ("Range", ""), 200),
+        ("GET", "/media/a.txt", ("Range", "bytes=0-0"), 206),
+        ("GET", "/media/", ("Range", ""), 200),
+        ("GET", "/", ("Range", ""), 200),
+        ("GET", "/media/dir", ("Range", ""), 302),
+        ("GET", "/media/a.txt", ("If-None-Match", tag.as_str()), 304),
+        ("GET", "/media/../x", ("Range", ""), 400),
+        ("GET", "/media/missing", ("Range", ""), 404),
+        ("POST", "/media/a.txt", ("Content-Length", "0"), 405),
+        ("GET", "/media/a.txt", ("If-Match", "\"x\""), 412),
+        ("GET", "/media/a.txt", ("Range", "bytes=9-"), 416),
+    ] {
+        let answer = server.request(method, target, &[("Origin", APP), field]);
+        assert_eq!((answer.status, access(&answer)), (status, Access::Reads(APP)), "{method} {target}");
+        let answer = server.request(method, target, &[field]);
+        assert_eq!((answer.status, access(&answer)), (status, Access::Tool), "{method} {target}");
+    }
+}
+
+#[test]
+fn a_page_that_hides_who_it_is_is_noted_once() {
+    let server = server(&[]);
+    for _ in 0..3 {
+        assert_eq!(server.request("GET", "/media/a.txt", &IMAGE).status, 200);
+    }
+    server.get("/media/the-end");
+    let mut notes = 0;
+    loop {
+        let line = server.logged("");
+        notes += usize::from(line.contains("does not say who it is"));
+        if line.contains("the-end") {
+            break;
+        }
+    }
+    assert_eq!(notes, 1);
+}

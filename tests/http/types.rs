@@ -1,0 +1,139 @@
+//! Types, and how little user content is trusted (design section 4, "Types" and "User content is not trusted").
+
+use super::start;
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+const PAGE: &[u8] = b"<!DOCTYPE html><script>alert(1)</script>";
+
+#[test]
+fn a_type_comes_from_the_name_else_from_the_first_bytes() {
+    let server = start(&["--type", "stl=model/stl", "--type", "jpg=image/x-mine", "--type", ".LST=text/plain"]);
+    for (name, content, content_type) in [
+        ("a.png", PAGE, "image/png"), // what the name says, whatever is in it
+        ("A.PNG", PNG, "image/png"),
+        ("a.b.webp", PNG, "image/webp"),
+        ("a.txt", PAGE, "text/plain; charset=utf-8"),
+        ("a.css", PAGE, "text/css; charset=utf-8"),
+        ("a.csv", PAGE, "text/csv; charset=utf-8"),
+        ("a.md", PAGE, "text/markdown; charset=utf-8"),
+        ("a.js", PAGE, "text/javascript; charset=utf-8"), // RFC 9239
+        ("a.mjs", PAGE, "text/javascript; charset=utf-8"),
+        ("a.vtt", b"WEBVTT", "text/vtt; charset=utf-8"),
+        ("a.json", b"{}", "application/json"),
+        ("a.pdf", PAGE, "application/pdf"),
+        ("a.mp4", PAGE, "video/mp4"),
+        ("a.ts", PAGE, "video/mp2t"),
+        ("a.m3u8", PAGE, "application/vnd.apple.mpegurl"),
+        ("a.heic", PAGE, "image/heic"),
+        ("a.avif", PAGE, "image/avif"),
+        ("a.jxl", PAGE, "image/jxl"),
+        ("a.m4a", PAGE, "audio/mp4"),
+        ("a.glb", PAGE, "model/gltf-binary"),
+        ("a.webmanifest", PAGE, "application/manifest+json"),
+        // Django sends these with a Content-Encoding, and browsers unpack them (miniserve #160)
+        ("a.gz", PAGE, "application/gzip"),
+        ("a.tar.gz", PAGE, "application/gzip"),
+        ("a.txt.gz", PAGE, "application/gzip"),
+        ("a.svgz", PAGE, "application/gzip"),
+        // --type beats all tables, in any case of letters
+        ("a.stl", PAGE, "model/stl"),
+        ("a.JPG", PAGE, "image/x-mine"),
+        ("a.lst", PAGE, "text/plain; charset=utf-8"),
+        // without an extension that is known: the first bytes, but never a page
+        ("png", PNG, "image/png"),
+        ("png.unknown", PNG, "image/png"),
+        ("png.", PNG, "image/png"),
+        ("gif", b"GIF89a", "image/gif"),
+        ("pdf", b"%PDF-1.7", "application/pdf"),
+        ("page", PAGE, "application/octet-stream"),
+        ("page.unknown", PAGE, "application/octet-stream"),
+        ("xml", b"<?xml version=\"1.0\"?><html xmlns=\"http://www.w3.org/1999/xhtml\"/>", "application/octet-stream"),
+        ("svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>", "application/octet-stream"),
+        ("script", b"#!/bin/sh\nrm", "application/octet-stream"),
+        ("zip", b"PK\x03\x04", "application/octet-stream"),
+        ("text", b"hello", "application/octet-stream"),
+        ("nothing", b"", "application/octet-stream"),
+    ] {
+        server.put(name, content);
+        let answer = server.get(format!("/media/{name}"));
+        assert_eq!((answer.status, answer.field("content-type")), (200, content_type), "{name}");
+        assert_eq!(answer.field("content-encoding"), "", "{name}");
+        assert_eq!(answer.body, content, "{name}");
+    }
+}
+
+#[test]
+fn what_can_run_script_is_shown_in_a_sandbox() {
+    let server = start(&["--type", "safe=text/plain", "--type", "page=text/html", "--type", "xhtml=text/plain"]);
+    for (name, sandboxed) in [
+        ("a.html", true),
+        ("a.HTM", true),
+        ("a.svg", true),
+        ("a.xml", true),
+        ("a.xsl", true),
+        ("a.xslt", true),
+        ("a.rss", true),
+        ("a.atom", true),
+        ("a.mpd", true),
+        ("a.eml", true), // message/rfc822
+        ("a.page", true),
+        ("a.xhtml", false), // it was said to be text
+        ("a.safe", false),
+        ("a.txt", false),
+        ("a.png", false),
+        ("a.js", false),
+        ("a.pdf", false), // a sandboxed PDF does not show at all in Chrome
+        ("a.mp4", false),
+        ("page", false),
+    ] {
+        server.put(name, PAGE);
+        let target = format!("/media/{name}");
+        let policy = if sandboxed { "sandbox" } else { "" };
+        for (fields, status) in [(&[][..], 200), (&[("Range", "bytes=0-3")], 206)] {
+            let answer = server.request("GET", &target, fields);
+            assert_eq!(answer.status, status, "{name}");
+            assert_eq!(answer.field("content-security-policy"), policy, "{name}: {}", answer.field("content-type"));
+        }
+        assert_eq!(server.request("HEAD", &target, &[]).field("content-security-policy"), policy, "{name}");
+    }
+}
+
+#[test]
+fn our_own_pages_have_a_strict_policy() {
+    let server = start(&[]);
+    for target in ["/", "/media/", "/media/missing", "/media/../x"] {
+        let answer = server.request("GET", target, &[("Accept", "text/html")]);
+        assert_eq!(answer.field("content-type"), "text/html; charset=utf-8", "{target}");
+        let policy = answer.field("content-security-policy");
+        for directive in ["default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(directive), "{target}: {directive} is not in {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{target}: {policy}");
+    }
+}
+
+/// [`crate::support::Server::request`] looks for `nosniff` on every answer; here is one of each kind.
+#[test]
+fn no_answer_may_be_sniffed() {
+    let server = start(&[]);
+    server.put("a.txt", "hello");
+    server.put("dir/a.txt", "hello");
+    let tag = server.settled("/media/a.txt").field("etag").to_owned();
+    for (method, target, field, status) in [
+        ("GET", "/media/a.txt", ("Range", ""), 200),
+        ("GET", "/media/a.txt", ("Range", "bytes=0-0"), 206),
+        ("GET", "/media/dir", ("Range", ""), 302),
+        ("GET", "/media/a.txt", ("If-None-Match", tag.as_str()), 304),
+        ("GET", "/media/../x", ("Range", ""), 400),
+        ("GET", "/media/a.txt", ("Origin", "https://evil.com"), 403),
+        ("GET", "/media/missing", ("Range", ""), 404),
+        ("POST", "/media/a.txt", ("Content-Length", "0"), 405),
+        ("GET", "/media/a.txt", ("If-Match", "\"x\""), 412),
+        ("GET", "/media/a.txt", ("Range", "bytes=9-"), 416),
+        ("GET", "/media/a.txt", ("Host", "evil.com"), 421),
+        ("OPTIONS", "/media/a.txt", ("Range", ""), 204),
+    ] {
+        let answer = server.request(method, target, &[field]);
+        assert_eq!((answer.status, answer.field("x-content-type-options")), (status, "nosniff"), "{method} {target}");
+    }
+}
