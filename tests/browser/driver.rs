@@ -1,0 +1,273 @@
+//! One headless Chromium for all stories, spoken to over `WebDriver`.
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
+use std::time::Instant;
+
+use fantoccini::error::CmdError;
+use fantoccini::wd::{Capabilities, WindowHandle};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+use crate::support::PATIENCE;
+
+/// A page here is a stranger's: the name is not a local one, though the address is.
+pub(crate) const STRANGER: &str = "evil.example";
+/// A stranger's name that points to devmedia: what DNS rebinding comes to.
+pub(crate) const REBOUND: &str = "rebind.example";
+
+/// Every script may use these.
+const HELPERS: &str = r"
+    // Puts an element into the page: itself when the browser can use what it names, null when it cannot.
+    const put = (tag, properties) => new Promise(tell => {
+        const element = Object.assign(document.createElement(tag), properties);
+        element.onload = () => tell(element);
+        // a video that has its data may still have no frame to draw
+        if (element.requestVideoFrameCallback) element.requestVideoFrameCallback(element.onload);
+        else element.onloadeddata = element.onload;
+        element.onerror = () => tell(null);
+        document.body.append(element);
+    });
+    // The picture as the page's own data, or the name of the error that keeps it from the page.
+    const read = image => {
+        const canvas = Object.assign(document.createElement('canvas'), { width: 8, height: 8 });
+        const context = canvas.getContext('2d');
+        context.drawImage(image, 0, 0, 8, 8);
+        try {
+            const opaque = context.getImageData(4, 4, 1, 1).data[3] === 255;
+            return opaque && canvas.toDataURL().startsWith('data:image/png');
+        } catch (error) { return error.name; }
+    };
+    // What a promise comes to, or the name of its error.
+    const outcome = promise => promise.catch(error => error.name);
+";
+
+/// Holds while any story is told or waits for its turn, so one browser serves them all; the last one ends it.
+static SHARED: Mutex<Weak<Browser>> = Mutex::new(Weak::new());
+/// A `WebDriver` session has one current window: one story at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Browser {
+    runtime: Runtime,
+    client: Client,
+    home: WindowHandle,
+    driver: Driver,
+    /// The profile, and the home and the temporary folder of both programs: nothing of them stays behind.
+    _keep: TempDir,
+}
+
+impl Browser {
+    /// The running browser, or a new one; `None` where none is installed.
+    fn shared() -> Option<Arc<Self>> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(browser) = shared.upgrade() {
+            return Some(browser);
+        }
+        let programs = (on_path(&["chromium", "chromium-browser", "google-chrome"]), on_path(&["chromedriver"]));
+        let (Some(chromium), Some(chromedriver)) = programs else {
+            absent();
+            return None;
+        };
+        let browser = Arc::new(Self::start(&chromium, &chromedriver));
+        *shared = Arc::downgrade(&browser);
+        Some(browser)
+    }
+
+    fn start(chromium: &Path, chromedriver: &Path) -> Self {
+        let keep = tempfile::tempdir().expect("a temporary folder");
+        let driver = Driver::start(chromedriver, &keep);
+        let profile = keep.path().join("profile");
+        let rules = format!("--host-resolver-rules=MAP {STRANGER} 127.0.0.1, MAP {REBOUND} 127.0.0.1");
+        let capabilities = json!({
+            "goog:chromeOptions": {
+                "binary": chromium,
+                "args": [
+                    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                    "--disable-dev-shm-usage", rules, format!("--user-data-dir={}", profile.display()),
+                ],
+            },
+            "timeouts": { "script": PATIENCE.as_millis(), "pageLoad": PATIENCE.as_millis() },
+        });
+        let capabilities: Capabilities = serde_json::from_value(capabilities).expect("an object");
+        let runtime = Runtime::new().expect("a runtime");
+        let (client, home) = runtime.block_on(async {
+            let mut builder = ClientBuilder::new(HttpConnector::new());
+            let client = builder.capabilities(capabilities).connect(&driver.url).await.expect("a browser session");
+            let home = client.window().await.expect("a window");
+            (client, home)
+        });
+        Self { runtime, client, home, driver, _keep: keep }
+    }
+
+    fn wait<T>(&self, command: impl Future<Output = Result<T, CmdError>>) -> Result<T, CmdError> {
+        self.runtime.block_on(async { timeout(PATIENCE * 2, command).await.expect("the browser answers") })
+    }
+}
+
+impl Drop for Browser {
+    /// A panic of a story comes by here too. Chromedriver ends Chromium when asked; killed itself, it would leave it.
+    fn drop(&mut self) {
+        let closed = self.runtime.block_on(async { timeout(PATIENCE, self.client.clone().close()).await });
+        if !matches!(closed, Ok(Ok(()))) {
+            let number = self.client.capabilities().and_then(|all| all.get("goog:processID")?.as_i64());
+            if let Some(pid) = number.and_then(|number| Pid::from_raw(number.try_into().ok()?)) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        self.driver.stop();
+    }
+}
+
+/// The program that translates `WebDriver` for Chromium.
+struct Driver {
+    child: Child,
+    url: String,
+    /// Held open: a closed pipe would end the program at its next word.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Driver {
+    /// Starts it on a port of its own choice, which it prints.
+    fn start(program: &Path, keep: &TempDir) -> Self {
+        let mut command = Command::new(program);
+        command.arg("--port=0").env("HOME", keep.path()).env("TMPDIR", keep.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("chromedriver starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let ready = stdout.by_ref().lines().map_while(Result::ok).find(|line| line.contains("started successfully"));
+        let port: Option<u16> = ready.and_then(|line| line.trim_end_matches('.').rsplit(' ').next()?.parse().ok());
+        let url = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
+        Self { child, url, _stdout: stdout }
+    }
+
+    fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Says once that these tests did not run; in CI that is a failure. (The test harness does not capture raw stderr.)
+fn absent() {
+    static SAID: Once = Once::new();
+    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(!ci, "the browser tests must run in CI: chromium and chromedriver are not both on PATH");
+    SAID.call_once(|| {
+        let line = "browser tests skipped: chromium and chromedriver are not both on PATH\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    });
+}
+
+fn on_path(names: &[&str]) -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let candidates = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    candidates.into_iter().find(|program| program.is_file())
+}
+
+/// A fresh tab for one story; closed, with all it opened, when dropped.
+pub(crate) struct Tab {
+    browser: Arc<Browser>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Tab {
+    /// Waits for its turn; `None` where no browser is installed.
+    pub(crate) fn new() -> Option<Self> {
+        let browser = Browser::shared()?;
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        browser
+            .wait(async {
+                let tab = browser.client.new_window(true).await?;
+                browser.client.switch_to_window(tab.handle).await
+            })
+            .expect("a tab");
+        Some(Self { browser, _turn: turn })
+    }
+
+    /// Goes to a URL and waits until it is loaded.
+    pub(crate) fn open(&self, url: &str) {
+        self.browser.wait(self.browser.client.goto(url)).unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// What F5 does.
+    pub(crate) fn reload(&self) {
+        self.browser.wait(self.browser.client.refresh()).expect("a reload");
+    }
+
+    /// Clicks the link that reads like this and waits until its target is loaded.
+    pub(crate) fn follow(&self, link: &str) {
+        let before = self.url();
+        let click = async { self.browser.client.find(Locator::LinkText(link)).await?.click().await };
+        self.browser.wait(click).unwrap_or_else(|error| panic!("the link {link:?}: {error}"));
+        self.until(&format!("another page than {before}"), || self.url() != before);
+        self.until("a loaded page", || self.ask("return document.readyState") == "complete");
+    }
+
+    /// The URL in the address bar.
+    pub(crate) fn url(&self) -> String {
+        self.browser.wait(self.browser.client.current_url()).expect("a URL").into()
+    }
+
+    /// The title in the tab.
+    pub(crate) fn title(&self) -> String {
+        self.browser.wait(self.browser.client.title()).expect("a title")
+    }
+
+    /// The text a person reads.
+    pub(crate) fn text(&self) -> String {
+        let body = async { self.browser.client.find(Locator::Css(":root")).await?.text().await };
+        self.browser.wait(body).expect("a page")
+    }
+
+    /// Runs the body of an async function in the page and gives what it returns. An `alert` in the page fails it.
+    pub(crate) fn ask(&self, script: &str) -> Value {
+        self.ask_about("", script)
+    }
+
+    /// The same; the script sees `url`.
+    pub(crate) fn ask_about(&self, url: &str, script: &str) -> Value {
+        let script = format!("const url = arguments[0]; {HELPERS} return (async () => {{ {script} }})()");
+        self.browser
+            .wait(self.browser.client.execute(&script, vec![url.into()]))
+            .unwrap_or_else(|error| panic!("{error}, in {script}"))
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < until, "waited in vain for {what}; the page is {}", self.url());
+        }
+    }
+}
+
+impl Drop for Tab {
+    fn drop(&mut self) {
+        let client = &self.browser.client;
+        let home = &self.browser.home;
+        // what cannot be closed ends with the browser
+        let _ = self.browser.wait(async {
+            for window in client.windows().await? {
+                if window != *home {
+                    client.switch_to_window(window).await?;
+                    client.close_window().await?;
+                }
+            }
+            client.switch_to_window(home.clone()).await
+        });
+    }
+}
