@@ -17,7 +17,7 @@ use app::App;
 use driver::{REBOUND, STRANGER, Tab};
 use support::{PATIENCE, Server, Way};
 
-/// Where the sample files lie that an app of these stories shows.
+/// The sample files that an app of these stories shows.
 const PICTURE: &str = "avatars/ada.png";
 const VIDEO: &str = "video/daybreak.mp4";
 const SOUND: &str = "audio/notification.ogg";
@@ -33,9 +33,7 @@ const USE_MEDIA: &str = "
     const sound = await put('audio', { src: url + 'audio/notification.ogg' });
     await put('style', { textContent: `@font-face { font-family: Wide; src: url(${url}fonts/wide.woff2) }` });
     const fonts = await outcome(document.fonts.load('20px Wide', 'A'));
-    const letter = await put('style', {}) && document.createElement('span');
-    letter.style = 'font: 20px Wide';
-    letter.textContent = 'A';
+    const letter = Object.assign(document.createElement('span'), { style: 'font: 20px Wide', textContent: 'A' });
     document.body.append(letter);
     return {
         img: picture?.naturalWidth, fetch: fetched.size ?? fetched, canvas: readable && read(readable),
