@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -12,9 +11,9 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use tracing::Level;
 
-use crate::body::Body;
+use crate::body::{Body, sendfile};
 use crate::request::path::Visible;
-use crate::server::transport::Activity;
+use crate::server::Connection;
 
 /// The target of these events, for `RUST_LOG` and the formatter.
 pub const TARGET: &str = "devmedia::access";
@@ -39,29 +38,40 @@ impl Received {
         }
     }
 
-    /// Attaches the event to an answer: it is logged when the body has been handed over, or dropped on the way.
+    /// Attaches the event to an answer: it is logged when the last byte has gone out, or will not any more.
     pub fn answered(
         self,
         response: Response<Body>,
         reason: Option<String>,
-        activity: Arc<Activity>,
+        connection: Connection,
     ) -> Response<Logged> {
         let status = response.status();
         let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
-        response.map(|body| Logged { body, sent: 0, received: self, status, media_type, reason, activity })
+        let record = Record { received: self, status, media_type, reason, sent: 0 };
+        response.map(|body| Logged { body, record: Some(record), by_sendfile: false, connection })
     }
+}
+
+/// What the event says.
+#[derive(Debug)]
+struct Record {
+    received: Received,
+    status: StatusCode,
+    media_type: Option<HeaderValue>,
+    reason: Option<String>,
+    /// Bytes of the body.
+    sent: u64,
 }
 
 /// A body that counts what it hands over, and logs at its end.
 #[derive(Debug)]
 pub struct Logged {
     body: Body,
-    sent: u64,
-    received: Received,
-    status: StatusCode,
-    media_type: Option<HeaderValue>,
-    reason: Option<String>,
-    activity: Arc<Activity>,
+    /// Taken when it is logged.
+    record: Option<Record>,
+    /// Some of what was handed over went into the connection's outbox.
+    by_sendfile: bool,
+    connection: Connection,
 }
 
 impl HttpBody for Logged {
@@ -71,11 +81,16 @@ impl HttpBody for Logged {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let frame = Pin::new(&mut this.body).poll_frame(cx);
-        match &frame {
-            Poll::Ready(Some(Ok(frame))) => this.sent += frame.data_ref().map_or(0, Bytes::len) as u64,
-            Poll::Ready(Some(Err(error))) => this.reason = Some(error.to_string()),
-            Poll::Ready(None) => this.body = Body::Empty,
-            Poll::Pending => {}
+        if let (Poll::Ready(frame), Some(record)) = (&frame, &mut this.record) {
+            match frame {
+                Some(Ok(frame)) => {
+                    let data = frame.data_ref().map_or(&[][..], |data| data);
+                    record.sent += data.len() as u64;
+                    this.by_sendfile |= sendfile::is_stand_in(data);
+                }
+                Some(Err(error)) => record.reason = Some(error.to_string()),
+                None => this.body = Body::Empty,
+            }
         }
         frame
     }
@@ -91,16 +106,32 @@ impl HttpBody for Logged {
 
 impl Drop for Logged {
     fn drop(&mut self) {
-        self.activity.answered();
-        if self.reason.is_none() && !self.body.is_end_stream() {
-            // seeking in a video does this all the time: not an error
-            self.reason = Some("the client hung up".to_owned());
+        self.connection.activity.answered();
+        let Some(mut record) = self.record.take() else { return };
+        if !self.body.is_end_stream() {
+            record.cut_short();
         }
-        self.log();
+        match &self.connection.outbox {
+            // hyper is done with it, the socket is not
+            Some(outbox) if self.by_sendfile => outbox.when_sent(Box::new(move |unsent| {
+                if unsent.bytes > 0 {
+                    record.sent -= unsent.bytes;
+                    record.reason = unsent.error;
+                    record.cut_short();
+                }
+                record.log();
+            })),
+            _ => record.log(),
+        }
     }
 }
 
-impl Logged {
+impl Record {
+    /// Seeking in a video does this all the time: a client that hangs up is not an error.
+    fn cut_short(&mut self) {
+        self.reason.get_or_insert_with(|| "the client hung up".to_owned());
+    }
+
     fn log(&self) {
         let received = &self.received;
         macro_rules! event {

@@ -63,7 +63,7 @@ impl Service {
             }
             *response.body_mut() = Body::Empty;
         }
-        received.answered(response, reason, connection.activity)
+        received.answered(response, reason, connection)
     }
 
     /// The pipeline: what is asked, may it be shown, what is there, what is sent of it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use devmedia::access_log::{Logged, Received};
 use devmedia::body::Body;
+use devmedia::server::Connection;
 use devmedia::server::transport::{Activity, Limits, Transport};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -40,7 +41,7 @@ async fn answer(request: Request<Incoming>, activity: Arc<Activity>) -> Response
         }
         _ => Body::full("hello"),
     };
-    received.answered(Response::new(body), None, activity)
+    received.answered(Response::new(body), None, Connection { activity, outbox: None })
 }
 
 /// The client's end of a connection that is served as `Server::connect` does.

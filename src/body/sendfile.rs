@@ -17,6 +17,7 @@
 //! of exactly that stretch. A test turns copying on and sees the failure.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
@@ -51,17 +52,32 @@ static STAND_IN: LazyLock<&'static [u8]> = LazyLock::new(|| {
 
 /// What a connection still has to send of files, front first; shared by the bodies that fill it and the transport that
 /// empties it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outbox {
     stretches: Mutex<VecDeque<Stretch>>,
+    /// The failure that ended the connection.
+    error: Mutex<Option<String>>,
 }
 
 /// A part of an open file, in the order in which its stand-ins are.
-#[derive(Debug)]
 struct Stretch {
     file: Arc<OpenFile>,
     /// What is left of it; never empty.
     rest: ByteRange,
+    /// Told when this one is gone, if it is the last of an answer.
+    at_end: Option<AtEnd>,
+}
+
+/// Called once, with what came of the bytes that hyper believes to be sent.
+pub type AtEnd = Box<dyn FnOnce(Unsent) + Send>;
+
+/// What was handed over and did not go out.
+#[derive(Debug, Default)]
+pub struct Unsent {
+    /// Bytes of the answer that stayed here.
+    pub bytes: u64,
+    /// Why, if it is not the client that went away.
+    pub error: Option<String>,
 }
 
 /// What the transport has sent since it last paused.
@@ -72,8 +88,16 @@ impl Outbox {
     /// Queues a stretch, at most [`LONGEST`] bytes; gives the stand-in that hyper must be given next.
     pub fn push(&self, file: &Arc<OpenFile>, part: ByteRange) -> Bytes {
         let len = usize::try_from(part.len()).expect("at most a megabyte");
-        self.stretches().push_back(Stretch { file: Arc::clone(file), rest: part });
+        self.stretches().push_back(Stretch { file: Arc::clone(file), rest: part, at_end: None });
         Bytes::from_static(&STAND_IN[..len])
+    }
+
+    /// Calls `at_end` when what waits now has gone out, or will not any more; at once if nothing waits.
+    pub fn when_sent(&self, at_end: AtEnd) {
+        match self.stretches().back_mut() {
+            Some(last) => last.at_end = Some(at_end),
+            None => at_end(Unsent::default()),
+        }
     }
 
     /// Whether nothing waits: a write is just a write.
@@ -115,17 +139,41 @@ impl Outbox {
             Poll::Ready(Ok(sent)) => {
                 turn.0 += *sent as u64;
                 stretch.rest.start += *sent as u64;
-                if stretch.rest.start == stretch.rest.end {
-                    stretches.pop_front();
+                if stretch.rest.start == stretch.rest.end
+                    && let Some(Stretch { at_end: Some(at_end), .. }) = stretches.pop_front()
+                {
+                    at_end(Unsent::default());
                 }
             }
-            Poll::Ready(Err(_)) => {}
+            Poll::Ready(Err(error)) if is_hang_up(error) => {}
+            Poll::Ready(Err(error)) => *self.error.lock().expect("only set here") = Some(error.to_string()),
         }
         sent
     }
 
     fn stretches(&self) -> MutexGuard<'_, VecDeque<Stretch>> {
         self.stretches.lock().expect("nothing panics while holding it")
+    }
+}
+
+/// The connection is over: whoever waits for the end of an answer learns what was not sent of it.
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let error = self.error.get_mut().expect("nothing panics while holding it");
+        let mut bytes = 0;
+        for stretch in self.stretches.get_mut().expect("nothing panics while holding it").drain(..) {
+            bytes += stretch.rest.len();
+            if let Some(at_end) = stretch.at_end {
+                at_end(Unsent { bytes: std::mem::take(&mut bytes), error: error.clone() });
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting: u64 = self.stretches().iter().map(|stretch| stretch.rest.len()).sum();
+        f.debug_tuple("Outbox").field(&waiting).finish()
     }
 }
 
@@ -202,8 +250,15 @@ impl AsyncWrite for SendfileStream {
     }
 }
 
-fn is_stand_in(slice: &IoSlice<'_>) -> bool {
+/// Whether these bytes only stand for bytes of a file.
+pub fn is_stand_in(slice: &[u8]) -> bool {
     STAND_IN.as_ptr_range().contains(&slice.as_ptr())
+}
+
+/// The client went away, which is its right.
+fn is_hang_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionAborted | TimedOut)
 }
 
 /// Runs a system call when the socket takes bytes, until it is not refused for being full.
