@@ -13,7 +13,7 @@ use clap_complete::Shell;
 ///
 /// It refuses to start unless debugging is switched on (--debug, or DEBUG=1 in the environment).
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, override_usage = "devmedia [OPTIONS]\n       devmedia <COMMAND>")]
 #[expect(missing_docs, clippy::doc_markdown, reason = "each field's documentation is its help text")]
 pub struct Args {
     /// The folder to serve
@@ -150,11 +150,17 @@ fn count(text: &str) -> Result<u8, &'static str> {
     text.parse().map_err(|_| "write how often the flag is meant: 0, 1 or 2")
 }
 
-/// Other servers take the folder as a bare word; here it looks like a command to clap.
+/// What users of other servers type: the folder as a bare word, which looks like a command to clap, and a port.
 fn advise(mut error: clap::Error) -> clap::Error {
-    if error.kind() == ErrorKind::InvalidSubcommand {
-        let tip = "a value follows its flag, such as --root ./media or --debug=true".into();
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
-    }
+    let tip = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::InvalidSubcommand, _) => "a value follows its flag, such as --root ./media or --debug=true",
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(flag)))
+            if ["-p", "--port", "-b", "--bind", "-H", "--host", "--address"].contains(&flag.as_str()) =>
+        {
+            "to choose where to listen, write --listen 127.0.0.1:8002"
+        }
+        _ => return error,
+    };
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     error
 }

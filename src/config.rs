@@ -229,6 +229,9 @@ impl Roots {
 
 fn root_advice(path: &Path, error: &io::Error) -> String {
     match error.kind() {
+        io::ErrorKind::NotFound if path.starts_with("~") => {
+            "the shell did not turn ~ into the home directory; write it out, such as \"$HOME/media\"".to_owned()
+        }
         io::ErrorKind::NotFound => {
             format!("there is no such folder. Make it with: mkdir -p {}", quoted(path))
         }

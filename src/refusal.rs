@@ -27,8 +27,8 @@ pub enum Refusal {
     },
     /// A web page that has no business here.
     Stranger {
-        /// "a page of ..."
-        who: String,
+        /// Whose page it is, if it says so.
+        origin: Option<String>,
     },
     /// Not a method of this mount.
     MethodNotAllowed {
@@ -197,10 +197,19 @@ impl Refusal {
                     meant: None,
                 };
             }
-            Self::Stranger { who } => (
-                format!("This request was made by {who}, which may not read media from here."),
-                "If the page is yours, start devmedia with --allow-origin and its scheme, host and port, such as \
-                 --allow-origin https://app.example:3000",
+            Self::Stranger { origin: Some(origin) } => {
+                return Explanation {
+                    what: format!("This request was made by a page of {origin}, which may not read media from here."),
+                    advice: format!(
+                        "If the page is yours, start devmedia with --allow-origin {origin}; behind a proxy, let the \
+                         proxy keep the Host field (Vite: changeOrigin: false)"
+                    ),
+                    meant: None,
+                };
+            }
+            Self::Stranger { origin: None } => (
+                "This request was made by a page of another site, which may not read media from here.".to_owned(),
+                "If the page is yours, open it under the same name as the media: localhost or 127.0.0.1 for both.",
             ),
             Self::MethodNotAllowed { allow } => {
                 (format!("Only {allow} are served here."), "Uploads are not taken; the files are read only.")
@@ -244,7 +253,7 @@ impl Refusal {
                 "Fetch it again to learn its current ETag.",
             ),
             Self::RangeNotSatisfiable { len } => (
-                format!("The file has only {len} bytes, and the range lies behind them."),
+                format!("The file has only {len} bytes, and the range begins beyond its end."),
                 "Ask for a range that starts before its end.",
             ),
             Self::OutOfDescriptors => (

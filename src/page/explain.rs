@@ -19,10 +19,10 @@ pub fn explain(refusal: &Refusal, format: Format) -> Response<Body> {
             let body = html! {
                 p.status { (status) }
                 h1 { (what) }
-                @if let Some(url) = &meant {
-                    p.meant { "Did you mean " a href=(url) { (readable(url)) } " ?" }
+                @match &meant {
+                    Some(url) => p.meant { "Did you mean " a href=(url) { (readable(url)) } "?" },
+                    None => p.soft { (advice) },
                 }
-                p.soft { (advice) }
             };
             super::frame(&status.to_string(), &body).into_string()
         }),

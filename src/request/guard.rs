@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Version};
 
+use super::path::Visible;
 use crate::refusal::Refusal;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -72,7 +73,7 @@ impl Guard {
             return if only_one(headers, header::ORIGIN) && self.is_allowed(origin, host.as_ref()) {
                 Ok(Admission { origin: headers.get(header::ORIGIN).cloned(), row: Row::Origin })
             } else {
-                Err(Refusal::Stranger { who: format!("a page of {origin}") })
+                Err(Refusal::Stranger { origin: Some(Visible(origin).to_string()) })
             };
         }
         // (b)
@@ -90,8 +91,7 @@ impl Guard {
             return if safe && only_one(headers, header::REFERER) && self.is_allowed(referer, host.as_ref()) {
                 admitted(Row::Referer)
             } else {
-                let page = Origin::parse(referer).map_or("another site".to_owned(), |origin| origin.to_string());
-                Err(Refusal::Stranger { who: format!("a page of {page}") })
+                Err(Refusal::Stranger { origin: Origin::parse(referer).map(|origin| origin.to_string()) })
             };
         }
         // (e)
@@ -101,7 +101,7 @@ impl Guard {
         }
         // (f)
         if site.is_some() || origin.is_some() {
-            return Err(Refusal::Stranger { who: "a page of another site".to_owned() });
+            return Err(Refusal::Stranger { origin: None });
         }
         // (g)
         admitted(Row::Tool)

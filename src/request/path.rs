@@ -109,6 +109,13 @@ impl MediaPath {
         Self { bytes, slash: true }
     }
 
+    /// The path that was meant where a Windows program wrote its separators into a URL; `None` where there are none.
+    pub fn with_backslashes_turned(&self) -> Option<MediaPath> {
+        let turned = |b: &u8| if *b == b'\\' { b'/' } else { *b };
+        let encoded = percent_encode(&self.bytes.iter().map(turned).collect::<Vec<_>>(), NON_ALPHANUMERIC).to_string();
+        self.bytes.contains(&b'\\').then(|| Self::parse(encoded.as_bytes()).ok()).flatten()
+    }
+
     /// The segments, top first.
     pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
         self.bytes.split(|&b| b == b'/').filter(|segment| !segment.is_empty())

@@ -16,13 +16,14 @@ const MAX_NAMES: usize = 10_000;
 /// How many letters a mistyped prefix may differ in.
 const PREFIX_TYPOS: usize = 2;
 
-/// The URL that was probably meant by a path that is not in its mount: a like name beside it, else the same path on
-/// another mount. Blocks.
+/// The URL that was probably meant by a path that is not in its mount: the path without a doubled prefix or with the
+/// slashes of Windows turned, a like name beside it, or the same path on another mount. Blocks.
 pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<String> {
-    find(mount, missing).map(|path| mount.prefix.url_of(&path)).or_else(|| {
-        let mut others = mounts.iter().filter(|other| other.prefix != mount.prefix);
-        others.find_map(|other| exists(other, missing))
-    })
+    let spelled_otherwise = [mount.prefix.strip(missing), missing.with_backslashes_turned()];
+    let mut others = mounts.iter().filter(|other| other.prefix != mount.prefix);
+    (spelled_otherwise.into_iter().flatten().find_map(|path| exists(mount, &path)))
+        .or_else(|| find(mount, missing).map(|path| mount.prefix.url_of(&path)))
+        .or_else(|| others.find_map(|other| exists(other, missing)))
 }
 
 /// The URL that was probably meant by a path on no mount: the same path on one, or a prefix that nearly matches.
