@@ -64,11 +64,14 @@ impl OpenFile {
         Some(buffer.into())
     }
 
-    /// Whether the first and the last page of `range` are in the page cache, as far as can be told without waiting.
-    /// Pages between them, or evicted a moment later, may still make the sender wait: a limit of sendfile itself.
+    /// Whether the first and the last page of `range` are in the page cache, as far as can be told without waiting; of a
+    /// range that one read-ahead brings in, the last alone speaks for all. Pages between them, or evicted a moment
+    /// later, may still make the sender wait: a limit of sendfile itself.
     pub fn is_cached(&self, range: ByteRange) -> bool {
-        let mut byte = [0];
-        self.peek(range.start, &mut byte).is_some() && self.peek(range.end - 1, &mut byte).is_some()
+        /// The kernel's default read-ahead.
+        const READ_AHEAD: u64 = 128 * 1024;
+        let has = |offset| self.peek(offset, &mut [0]).is_some();
+        has(range.end - 1) && (range.len() <= READ_AHEAD || has(range.start))
     }
 
     /// Brings `range` into the page cache; waits for the disk. A file that has shrunk is not an error yet.
