@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -119,7 +120,8 @@ impl Server {
         let respond = move |request| {
             connection.activity.requested();
             let (service, connection) = (Arc::clone(&service), connection.clone());
-            async move { Ok::<_, Infallible>(service.respond(request, connection).await) }
+            // boxed: an idle connection would keep room for it otherwise (1.5 KiB each)
+            async move { Ok::<_, Infallible>(service.respond(request, connection).await) }.boxed()
         };
         let http = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)
