@@ -34,3 +34,4 @@ pub mod request;
 pub mod server;
 pub mod service;
 pub mod storage;
+pub mod upload;

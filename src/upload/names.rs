@@ -1,0 +1,187 @@
+//! The name of an uploaded file: Django's pipeline, function by function, so that an app sees the names in development
+//! that its own storage gives in production. Pure.
+//!
+//! ```text
+//! filename="C:\my photo.JPG" --part_name--> my photo.JPG --uploaded_name--> the same, at most 255 characters
+//!     --generated--> uploads/2026/03/01/my_photo.JPG --alternative, while it is taken--> my_photo_k3J9sQx.JPG
+//! ```
+//!
+//! Each function names the one of Django that it follows; `tests/data/django_names.json` has rows made by Django itself.
+
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
+
+/// `UploadedFile`: longer names are shortened. Characters, not bytes.
+const MAX_CHARACTERS: usize = 255;
+
+/// `get_random_string(7)`: enough that nobody guesses a neighbour's URL (CVE-2014-0481).
+const RANDOM_CHARACTERS: usize = 7;
+
+/// Why a name cannot be given. The texts are Django's, whose users know them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameError {
+    /// Nothing is left of it, or only dots.
+    Underivable(String),
+    /// It leads out of the folder.
+    Traversal(String),
+    /// Its extension leaves no room for a name.
+    NoRoom(String),
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Underivable(name) => write!(f, "Could not derive file name from '{name}'"),
+            Self::Traversal(name) => write!(f, "Detected path traversal attempt in '{name}'"),
+            Self::NoRoom(name) => write!(f, "Storage can not find an available filename for \"{name}\""),
+        }
+    }
+}
+
+/// The name in a part's `filename`, without the folders of the machine it comes from
+/// (`MultiPartParser.sanitize_file_name`). `None`: there is no name, so the part is not a file.
+pub fn part_name(raw: &str) -> Option<String> {
+    let name = htmlize::unescape(raw);
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let name = name.rsplit('\\').next().unwrap_or_default();
+    let name: String = name.chars().filter(|&c| is_printable(c)).collect();
+    (!is_dots(&name)).then_some(name)
+}
+
+/// The name of an uploaded file, shortened where it is endless (`UploadedFile._set_name`).
+pub fn uploaded_name(name: &str) -> Result<String, NameError> {
+    let mut name = base(name).to_owned();
+    let length = name.chars().count();
+    if length > MAX_CHARACTERS {
+        let (stem, extension) = split_extension(&name);
+        let extension: String = extension.chars().take(MAX_CHARACTERS).collect();
+        let room = MAX_CHARACTERS - extension.chars().count();
+        name = stem.chars().take(room).chain(extension.chars()).collect();
+    }
+    if is_dots(&name) { Err(NameError::Underivable(name)) } else { Ok(name) }
+}
+
+/// A name without what a shell, a URL or another system could trip over (`get_valid_filename`).
+pub fn valid_name(name: &str) -> Result<String, NameError> {
+    // Python strips four separators that Unicode does not call white space
+    let python_space = |c: char| c.is_whitespace() || matches!(c, '\x1c'..='\x1f');
+    let kept = name.trim_matches(python_space).chars().map(|c| if c == ' ' { '_' } else { c });
+    let valid: String = kept.filter(|&c| matches!(c, '-' | '_' | '.') || is_alphanumeric(c)).collect();
+    if is_dots(&valid) { Err(NameError::Underivable(name.to_owned())) } else { Ok(valid) }
+}
+
+/// The path relative to the root of a file that is uploaded to `folder` (`FileField.generate_filename`): folders are
+/// kept as they are, the name becomes a valid one.
+pub fn generated(folder: &str, name: &str) -> Result<String, NameError> {
+    let joined = match folder {
+        _ if name.starts_with('/') => name.to_owned(),
+        "" => name.to_owned(),
+        _ if folder.ends_with('/') => format!("{folder}{name}"),
+        _ => format!("{folder}/{name}"),
+    };
+    if is_dots(base(&joined)) {
+        return Err(NameError::Underivable(joined));
+    }
+    let slashed = joined.replace('\\', "/");
+    if slashed.starts_with('/') || slashed.split('/').any(|segment| segment == "..") {
+        return Err(NameError::Traversal(joined));
+    }
+    stored(&slashed)
+}
+
+/// A path as the storage takes it (`Storage.generate_filename`).
+pub fn stored(path: &str) -> Result<String, NameError> {
+    let (folder, name) = split_folder(path)?;
+    let name = valid_name(&name)?;
+    let top = if folder.starts_with('/') { "/" } else { "" };
+    let segments = folder.split('/').chain([name.as_str()]).filter(|segment| !matches!(*segment, "" | "."));
+    Ok(format!("{top}{}", segments.collect::<Vec<_>>().join("/")))
+}
+
+/// A path's folder, without `..`, and its last segment.
+pub fn split_folder(path: &str) -> Result<(String, String), NameError> {
+    let path = path.replace('\\', "/");
+    let (folder, name) = match path.rsplit_once('/') {
+        Some(("", name)) => ("/", name),
+        Some((folder, name)) => (folder, name),
+        None => ("", path.as_str()),
+    };
+    if folder.split('/').any(|segment| segment == "..") {
+        return Err(NameError::Traversal(folder.to_owned()));
+    }
+    Ok((folder.to_owned(), name.to_owned()))
+}
+
+/// Another name for a file whose name is taken, or too long for `fits`: `_` and seven random characters before all
+/// suffixes, and the rest as much shorter as it must be (`Storage.get_available_name`).
+pub fn alternative(name: &str, fits: impl Fn(&str) -> bool) -> Result<String, NameError> {
+    let (stem, suffixes) = split_suffixes(name);
+    let random = random(RANDOM_CHARACTERS);
+    let mut stem = stem.to_owned();
+    while !stem.is_empty() {
+        let alternative = format!("{stem}_{random}{suffixes}");
+        if fits(&alternative) {
+            return Ok(alternative);
+        }
+        stem.pop();
+    }
+    Err(NameError::NoRoom(name.to_owned()))
+}
+
+/// Random letters and digits, from the standard library's keyed hasher, whose keys are the system's.
+pub fn random(length: usize) -> String {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let keys = RandomState::new();
+    let letter = |index: usize| {
+        let pick = keys.hash_one(index) % LETTERS.len() as u64;
+        char::from(LETTERS[usize::try_from(pick).expect("below 62")])
+    };
+    (0..length).map(letter).collect()
+}
+
+/// What follows the last slash (`os.path.basename`).
+fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// A name that names nothing, or a folder that is there already.
+fn is_dots(name: &str) -> bool {
+    matches!(name, "" | "." | "..")
+}
+
+/// At the last dot that is not a leading one (`os.path.splitext`).
+fn split_extension(name: &str) -> (&str, &str) {
+    let leading = name.len() - name.trim_start_matches('.').len();
+    match name.rfind('.') {
+        Some(dot) if dot > leading => name.split_at(dot),
+        _ => (name, ""),
+    }
+}
+
+/// At the first dot that is not a leading one; a name that ends in a dot has no suffixes (`pathlib.PurePath.suffixes`).
+fn split_suffixes(name: &str) -> (&str, &str) {
+    let leading = name.len() - name.trim_start_matches('.').len();
+    match name[leading..].find('.') {
+        Some(dot) if !name.ends_with('.') => name.split_at(leading + dot),
+        _ => (name, ""),
+    }
+}
+
+/// Python's `str.isprintable`: neither a control, a mark of format, private, unassigned, nor a separator but the space.
+fn is_printable(c: char) -> bool {
+    use GeneralCategoryGroup::{Other, Separator};
+    c == ' ' || !matches!(c.general_category_group(), Other | Separator)
+}
+
+/// Python's `str.isalnum`: letters, and whatever has a numeric value (`²`, `½`, `Ⅷ`). Marks are neither, so an `é` in
+/// two code points becomes an `e`.
+fn is_alphanumeric(c: char) -> bool {
+    use GeneralCategory::{DecimalNumber, LetterNumber, OtherNumber};
+    c.general_category_group() == GeneralCategoryGroup::Letter
+        || matches!(c.general_category(), DecimalNumber | LetterNumber | OtherNumber)
+}
+
+#[cfg(test)]
+mod tests;
