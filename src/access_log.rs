@@ -47,7 +47,7 @@ impl Received {
     ) -> Response<Logged> {
         let status = response.status();
         let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
-        let record = Record { received: self, status, media_type, reason, sent: 0 };
+        let record = Record { received: self, status, media_type, reason, sent: 0, arrived: 0 };
         response.map(|body| Logged { body, record: Some(record), by_sendfile: false, connection })
     }
 }
@@ -61,6 +61,8 @@ struct Record {
     reason: Option<String>,
     /// Bytes of the body.
     sent: u64,
+    /// Bytes of the request's body.
+    arrived: u64,
 }
 
 /// A body that counts what it hands over, and logs at its end.
@@ -108,6 +110,7 @@ impl Drop for Logged {
     fn drop(&mut self) {
         self.connection.activity.answered();
         let Some(mut record) = self.record.take() else { return };
+        record.arrived = self.connection.activity.bytes_received();
         if !self.body.is_end_stream() {
             record.cut_short();
         }
@@ -146,6 +149,7 @@ impl Record {
                     ms = milliseconds(received.at.elapsed()),
                     r#type = text(self.media_type.as_ref()),
                     range = text(received.range.as_ref()),
+                    received = Some(self.arrived).filter(|&bytes| bytes > 0),
                     reason = self.reason.as_deref(),
                 )
             };

@@ -1,6 +1,7 @@
-//! How an answer's bytes are sent.
+//! How an answer's bytes are sent, and how a request's come.
 
 pub mod file;
+pub mod incoming;
 pub mod multipart;
 pub mod sendfile;
 

@@ -73,6 +73,19 @@ pub struct Args {
     #[arg(long = "type", env = "DEVMEDIA_TYPE", value_name = "EXT=TYPE", action = ArgAction::Append)]
     pub types: Vec<String>,
 
+    /// Take uploads: on all mounts, or on the one at PREFIX (repeatable)
+    #[arg(long, env = "DEVMEDIA_UPLOAD", value_name = "PREFIX", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", action = ArgAction::Append)]
+    pub upload: Vec<String>,
+
+    /// Where files go that are posted to a mount's top, such as uploads/%Y/%m/%d/ (Django's upload_to)
+    #[arg(long, env = "DEVMEDIA_UPLOAD_TO", value_name = "FOLDER", default_value = "", hide_default_value = true)]
+    pub upload_to: String,
+
+    /// The most that one upload may bring
+    #[arg(long, env = "DEVMEDIA_MAX_UPLOAD", value_name = "SIZE", default_value = "1GiB")]
+    pub max_upload: String,
+
     /// How long running transfers may go on after Ctrl-C
     #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION", default_value = "10s")]
     pub grace: String,
@@ -128,6 +141,7 @@ impl Args {
             ("allow_host", &mut args.allow_host),
             ("allow_origin", &mut args.allow_origin),
             ("types", &mut args.types),
+            ("upload", &mut args.upload),
         ] {
             if matches.value_source(id) == Some(ValueSource::EnvVariable) {
                 let whole = std::mem::take(values);

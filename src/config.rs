@@ -7,18 +7,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use hyper::header::HeaderValue;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Zoned};
 
 use crate::cli::Args;
 use crate::debug_gate::boolean;
 use crate::log::LogFormat;
-use crate::mount::{Mount, Mounts};
+use crate::mount::{Mount, Mounts, Uploads};
 use crate::request::guard::{Guard, HostPattern, OriginPattern};
 use crate::request::prefix::Prefix;
 use crate::server::listener::Listen;
 use crate::storage::media_type::{MediaType, MediaTypes};
 use crate::storage::root::{Links, Root};
+use crate::upload::folder::UploadTo;
 
 /// Files that mark a folder as a project's: serving it would serve its source and secrets (Django's `MEDIA_ROOT = ""`
 /// trap).
@@ -110,6 +112,8 @@ impl Config {
         let hidden = problems.boolean("--hidden", &args.hidden);
         let follow_links = problems.boolean("--follow-links", &args.follow_links);
         let cache_control = cache_control(&args.cache_control, &mut problems);
+        let uploads = uploads(args, hidden, &mut problems);
+        let upload_to_mounts = UploadMounts::read(&args.upload, &mut problems);
         let roots = Roots {
             links: if follow_links { Links::Anywhere } else { Links::Inside },
             types,
@@ -119,11 +123,14 @@ impl Config {
         let mut mounts = Vec::new();
         for typed in typed_mounts(args, &mut problems) {
             let prefix = problems.check(typed.prefix_typed.0, typed.prefix_typed.1, Prefix::parse(typed.prefix));
-            let root = roots.open(&typed, &mut problems);
+            let takes = prefix.as_ref().is_some_and(|prefix| upload_to_mounts.takes(prefix));
+            let root = roots.open(&typed, takes, &mut problems);
             if let (Some(prefix), Some(root)) = (prefix, root) {
-                mounts.push(Mount { prefix, root, listing, hidden, cache_control: cache_control.clone() });
+                let (cache_control, uploads) = (cache_control.clone(), takes.then(|| uploads.clone()));
+                mounts.push(Mount { prefix, root, listing, hidden, cache_control, uploads });
             }
         }
+        upload_to_mounts.check(&mounts, &mut problems);
         let guard = Guard {
             hosts: each("--allow-host", &args.allow_host, &mut problems, |name| {
                 HostPattern::parse(name)
@@ -186,7 +193,8 @@ struct Roots {
 }
 
 impl Roots {
-    fn open(&self, typed: &TypedMount<'_>, problems: &mut Problems) -> Option<Root> {
+    /// Opens the root of a mount; one that takes uploads is made where it is missing.
+    fn open(&self, typed: &TypedMount<'_>, make: bool, problems: &mut Problems) -> Option<Root> {
         let text = typed.root;
         let flag = problems.typed(typed.root_typed.0, typed.root_typed.1);
         if text.is_empty() {
@@ -194,6 +202,10 @@ impl Roots {
             return None;
         }
         let path = Path::new(text);
+        if make && let Err(error) = std::fs::create_dir_all(path) {
+            problems.system(format!("{flag}: the folder is missing and cannot be made: {error}"));
+            return None;
+        }
         let root = match Root::new(path, self.links, self.types.clone()) {
             Ok(root) => root,
             Err(error) => {
@@ -257,6 +269,53 @@ fn each<T, E: fmt::Display>(
     read: impl Fn(&str) -> Result<T, E>,
 ) -> Vec<T> {
     values.iter().filter_map(|value| problems.check(flag, value, read(value))).collect()
+}
+
+fn uploads(args: &Args, hidden: bool, problems: &mut Problems) -> Uploads {
+    let max = args.max_upload.trim().parse::<ByteSize>();
+    let max = max.map_err(|_| "it is no size; write 500MB, 1GiB or a number of bytes");
+    let max = problems.check("--max-upload", &args.max_upload, max).map_or(0, |size| size.as_u64());
+    let to = UploadTo::parse(&args.upload_to, hidden, &Zoned::now());
+    let to = problems.check("--upload-to", &args.upload_to, to).unwrap_or_default();
+    Uploads { max, to }
+}
+
+/// Which mounts take uploads.
+struct UploadMounts {
+    all: bool,
+    /// As they were typed, too.
+    some: Vec<(String, Prefix)>,
+}
+
+impl UploadMounts {
+    /// Reads each value as a yes or a no for all mounts, else as a prefix.
+    fn read(values: &[String], problems: &mut Problems) -> Self {
+        let mut mounts = Self { all: false, some: Vec::new() };
+        for value in values {
+            match boolean(value) {
+                Some(all) => mounts.all |= all,
+                None => mounts.some.extend(
+                    problems.check("--upload", value, Prefix::parse(value)).map(|prefix| (value.clone(), prefix)),
+                ),
+            }
+        }
+        mounts
+    }
+
+    fn takes(&self, prefix: &Prefix) -> bool {
+        self.all || self.some.iter().any(|(_, some)| some == prefix)
+    }
+
+    /// Notes the prefixes that no mount has.
+    fn check(&self, mounts: &[Mount], problems: &mut Problems) {
+        let prefixes: Vec<&str> = mounts.iter().map(|mount| mount.prefix.as_str()).collect();
+        for (typed, prefix) in &self.some {
+            if !prefixes.contains(&prefix.as_str()) {
+                let typed = problems.typed("--upload", typed);
+                problems.usage(format!("{typed}: no mount has this prefix; there is {}", prefixes.join(", ")));
+            }
+        }
+    }
 }
 
 fn types(values: &[String], problems: &mut Problems) -> MediaTypes {

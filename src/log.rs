@@ -94,6 +94,7 @@ impl Visit for AccessLine {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
             "bytes" => self.push(ByteSize::b(value).display().iec()),
+            "received" => self.push(format_args!("received {}", ByteSize::b(value).display().iec())),
             "status" => {
                 let status = value.to_string();
                 let status = match value {

@@ -11,6 +11,7 @@ use devmedia::debug_gate::{self, Answers};
 use devmedia::log;
 use devmedia::server::{self, listener};
 use devmedia::service::Service;
+use devmedia::upload::sweep;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Something was typed wrongly, or debugging is off.
@@ -91,7 +92,12 @@ async fn serve(config: Config) -> Result<(), Stop> {
         listeners.extend(one.listeners);
     }
     for mount in config.mounts.iter() {
-        tracing::info!("serving {} at {}", mount.root.path().display(), mount.prefix);
+        let takes = if mount.uploads.is_some() { ", and taking uploads" } else { "" };
+        tracing::info!("serving {} at {}{takes}", mount.root.path().display(), mount.prefix);
+        if mount.uploads.is_some() {
+            let mount = Arc::clone(mount);
+            std::thread::spawn(move || sweep::stale(&mount.root));
+        }
     }
     if let (true, Some(url)) = (config.open, first_url)
         && let Err(error) = open::that_detached(&url)

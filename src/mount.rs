@@ -10,6 +10,8 @@ use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::prefix::Prefix;
 use crate::storage::root::Root;
+use crate::upload::folder::UploadTo;
+use crate::upload::partial::PartialId;
 
 /// One folder at one prefix.
 #[derive(Debug)]
@@ -24,23 +26,60 @@ pub struct Mount {
     pub hidden: bool,
     /// `Cache-Control` of files.
     pub cache_control: HeaderValue,
+    /// Whether and how it takes uploads.
+    pub uploads: Option<Uploads>,
+}
+
+/// How a mount takes uploads.
+#[derive(Debug, Clone)]
+pub struct Uploads {
+    /// The most bytes that one request may bring, and one resumable upload.
+    pub max: u64,
+    /// Where uploads to the mount's top go.
+    pub to: UploadTo,
 }
 
 /// The methods of a mount that takes no uploads.
 pub const READ_METHODS: &str = "GET, HEAD, OPTIONS";
 
+/// The methods of a mount that takes uploads.
+const WRITE_METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+
+/// The methods of an upload that can be resumed (tus 1.0; POST with `X-HTTP-Method-Override`).
+const PARTIAL_METHODS: &str = "HEAD, PATCH, DELETE, POST, OPTIONS";
+
 impl Mount {
-    /// Refuses a method that this mount does not have.
-    pub fn allows(&self, method: &Method) -> Result<(), Refusal> {
-        match *method {
-            Method::GET | Method::HEAD | Method::OPTIONS => Ok(()),
-            _ => Err(Refusal::MethodNotAllowed { allow: READ_METHODS }),
+    /// The methods that `path` of this mount has.
+    pub fn methods(&self, path: &MediaPath) -> &'static str {
+        match &self.uploads {
+            None => READ_METHODS,
+            Some(_) if self.partial(path).is_some() => PARTIAL_METHODS,
+            Some(_) => WRITE_METHODS,
         }
+    }
+
+    /// Refuses a method that this path does not have.
+    pub fn allows(&self, method: &Method, path: &MediaPath) -> Result<(), Refusal> {
+        let allow = self.methods(path);
+        let has = allow.split(", ").any(|allowed| allowed == method.as_str());
+        if has { Ok(()) } else { Err(Refusal::MethodNotAllowed { allow }) }
     }
 
     /// Refuses what this mount keeps hidden.
     pub fn shows(&self, path: &MediaPath) -> Result<(), Refusal> {
-        if path.is_hidden() && !self.hidden { Err(Refusal::Hidden) } else { Ok(()) }
+        if path.is_own() {
+            Err(Refusal::Own)
+        } else if path.is_hidden() && !self.hidden {
+            Err(Refusal::Hidden)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The upload that can be resumed at this path, if it is the URL of one.
+    pub fn partial(&self, path: &MediaPath) -> Option<PartialId> {
+        self.uploads.as_ref()?;
+        PartialId::of(path)
     }
 }
 

@@ -2,13 +2,18 @@
 //!
 //! Nothing of an `io::Error`'s own text and no absolute path reaches a client; the cause goes to the log.
 
+mod explain;
+
 use std::io;
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
+use crate::body::incoming::BodyError;
 use crate::request::path::{MediaPath, PathError};
 use crate::storage::root::OpenError;
+use crate::upload::names::NameError;
+use crate::upload::tus::{self, TusRefusal};
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ pub enum Refusal {
     },
     /// A name that starts with a dot.
     Hidden,
+    /// A name of devmedia's own.
+    Own,
     /// The root's folder does not exist at the moment.
     RootGone,
     /// A FIFO, a socket or a device.
@@ -68,6 +75,42 @@ pub enum Refusal {
         /// The file's length.
         len: u64,
     },
+    /// The body of a request did not arrive.
+    Body(BodyError),
+    /// A body of a kind that is not taken here.
+    UnsupportedMediaType {
+        /// What is taken, as a noun.
+        wanted: &'static str,
+    },
+    /// A form that cannot be read.
+    BadForm {
+        /// What is wrong, as a main clause about the form.
+        why: &'static str,
+    },
+    /// A form without a file.
+    NoFile,
+    /// A name under which nothing can be stored.
+    BadName(NameError),
+    /// A name that would not be served.
+    WouldBeHidden {
+        /// Relative to the root.
+        path: MediaPath,
+    },
+    /// PUT with a `Content-Range`.
+    PartialPut,
+    /// PUT or DELETE of a folder.
+    IsFolder,
+    /// A folder's name is the name of something else.
+    InTheWay {
+        /// Relative to the root.
+        path: MediaPath,
+    },
+    /// The system does not let this process write there.
+    Unwritable,
+    /// The disk is full, or this user's share of it.
+    DiskFull,
+    /// A message of the tus protocol that cannot be followed.
+    Tus(TusRefusal),
     /// No more files can be opened.
     OutOfDescriptors,
     /// The system failed in a way that is nobody's request.
@@ -85,6 +128,24 @@ pub struct Explanation {
     pub advice: String,
     /// A URL path that was probably meant.
     pub meant: Option<String>,
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl From<NameError> for Refusal {
+    fn from(error: NameError) -> Self {
+        Self::BadName(error)
+    }
+}
+
+impl From<TusRefusal> for Refusal {
+    fn from(refusal: TusRefusal) -> Self {
+        Self::Tus(refusal)
+    }
 }
 
 impl From<PathError> for Refusal {
@@ -119,19 +180,50 @@ impl Refusal {
         }
     }
 
+    /// What the system said about writing a file.
+    pub fn of_write(error: io::Error) -> Self {
+        use rustix::io::Errno;
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOSPC | Errno::DQUOT) => Self::DiskFull,
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Self::Unwritable,
+            Some(Errno::ISDIR) => Self::IsFolder,
+            Some(Errno::NAMETOOLONG | Errno::ILSEQ) => {
+                Self::BadName(NameError::NoRoom("its length or letters".to_owned()))
+            }
+            Some(Errno::MFILE | Errno::NFILE) => Self::OutOfDescriptors,
+            // cap-std's own error, without an errno: a link took the folder's place meanwhile
+            None if error.kind() == io::ErrorKind::PermissionDenied => Self::LeavesRoot,
+            _ => Self::Failed(error),
+        }
+    }
+
     /// The one place where a refusal becomes a status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadPath(_) | Self::BadHost { .. } => StatusCode::BAD_REQUEST,
-            Self::Stranger { .. } | Self::LeavesRoot | Self::Unreadable => StatusCode::FORBIDDEN,
+            Self::BadPath(_)
+            | Self::BadHost { .. }
+            | Self::BadForm { .. }
+            | Self::NoFile
+            | Self::BadName(_)
+            | Self::WouldBeHidden { .. }
+            | Self::PartialPut
+            | Self::Body(BodyError::HungUp) => StatusCode::BAD_REQUEST,
+            Self::Stranger { .. } | Self::LeavesRoot | Self::Unreadable | Self::Unwritable => StatusCode::FORBIDDEN,
             Self::NoMount { .. }
             | Self::NotFound { .. }
             | Self::Hidden
+            | Self::Own
             | Self::RootGone
             | Self::NotRegular
             | Self::ListingOff => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Body(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
+            Self::IsFolder | Self::InTheWay { .. } => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Tus(refusal) => refusal.status(),
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::UnknownHost { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::OutOfDescriptors => StatusCode::SERVICE_UNAVAILABLE,
@@ -151,6 +243,9 @@ impl Refusal {
                 let unsatisfied = HeaderValue::try_from(format!("bytes */{len}"));
                 headers.insert(header::CONTENT_RANGE, unsatisfied.expect("digits"));
             }
+            Self::Tus(TusRefusal::Version) => {
+                headers.insert("tus-version", HeaderValue::from_static(tus::VERSION));
+            }
             Self::OutOfDescriptors => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
@@ -162,7 +257,7 @@ impl Refusal {
     /// The reason for the log: what a person is told, with the cause where that is not for clients.
     pub fn reason(&self) -> String {
         match self {
-            Self::Failed(error) => format!("the system could not read it: {error}"),
+            Self::Failed(error) => format!("the system failed: {error}"),
             refusal => {
                 let Explanation { what, meant, .. } = refusal.explain();
                 match meant {
@@ -171,105 +266,5 @@ impl Refusal {
                 }
             }
         }
-    }
-
-    /// What a person is told.
-    pub fn explain(&self) -> Explanation {
-        let (what, advice) = match self {
-            Self::BadPath(PathError::Nul) => {
-                ("The path holds a NUL byte (%00), which no file name can.".to_owned(), "Look for what built this URL.")
-            }
-            Self::BadPath(PathError::Parent) => (
-                "The path holds a '..' segment.".to_owned(),
-                "Ask for the file by its own path; nothing above the media root is served.",
-            ),
-            Self::BadHost { why } => (
-                format!("The request cannot be placed: {why}."),
-                "Send one Host field, such as 'Host: localhost:8001'.",
-            ),
-            Self::UnknownHost { host } => {
-                return Explanation {
-                    what: format!("This server is not known by the name {host}."),
-                    advice: format!(
-                        "Names that a stranger could point at this machine are refused (DNS rebinding). If {host} is \
-                         yours, start devmedia with --allow-host {host}"
-                    ),
-                    meant: None,
-                };
-            }
-            Self::Stranger { origin: Some(origin) } => {
-                return Explanation {
-                    what: format!("This request was made by a page of {origin}, which may not read media from here."),
-                    advice: format!(
-                        "If the page is yours, start devmedia with --allow-origin {origin}; behind a proxy, let the \
-                         proxy keep the Host field (Vite: changeOrigin: false)"
-                    ),
-                    meant: None,
-                };
-            }
-            Self::Stranger { origin: None } => (
-                "This request was made by a page of another site, which may not read media from here.".to_owned(),
-                "If the page is yours, open it under the same name as the media: localhost or 127.0.0.1 for both.",
-            ),
-            Self::MethodNotAllowed { allow } => {
-                (format!("Only {allow} are served here."), "Uploads are not taken; the files are read only.")
-            }
-            Self::NoMount { path, .. } => {
-                (format!("No mount serves /{path}."), "The page at / lists the mounts; --url and --mount make them.")
-            }
-            Self::NotFound { path, .. } if path.is_top() => {
-                ("There is no such file.".to_owned(), "The media root itself is missing something.")
-            }
-            Self::NotFound { path, .. } => (
-                format!("There is no {path} in the media root."),
-                "Check the name as it is stored: case, accents and the extension count.",
-            ),
-            Self::Hidden => (
-                "Names that start with a dot are not served.".to_owned(),
-                "Start devmedia with --hidden to serve them.",
-            ),
-            Self::RootGone => (
-                "The media root does not exist at the moment.".to_owned(),
-                "It is served again as soon as the folder is back; the log at start-up says which it is.",
-            ),
-            Self::NotRegular => (
-                "It is not a regular file (a FIFO, a socket or a device).".to_owned(),
-                "Only files and folders are served.",
-            ),
-            Self::ListingOff => (
-                "It is a folder, and listings are turned off (--no-index).".to_owned(),
-                "Ask for a file in it, or start devmedia without --no-index.",
-            ),
-            Self::LeavesRoot => (
-                "A symbolic link on the way leads out of the media root, or nowhere.".to_owned(),
-                "Start devmedia with --follow-links to serve what such links lead to.",
-            ),
-            Self::Unreadable => (
-                "The system does not let devmedia read it.".to_owned(),
-                "Check its permissions and those of the folders above it (ls -l).",
-            ),
-            Self::PreconditionFailed => (
-                "The file is not in the state that the request demands (If-Match or If-Unmodified-Since).".to_owned(),
-                "Fetch it again to learn its current ETag.",
-            ),
-            Self::RangeNotSatisfiable { len } => (
-                format!("The file has only {len} bytes, and the range begins beyond its end."),
-                "Ask for a range that starts before its end.",
-            ),
-            Self::OutOfDescriptors => (
-                "This process may open no more files.".to_owned(),
-                "Raise the limit (ulimit -n) or open fewer connections.",
-            ),
-            Self::Failed(_) => ("The system could not read it.".to_owned(), "The log of devmedia has the cause."),
-            Self::Panicked => (
-                "devmedia has a bug: this request made it panic.".to_owned(),
-                "The log has the place; please report it.",
-            ),
-        };
-        let meant = match self {
-            Self::NoMount { meant, .. } | Self::NotFound { meant, .. } => meant.clone(),
-            _ => None,
-        };
-        Explanation { what, advice: advice.to_owned(), meant }
     }
 }

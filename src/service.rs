@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use futures_util::FutureExt as _;
-use hyper::body::Body as _;
+use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
@@ -14,6 +14,7 @@ use crate::answer::decide::decide;
 use crate::answer::head::head;
 use crate::body::Body;
 use crate::body::file::FileBody;
+use crate::body::incoming::RequestBody;
 use crate::mount::{Mount, Mounts, READ_METHODS};
 use crate::page::format::Format;
 use crate::page::{explain, landing, listing};
@@ -23,6 +24,7 @@ use crate::request::path::{MediaPath, Visible};
 use crate::server::Connection;
 use crate::storage::root::Found;
 use crate::storage::{folder, nearby};
+use crate::upload::{self, tus};
 
 /// Everything a request needs, made once at start-up.
 #[derive(Debug)]
@@ -40,12 +42,18 @@ impl Service {
     }
 
     /// Answers any request. It cannot fail: a refusal is an answer, and so is a panic.
-    pub async fn respond<B>(&self, request: Request<B>, connection: Connection) -> Response<Logged> {
+    pub async fn respond<B>(&self, request: Request<B>, connection: Connection) -> Response<Logged>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+    {
+        let (request, body) = request.into_parts();
+        let mut body = RequestBody::new(body, Arc::clone(&connection.activity));
+        let request = Request::from_parts(request, ());
         let received = Received::new(&request);
         let (admission, answer) = match self.guard.admit(&request) {
             Ok(admission) => {
                 self.note(&admission, &request);
-                let answer = AssertUnwindSafe(self.answer(&request, &connection)).catch_unwind().await;
+                let answer = AssertUnwindSafe(self.answer(&request, &mut body, &connection)).catch_unwind().await;
                 (Some(admission), answer.unwrap_or(Err(Refusal::Panicked)))
             }
             Err(refusal) => (None, Err(refusal)),
@@ -63,21 +71,36 @@ impl Service {
             }
             *response.body_mut() = Body::Empty;
         }
+        if body.is_unread() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            body.linger();
+        }
         received.answered(response, reason, connection)
     }
 
     /// The pipeline: what is asked, may it be shown, what is there, what is sent of it.
-    async fn answer<B>(&self, request: &Request<B>, connection: &Connection) -> Result<Response<Body>, Refusal> {
+    async fn answer(
+        &self,
+        request: &Request<()>,
+        body: &mut RequestBody,
+        connection: &Connection,
+    ) -> Result<Response<Body>, Refusal> {
         let (method, headers, query) = (request.method(), request.headers(), request.uri().query());
         if method == Method::OPTIONS {
-            return Ok(options());
+            return Ok(self.options(request));
         }
         let asked = MediaPath::parse(request.uri().path().as_bytes())?;
         let Some((mount, path)) = self.mounts.find(&asked) else {
             return self.elsewhere(request, asked).await;
         };
-        mount.allows(method)?;
+        mount.allows(method, &path)?;
+        if let Some(id) = mount.partial(&path) {
+            return tus::resume(mount, id, request, body).await;
+        }
         mount.shows(&path)?;
+        if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
+            return upload::receive(mount, uploads, &path, request, body).await;
+        }
 
         match self.open(mount, &path).await? {
             Found::File(..) if path.has_slash() => {
@@ -143,6 +166,20 @@ impl Service {
         .await
     }
 
+    /// What a client may do, and what a page of another origin may send (the Fetch standard's preflight).
+    fn options(&self, request: &Request<()>) -> Response<Body> {
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let asked = MediaPath::parse(request.uri().path().as_bytes()).ok();
+        let found = asked.as_ref().and_then(|path| self.mounts.find(path));
+        let methods = found.as_ref().map_or(READ_METHODS, |(mount, path)| mount.methods(path));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(uploads) = found.and_then(|(mount, _)| mount.uploads.as_ref()) {
+            tus::describe(uploads, response.headers_mut());
+        }
+        response
+    }
+
     /// Says once that a page which hides who it is was let in to show a picture.
     fn note<B>(&self, admission: &Admission, request: &Request<B>) {
         if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
@@ -152,14 +189,6 @@ impl Service {
             );
         }
     }
-}
-
-/// What a client may do, and what a page of another origin may send (the Fetch standard's preflight).
-fn options() -> Response<Body> {
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(READ_METHODS));
-    response
 }
 
 /// To the folder's own URL, on the same mount, so that relative links in the listing work.
@@ -191,22 +220,31 @@ fn add_common_fields<B>(request: &Request<B>, admission: Option<&Admission>, hea
         _ => "cross-origin",
     };
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static(policy));
+    if tus::is_spoken(request.headers()) || headers.contains_key("tus-version") {
+        headers.insert(tus::RESUMABLE, HeaderValue::from_static(tus::VERSION));
+    }
 
     let Some(origin) = admission.and_then(|admission| admission.origin.as_ref()) else { return };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("Content-Range, Content-Length, Accept-Ranges, ETag"),
+        HeaderValue::from_static(
+            "Content-Range, Content-Length, Accept-Ranges, ETag, Location, Content-Location, Tus-Resumable, \
+             Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires",
+        ),
     );
     if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
         return;
     }
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(READ_METHODS));
+    if let Some(methods) = headers.get(header::ALLOW).cloned() {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    }
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control",
+            "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control, \
+             Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
         ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
@@ -216,7 +254,7 @@ fn add_common_fields<B>(request: &Request<B>, admission: Option<&Admission>, hea
 }
 
 /// Runs what may wait for a disk off the reactor. A panic in it goes on in the caller.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -49,6 +49,12 @@ pub fn evaluate(method: &Method, headers: &HeaderMap, entity: &Entity) -> Precon
     Precondition::Holds
 }
 
+/// The same for a path that leads to nothing: `If-Match` wants something there (RFC 9110 section 13.1.1), also as `*`;
+/// every other field holds.
+pub fn evaluate_missing(headers: &HeaderMap) -> Precondition {
+    if headers.contains_key(header::IF_MATCH) { Precondition::Failed } else { Precondition::Holds }
+}
+
 /// The `Range` field, where it counts: GET only (section 14.2), one line, and `If-Range` (section 13.1.5, step 5 of
 /// section 13.2.2) agrees that the file is still the one the client has a part of.
 pub fn range<'a>(method: &Method, headers: &'a HeaderMap, entity: &Entity) -> Option<&'a HeaderValue> {

@@ -14,6 +14,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encod
 /// needs; it makes the output safe in an attribute, a header and a shell, and a `:` cannot pass for a scheme.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// How the names of devmedia's own files start: uploads that are not complete. Nothing under such a name is ever served.
+pub const OWN: &str = ".devmedia-";
+
+/// Whether a name is one of devmedia's own, on a file system that does not tell case as well.
+pub fn is_own(name: &[u8]) -> bool {
+    name.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN.as_bytes()))
+}
+
 /// A relative path that is safe to look up beneath a root.
 ///
 /// The proof it carries: no segment is empty, `.` or `..`, none holds a NUL or a `/`. Segments are bytes, not UTF-8
@@ -136,9 +144,25 @@ impl MediaPath {
         self.segments().any(|segment| segment.starts_with(b"."))
     }
 
+    /// Whether any segment is a name of devmedia's own.
+    pub fn is_own(&self) -> bool {
+        self.segments().any(is_own)
+    }
+
+    /// The folder that holds it; the top is its own.
+    #[must_use]
+    pub fn parent(&self) -> MediaPath {
+        self.head(self.segments().count().saturating_sub(1))
+    }
+
     /// The last segment; empty at the top.
     pub fn file_name(&self) -> &[u8] {
         self.segments().last().unwrap_or_default()
+    }
+
+    /// The segments, joined by single slashes; empty at the top.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// For the file system: relative, `.` at the top.

@@ -35,6 +35,8 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub struct Activity {
     answering: AtomicBool,
+    receiving: AtomicBool,
+    received: AtomicU64,
     requests: AtomicU64,
     spoke_tls: AtomicBool,
 }
@@ -43,7 +45,28 @@ impl Activity {
     /// A request's head has arrived.
     pub fn requested(&self) {
         self.answering.store(true, Relaxed);
+        self.received.store(0, Relaxed);
         self.requests.fetch_add(1, Relaxed);
+    }
+
+    /// A request's body follows: what comes is not the next head, and whoever reads it measures how long it takes.
+    pub fn receiving(&self) {
+        self.receiving.store(true, Relaxed);
+    }
+
+    /// Bytes of a request's body have come.
+    pub fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Nobody waits for more of the request's body.
+    pub fn received_all(&self) {
+        self.receiving.store(false, Relaxed);
+    }
+
+    /// Bytes of the current request's body that have come.
+    pub fn bytes_received(&self) -> u64 {
+        self.received.load(Relaxed)
     }
 
     /// The answer has been handed over.
@@ -102,7 +125,7 @@ impl<S> Transport<S> {
         }
         if let Some(since) = self.stalled_since {
             Some(since + self.limits.stalled)
-        } else if self.activity.answering.load(Relaxed) {
+        } else if self.activity.answering.load(Relaxed) || self.activity.receiving.load(Relaxed) {
             None
         } else if let Some(began) = self.head_began {
             Some(began + self.limits.head)
@@ -159,7 +182,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
                         this.began = true;
                         this.activity.spoke_tls.store(*first == TLS_HANDSHAKE, Relaxed);
                     }
-                    this.head_began.get_or_insert_with(Instant::now);
+                    if this.activity.receiving.load(Relaxed) {
+                        this.last_progress = Instant::now();
+                    } else {
+                        this.head_began.get_or_insert_with(Instant::now);
+                    }
                 }
                 result
             }

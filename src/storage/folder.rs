@@ -8,6 +8,8 @@ use std::time::SystemTime;
 
 use cap_std::fs::Dir;
 
+use crate::request::path::is_own;
+
 /// One name in a folder. Links are described by what they lead to, if that is inside the root.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -49,7 +51,8 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Option<Metadata>)
     for entry in dir.entries()? {
         let entry = entry?;
         let name = entry.file_name();
-        if !hidden && name.as_encoded_bytes().starts_with(b".") {
+        let bytes = name.as_encoded_bytes();
+        if is_own(bytes) || (!hidden && bytes.starts_with(b".")) {
             continue;
         }
         let Ok(own) = entry.metadata() else { continue };

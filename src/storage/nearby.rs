@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::root::Found;
 use crate::mount::{Mount, Mounts};
-use crate::request::path::MediaPath;
+use crate::request::path::{MediaPath, is_own};
 
 /// Names looked at in the one directory concerned; a larger folder is searched in part.
 const MAX_NAMES: usize = 10_000;
@@ -90,7 +90,7 @@ fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
 fn names(mount: &Mount, dir: &Dir) -> impl Iterator<Item = Vec<u8>> {
     let names = dir.entries().into_iter().flatten().take(MAX_NAMES);
     let names = names.filter_map(|entry| Some(entry.ok()?.file_name().into_vec()));
-    names.filter(|name| mount.hidden || !name.starts_with(b"."))
+    names.filter(|name| !is_own(name) && (mount.hidden || !name.starts_with(b".")))
 }
 
 /// The name that reads like the wanted one: the same but for case, Unicode form, escapes and `+`; else the same stem

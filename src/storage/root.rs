@@ -7,7 +7,7 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use cap_std::ambient_authority;
@@ -20,6 +20,8 @@ use super::follow::{self, FollowError};
 use super::media_type::{MediaTypes, SNIFF_LEN};
 use super::open_file::{NoWait, OpenFile};
 use crate::request::path::MediaPath;
+
+pub mod reach;
 
 /// How long a handle is used before its path is asked again who it is: a folder that was removed and made again (a
 /// test's clean-up, a checkout) is noticed within this time.
@@ -36,6 +38,7 @@ pub struct Root {
     links: Links,
     types: MediaTypes,
     current: RwLock<Current>,
+    changing: Mutex<()>,
     nowait: NoWait,
 }
 
@@ -90,7 +93,7 @@ impl Root {
         dir.entries()?;
         let nowait = NoWait::new(is_local(&dir));
         let current = RwLock::new(Current { dir: Some(Arc::new(dir)), checked: Instant::now() });
-        Ok(Self { path, links, types, current, nowait })
+        Ok(Self { path, links, types, current, changing: Mutex::new(()), nowait })
     }
 
     /// Where it is, for start-up messages; never sent to a client.
@@ -146,17 +149,17 @@ impl Root {
     /// What a link leads to, for a listing; `None` where it is not served.
     pub fn follow(&self, link: &MediaPath) -> Option<Metadata> {
         let dir = self.dir(RECHECK).ok()?;
-        self.open_file(&dir, link).ok()?.metadata().ok()
+        self.open_file(&dir, link, self.links).ok()?.metadata().ok()
     }
 
     fn open_in(&self, dir: &Dir, path: &MediaPath) -> Result<Found, OpenError> {
-        self.describe(self.open_file(dir, path)?, path, OpenFile::first)
+        self.describe(self.open_file(dir, path, self.links)?, path, OpenFile::first)
     }
 
     /// Opens whatever `path` names.
-    fn open_file(&self, dir: &Dir, path: &MediaPath) -> Result<File, OpenError> {
+    fn open_file(&self, dir: &Dir, path: &MediaPath, links: Links) -> Result<File, OpenError> {
         match open_beneath(dir, path.as_path()) {
-            Err(error) if is_escape(&error) => self.open_link(dir, path),
+            Err(error) if is_escape(&error) => self.open_link(dir, path, links),
             // open(2): the path is a socket, or a device without a driver
             Err(error) if is_errno(&error, rustix::io::Errno::NXIO) => Err(OpenError::NotRegular),
             result => Ok(result?),
@@ -190,9 +193,9 @@ impl Root {
     }
 
     /// A link on the way pointed outside, or was absolute: it counts if it ends beneath the root after all.
-    fn open_link(&self, dir: &Dir, path: &MediaPath) -> Result<File, OpenError> {
+    fn open_link(&self, dir: &Dir, path: &MediaPath, links: Links) -> Result<File, OpenError> {
         let ambient = self.path.join(path.as_path());
-        if self.links == Links::Anywhere {
+        if links == Links::Anywhere {
             return open_anywhere(&ambient);
         }
         // Whatever goes wrong out there is one answer: a 404 would tell what exists outside the root.

@@ -1,0 +1,137 @@
+//! The body of a request, as it comes: counted, bounded, and waited for no longer than a client may be silent.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Body, Bytes};
+use tokio::time::timeout;
+
+use crate::server::transport::Activity;
+
+/// How long a client may send nothing while its body is waited for. The disk's time does not count.
+const STALLED: Duration = Duration::from_secs(300);
+
+/// How long the rest of a body that nobody wants is read, in all and between two pieces. A connection that is closed
+/// with bytes unread is reset, and the client may lose the answer that says why (nginx: `lingering_close`).
+const LINGER: Duration = Duration::from_secs(30);
+const LINGER_SILENT: Duration = Duration::from_secs(5);
+
+/// Why a body did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    /// The connection ended before the body did.
+    HungUp,
+    /// Nothing came for [`STALLED`].
+    Stalled,
+    /// It is longer than this many bytes.
+    TooLarge(u64),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HungUp => f.write_str("the client hung up before the body was complete"),
+            Self::Stalled => f.write_str("the client stopped sending"),
+            Self::TooLarge(limit) => write!(f, "the body is longer than {limit} bytes"),
+        }
+    }
+}
+
+impl Error for BodyError {}
+
+/// What is still to come of a request.
+pub struct RequestBody {
+    /// `None` when all has come, or nothing more will.
+    rest: Option<UnsyncBoxBody<Bytes, BodyError>>,
+    activity: Arc<Activity>,
+    limit: u64,
+    read: u64,
+}
+
+impl RequestBody {
+    /// A request's body; the connection's transport is told while it is being received.
+    pub fn new<B>(body: B, activity: Arc<Activity>) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+    {
+        let rest = (!body.is_end_stream()).then(|| {
+            activity.receiving();
+            body.map_err(|_| BodyError::HungUp).boxed_unsync()
+        });
+        Self { rest, activity, limit: u64::MAX, read: 0 }
+    }
+
+    /// Bounds what is read from here on; an announced length that is beyond it fails at once.
+    pub fn limit(&mut self, limit: u64) -> Result<(), BodyError> {
+        let announced = self.rest.as_ref().map_or(0, |rest| rest.size_hint().lower());
+        self.limit = limit;
+        if announced > limit { Err(BodyError::TooLarge(limit)) } else { Ok(()) }
+    }
+
+    /// The next bytes; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        while let Some(rest) = &mut self.rest {
+            let frame = match timeout(STALLED, rest.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => {
+                    self.end();
+                    break;
+                }
+                Ok(Some(Err(error))) => {
+                    self.end();
+                    return Err(error);
+                }
+                Err(_) => {
+                    self.end();
+                    return Err(BodyError::Stalled);
+                }
+            };
+            // trailers are not looked at
+            let Ok(bytes) = frame.into_data() else { continue };
+            self.activity.received(bytes.len());
+            self.read += bytes.len() as u64;
+            if self.read > self.limit {
+                return Err(BodyError::TooLarge(self.limit));
+            }
+            return Ok(Some(bytes));
+        }
+        Ok(None)
+    }
+
+    /// Whether bytes may come that nobody has read.
+    pub fn is_unread(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| !rest.is_end_stream())
+    }
+
+    /// Reads the rest and forgets it, for a while, so that the client gets to read its answer. It should be told
+    /// `Connection: close`: most stop sending then.
+    pub fn linger(mut self) {
+        self.limit = u64::MAX;
+        tokio::spawn(timeout(LINGER, async move {
+            while let Ok(Ok(Some(_))) = timeout(LINGER_SILENT, self.next()).await {}
+        }));
+    }
+
+    fn end(&mut self) {
+        self.rest = None;
+        self.activity.received_all();
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if self.rest.is_some() {
+            self.activity.received_all();
+        }
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody").field("read", &self.read).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}

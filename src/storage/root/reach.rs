@@ -1,0 +1,55 @@
+//! The root as uploads see it: folders to write to. Links are followed as far as they stay beneath the root, whatever
+//! `--follow-links` says: it is for reading.
+
+use std::fs;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cap_std::fs::Dir;
+
+use super::{Links, OpenError, RECHECK, Root};
+use crate::request::path::MediaPath;
+
+/// How far a path leads.
+#[derive(Debug)]
+pub enum Reach {
+    /// The deepest folder of it that is there, and the segments that are not.
+    Folder(Dir, Vec<Vec<u8>>),
+    /// What is there is no folder.
+    InTheWay(MediaPath),
+}
+
+impl Root {
+    /// Held while a file is replaced or removed, so that what was asked about it still holds: of two requests with one
+    /// `If-Match` the second must fail.
+    pub fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes towards `folder` as far as there are folders; makes the root itself where it is missing. Blocks.
+    pub fn reach(&self, folder: &MediaPath) -> Result<Reach, OpenError> {
+        let root = match self.dir(RECHECK) {
+            Err(OpenError::RootGone) => {
+                fs::create_dir_all(&self.path)?;
+                self.dir(Duration::ZERO)?
+            }
+            result => result?,
+        };
+        let mut reached = root.try_clone()?;
+        let mut here = MediaPath::top();
+        let segments: Vec<&[u8]> = folder.segments().collect();
+        for (depth, segment) in segments.iter().enumerate() {
+            here = here.join(segment);
+            match self.open_file(&root, &here, Links::Inside) {
+                Ok(file) if file.metadata()?.is_dir() => reached = Dir::from_std_file(file),
+                Ok(_) | Err(OpenError::NotRegular) => return Ok(Reach::InTheWay(here)),
+                Err(OpenError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                    let missing = segments[depth..].iter().map(|segment| segment.to_vec());
+                    return Ok(Reach::Folder(reached, missing.collect()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Reach::Folder(reached, Vec::new()))
+    }
+}

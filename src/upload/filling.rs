@@ -1,0 +1,46 @@
+//! Filling a file with what comes, in order, without waiting for the disk on the reactor and without getting ahead of
+//! it: while a batch is written nothing more is read, so the client is slowed down to the pace of the disk.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+
+use super::store;
+use crate::refusal::Refusal;
+use crate::service::blocking;
+
+/// Bytes collected for one blocking hop; all that an upload costs in memory beside hyper's buffer.
+const BATCH: usize = 256 * 1024;
+
+/// A file and the bytes on their way to it. Dropped, it forgets those.
+#[derive(Debug)]
+pub struct Filling {
+    file: Arc<File>,
+    batch: Vec<Bytes>,
+    waiting: usize,
+}
+
+impl Filling {
+    /// Appends to this file, at its handle's position.
+    pub fn new(file: Arc<File>) -> Self {
+        Self { file, batch: Vec::new(), waiting: 0 }
+    }
+
+    /// Takes more; waits for the disk when a batch is full.
+    pub async fn push(&mut self, bytes: Bytes) -> Result<(), Refusal> {
+        self.waiting += bytes.len();
+        self.batch.push(bytes);
+        if self.waiting < BATCH { Ok(()) } else { self.flush().await }
+    }
+
+    /// Writes what is waiting.
+    pub async fn flush(&mut self) -> Result<(), Refusal> {
+        self.waiting = 0;
+        let (file, batch) = (Arc::clone(&self.file), std::mem::take(&mut self.batch));
+        if batch.is_empty() {
+            return Ok(());
+        }
+        blocking(move || store::write_all(&file, &batch)).await.map_err(Refusal::of_write)
+    }
+}

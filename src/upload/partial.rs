@@ -1,0 +1,181 @@
+//! Uploads that can be resumed, on disk: two files each in `.devmedia-partial/` beneath the root. What has come of the
+//! bytes is as long as the offset, so a kill -9 loses nothing that the client was told has arrived.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use cap_std::fs::Dir;
+use rustix::fs::{AtFlags, FlockOperation, OFlags, flock, openat, unlinkat};
+use serde::{Deserialize, Serialize};
+
+use super::store::{Draft, FILE_MODE};
+use super::stored::Stored;
+use super::tus::TusRefusal;
+use super::{names, sweep};
+use crate::mount::Mount;
+use crate::refusal::Refusal;
+use crate::request::path::MediaPath;
+use crate::storage::root::Root;
+use crate::storage::root::reach::Reach;
+
+/// The folder, which is of devmedia's own names and thus never served.
+pub const FOLDER: &str = ".devmedia-partial";
+
+/// How long an upload can be resumed after its last byte.
+pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// Letters and digits that nobody guesses: who knows the URL may go on with the upload.
+const ID_LEN: usize = 22;
+
+/// The last segment of such an upload's URL, and the name of its bytes on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialId(String);
+
+impl PartialId {
+    /// The upload whose URL this is.
+    pub fn of(path: &MediaPath) -> Option<Self> {
+        let mut segments = path.segments();
+        let (folder, id) = (segments.next()?, segments.next()?);
+        let fits = folder == FOLDER.as_bytes() && id.len() == ID_LEN && id.iter().all(u8::is_ascii_alphanumeric);
+        (fits && segments.next().is_none()).then(|| Self(String::from_utf8_lossy(id).into_owned()))
+    }
+
+    /// Its URL's path on the mount.
+    pub fn path(&self) -> MediaPath {
+        MediaPath::top().join(FOLDER.as_bytes()).join(self.0.as_bytes())
+    }
+
+    fn info(&self) -> String {
+        format!("{}.json", self.0)
+    }
+}
+
+/// What is known of an upload beside its bytes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Info {
+    /// Bytes when complete.
+    pub length: u64,
+    /// As the client sent it, to be sent back.
+    pub metadata: String,
+    /// Where it shall be, percent-encoded; when it is complete, where it is.
+    pub path: String,
+    /// It has its name: only this note is left, for a client that missed the last answer.
+    pub complete: bool,
+}
+
+/// An upload that has begun.
+#[derive(Debug)]
+pub struct Partial {
+    /// Which.
+    pub id: PartialId,
+    /// What is known of it.
+    pub info: Info,
+    /// Bytes that have come.
+    pub offset: u64,
+    /// Until when it can be resumed.
+    pub expires: SystemTime,
+    folder: Dir,
+    file: Arc<File>,
+}
+
+impl Partial {
+    /// Begins an upload. Blocks, as all of these do.
+    pub fn create(root: &Root, info: &Info) -> Result<Self, Refusal> {
+        let folder = folder(root)?.map_or_else(|top| make_folder(&top), Ok).map_err(Refusal::of_write)?;
+        sweep::expired(&folder);
+        let id = PartialId(names::random(ID_LEN));
+        write_info(&folder, &id, info).map_err(Refusal::of_write)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        openat(&folder, &id.0, flags, FILE_MODE).map_err(|errno| Refusal::of_write(errno.into()))?;
+        Self::open(root, id)
+    }
+
+    /// An upload that was begun, maybe by an earlier process.
+    pub fn open(root: &Root, id: PartialId) -> Result<Self, Refusal> {
+        let gone = |_| Refusal::Tus(TusRefusal::Gone);
+        let folder = folder(root)?.map_err(|_| TusRefusal::Gone)?;
+        let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut info = File::from(openat(&folder, id.info(), flags | OFlags::RDONLY, FILE_MODE).map_err(gone)?);
+        let mut text = String::new();
+        info.read_to_string(&mut text).map_err(Refusal::Failed)?;
+        // cut off by a kill -9 before anybody knew its URL
+        let known: Info = serde_json::from_str(&text).map_err(|_| TusRefusal::Gone)?;
+        let file = if known.complete {
+            info
+        } else {
+            openat(&folder, &id.0, flags | OFlags::WRONLY | OFlags::APPEND, FILE_MODE).map_err(gone)?.into()
+        };
+        let metadata = file.metadata().map_err(Refusal::Failed)?;
+        let offset = if known.complete { known.length } else { metadata.len() };
+        let expires = metadata.modified().map_err(Refusal::Failed)? + LIFETIME;
+        if expires < SystemTime::now() {
+            return Err(TusRefusal::Gone.into());
+        }
+        Ok(Self { id, info: known, offset, expires, folder, file: Arc::new(file) })
+    }
+
+    /// Keeps everybody else from adding to it, in this process and in others, until it is dropped.
+    pub fn lock(&self) -> Result<(), TusRefusal> {
+        flock(&self.file, FlockOperation::NonBlockingLockExclusive).map_err(|_| TusRefusal::Locked)
+    }
+
+    /// What to append to.
+    pub fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Where it shall be, or is.
+    pub fn path(&self) -> Result<MediaPath, Refusal> {
+        Ok(MediaPath::parse(self.info.path.as_bytes())?)
+    }
+
+    /// Gives the complete file its name.
+    pub fn publish(&mut self, mount: &Mount) -> Result<Stored, Refusal> {
+        let wanted = self.path()?;
+        let folder = wanted.parent();
+        let draft = Draft::adopt(&mount.root, &folder, &self.file, &self.folder, &self.id.0)?;
+        let (_, name) = draft.publish(&String::from_utf8_lossy(wanted.file_name()))?;
+        let path = folder.join(name.as_bytes());
+        self.info.path = path.to_url();
+        self.info.complete = true;
+        self.offset = self.info.length;
+        // the file is stored; without this note a client that asks again is only told that the upload is gone
+        if let Err(error) = write_info(&self.folder, &self.id, &self.info) {
+            tracing::warn!("a complete upload could not be noted: {error}");
+        }
+        Ok(Stored::describe(mount, &path))
+    }
+
+    /// Forgets it and its bytes; a complete file stays.
+    pub fn remove(self) {
+        for name in [&self.id.0, &self.id.info()] {
+            let _ = unlinkat(&self.folder, name, AtFlags::empty());
+        }
+    }
+}
+
+/// The folder of partial uploads, or the root's handle where there is none yet.
+fn folder(root: &Root) -> Result<Result<Dir, Dir>, Refusal> {
+    let path = MediaPath::top().join(FOLDER.as_bytes());
+    match root.reach(&path).map_err(|error| Refusal::of_open(error, &path))? {
+        Reach::Folder(folder, missing) if missing.is_empty() => Ok(Ok(folder)),
+        Reach::Folder(top, _) => Ok(Err(top)),
+        Reach::InTheWay(path) => Err(Refusal::InTheWay { path }),
+    }
+}
+
+fn make_folder(top: &Dir) -> io::Result<Dir> {
+    match top.create_dir(FOLDER) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => top.open_dir(FOLDER),
+    }
+}
+
+/// Whole or not at all: a new file is renamed over the old one.
+fn write_info(folder: &Dir, id: &PartialId, info: &Info) -> io::Result<()> {
+    let fresh = format!("{}.new", id.0);
+    folder.write(&fresh, serde_json::to_vec(info).map_err(io::Error::other)?)?;
+    folder.rename(&fresh, folder, id.info())
+}

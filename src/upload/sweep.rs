@@ -1,0 +1,64 @@
+//! Sweeping away what a killed process left: `.devmedia-` files that nobody holds, and partial uploads whose time is up.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::{Duration, SystemTime};
+
+use cap_std::fs::{Dir, DirEntry};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, unlinkat};
+
+use super::partial;
+use crate::request::path::{MediaPath, is_own};
+use crate::storage::root::Root;
+use crate::storage::root::reach::Reach;
+
+/// A file younger than this may belong to a process that has not locked it yet.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// Folders within folders; whoever nests deeper keeps what a kill left there.
+const MAX_DEPTH: usize = 32;
+
+/// Removes all that was left beneath a root. Blocks for as long as reading all its folders takes, so it runs in a thread
+/// of its own; links are not followed. Other processes that serve the same root lose nothing: they hold locks.
+pub fn stale(root: &Root) {
+    if let Ok(Reach::Folder(top, _)) = root.reach(&MediaPath::top()) {
+        let removed = below(&top, MAX_DEPTH);
+        if removed > 0 {
+            tracing::info!("removed {removed} incomplete uploads that an earlier run had left");
+        }
+    }
+}
+
+fn below(folder: &Dir, depth: usize) -> usize {
+    let mut removed = 0;
+    for entry in folder.entries().into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() && name == partial::FOLDER {
+            removed += entry.open_dir().map_or(0, |folder| expired(&folder));
+        } else if kind.is_dir() && depth > 0 {
+            removed += entry.open_dir().map_or(0, |folder| below(&folder, depth - 1));
+        } else if kind.is_file() && is_own(name.as_bytes()) && is_older(&entry, SETTLED) {
+            removed += usize::from(remove_unheld(folder, &entry));
+        }
+    }
+    removed
+}
+
+/// Removes partial uploads to which nothing was added for [`partial::LIFETIME`]; gives how many files went.
+pub fn expired(folder: &Dir) -> usize {
+    let entries = folder.entries().into_iter().flatten().flatten();
+    entries.filter(|entry| is_older(entry, partial::LIFETIME) && remove_unheld(folder, entry)).count()
+}
+
+fn is_older(entry: &DirEntry, age: Duration) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| SystemTime::now().duration_since(modified.into_std()).is_ok_and(|old| old > age))
+}
+
+/// Removes a file unless a living process has locked it.
+fn remove_unheld(folder: &Dir, entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = openat(folder, &name, flags, Mode::empty()) else { return false };
+    flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() && unlinkat(folder, &name, AtFlags::empty()).is_ok()
+}
