@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use devmedia::access_log::{Logged, Received};
 use devmedia::body::Body;
+use devmedia::body::incoming::RequestBody;
 use devmedia::server::Connection;
 use devmedia::server::transport::{Activity, Limits, Transport};
 use hyper::body::Incoming;
@@ -29,11 +30,21 @@ const STEADY: Duration = Duration::from_millis(400);
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const GET_LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const UPLOAD: &[u8] = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n";
 const GET_BUSY: &[u8] = b"GET /busy HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 async fn answer(request: Request<Incoming>, activity: Arc<Activity>) -> Response<Logged> {
     let received = Received::new(&request);
-    let body = match request.uri().path() {
+    let path = request.uri().path().to_owned();
+    let mut sent = RequestBody::new(request.into_body(), Arc::clone(&activity));
+    let body = match path.as_str() {
+        "/upload" => loop {
+            match sent.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => break Body::full("hello"),
+                Err(error) => break Body::full(error.to_string()),
+            }
+        },
         "/large" => Body::full(vec![b'x'; LARGE]),
         "/busy" => {
             sleep(BUSY).await;
@@ -213,4 +224,29 @@ async fn a_client_that_takes_an_answer_and_stays_is_idle_not_stalled() {
         read.extend_from_slice(&buffer[..got]);
     }
     assert_eq!(seconds_until_closed(&mut client).await, 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_but_steady_upload_is_never_cut_and_leaves_an_idle_connection() {
+    let mut client = connect();
+    for _ in 0..2 {
+        client.write_all(UPLOAD).await.expect("open");
+        let lasted = trickle(&mut client, &[b'x'; 99], Duration::from_secs(250)).await;
+        assert_eq!(lasted.as_secs(), 99 * 250, "no byte was refused");
+        client.write_all(b"x").await.expect("open");
+        read_answer(&mut client, "hello").await;
+    }
+    assert_eq!(seconds_until_closed(&mut client).await, 75, "and then it is idle like any other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_stops_is_ended_after_300_seconds_and_told_so() {
+    for sent in [0, 50] {
+        let mut client = connect();
+        client.write_all(UPLOAD).await.expect("open");
+        trickle(&mut client, &vec![b'x'; sent], Duration::from_secs(1)).await;
+        let began = Instant::now();
+        read_answer(&mut client, "the client stopped sending").await;
+        assert_eq!(began.elapsed().as_secs(), if sent == 0 { 300 } else { 299 }, "{sent} bytes");
+    }
 }

@@ -119,6 +119,8 @@ fn check(mount: &Mount, path: &MediaPath, request: &Request<()>) -> Result<bool,
         Ok(Found::Directory(_)) => return Err(Refusal::IsFolder),
         Ok(Found::File(_, entity)) => (conditional::evaluate(request.method(), request.headers(), &entity), true),
         Err(OpenError::RootGone) => missing(),
+        // in a folder that an absolute link leads to
+        Err(OpenError::LeavesRoot) if mount.root.is_free(path) => missing(),
         Err(error) => match Refusal::of_open(error, path) {
             Refusal::NotFound { .. } => missing(),
             refusal => return Err(refusal),

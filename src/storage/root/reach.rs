@@ -1,7 +1,10 @@
 //! The root as uploads see it: folders to write to. Links are followed as far as they stay beneath the root, whatever
 //! `--follow-links` says: it is for reading.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,7 +46,8 @@ impl Root {
             match self.open_file(&root, &here, Links::Inside) {
                 Ok(file) if file.metadata()?.is_dir() => reached = Dir::from_std_file(file),
                 Ok(_) | Err(OpenError::NotRegular) => return Ok(Reach::InTheWay(here)),
-                Err(OpenError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                // below an absolute link that stays inside, what is missing looks like what is outside
+                Err(_) if is_free(&reached, segment) => {
                     let missing = segments[depth..].iter().map(|segment| segment.to_vec());
                     return Ok(Reach::Folder(reached, missing.collect()));
                 }
@@ -52,4 +56,17 @@ impl Root {
         }
         Ok(Reach::Folder(reached, Vec::new()))
     }
+
+    /// Whether nothing has this name, not even a link that leads to nothing. Blocks.
+    pub fn is_free(&self, path: &MediaPath) -> bool {
+        match self.reach(&path.parent()) {
+            Ok(Reach::Folder(folder, missing)) => !missing.is_empty() || is_free(&folder, path.file_name()),
+            _ => false,
+        }
+    }
+}
+
+fn is_free(folder: &Dir, name: &[u8]) -> bool {
+    let own = folder.symlink_metadata(OsStr::from_bytes(name));
+    own.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

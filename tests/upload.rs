@@ -1,0 +1,4 @@
+//! Uploads: what is stored, under which name, and what is never seen.
+
+mod support;
+mod uploads;

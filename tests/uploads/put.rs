@@ -1,0 +1,302 @@
+//! PUT and DELETE.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::process::Command;
+
+use super::*;
+
+#[test]
+fn a_new_file_is_created_with_its_folders_and_an_old_one_replaced() {
+    let server = server(&[]);
+    let made = send(server.address, "PUT", "/media/a/b/name%20x.txt", &[], b"one");
+    assert_eq!((made.status, made.field("location")), (201, "/media/a/b/name%20x.txt"), "{}", made.text());
+    let file = r#""name":"a/b/name x.txt","url":"/media/a/b/name%20x.txt","size":3,"type":"text/plain""#;
+    assert_eq!(made.text(), format!("{{{file},\"files\":[{{{file}}}]}}\n"));
+    let path = server.root.join("a/b/name x.txt");
+    let before = fs::metadata(&path).expect("stored");
+
+    let replaced = send(server.address, "PUT", "/media/a/b/name%20x.txt", &[], b"another");
+    assert_eq!((replaced.status, replaced.body.len()), (204, 0));
+    assert_eq!(server.get("/media/a/b/name%20x.txt").text(), "another");
+    assert_ne!(fs::metadata(&path).expect("stored").ino(), before.ino(), "renamed over, never written over");
+    assert_eq!(files(&server.root), [path]);
+    assert!(server.logged("\"PUT\"").contains("\"received\":3"));
+}
+
+#[test]
+fn modes_are_those_of_the_umask() {
+    let server = server(&[]);
+    send(server.address, "PUT", "/media/new/a.txt", &[], b"x");
+    let beside = server.outside.join("folder");
+    fs::create_dir(&beside).expect("a folder");
+    fs::write(beside.join("file"), "x").expect("a file");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode();
+    assert_eq!(mode(&server.root.join("new")), mode(&beside));
+    assert_eq!(mode(&server.root.join("new/a.txt")), mode(&beside.join("file")));
+}
+
+#[test]
+fn conditions_decide_at_the_moment_of_change() {
+    let server = server(&[]);
+    let put = |fields: &[(&str, &str)]| send(server.address, "PUT", "/media/a.txt", fields, b"new").status;
+    assert_eq!(put(&[("If-Match", "*")]), 412, "there is nothing yet");
+    assert_eq!(put(&[("If-Match", "\"x\"")]), 412);
+    assert_eq!(put(&[("If-None-Match", "*")]), 201);
+    assert_eq!(put(&[("If-None-Match", "*")]), 412);
+    // a file is too young for a validator at first
+    let etag = || server.settled("/media/a.txt").field("etag").to_owned();
+    let old = etag();
+    assert_eq!(put(&[("If-Match", "\"other\"")]), 412);
+    assert_eq!(put(&[("If-Match", &old)]), 204);
+    assert_eq!(put(&[("If-Match", &old)]), 412, "it was replaced");
+    let delete = |fields: &[(&str, &str)]| send(server.address, "DELETE", "/media/a.txt", fields, b"").status;
+    assert_eq!(delete(&[("If-Match", &old)]), 412);
+    let new = etag();
+    assert_eq!(delete(&[("If-Match", &new)]), 204);
+    assert_eq!(delete(&[("If-Match", &new)]), 404);
+}
+
+#[test]
+fn of_many_who_create_one_file_one_wins_and_of_many_who_change_it_too() {
+    let server = server(&[]);
+    let race = |fields: &[(&str, &str)], won: u16| {
+        let answers: Vec<u16> = std::thread::scope(|scope| {
+            let put =
+                |index: usize| send(server.address, "PUT", "/media/a.txt", fields, index.to_string().as_bytes()).status;
+            let threads: Vec<_> = (0..20).map(|index| scope.spawn(move || put(index))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+        });
+        assert_eq!(answers.iter().filter(|status| **status == won).count(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|status| **status == 412).count(), 19, "{answers:?}");
+    };
+    race(&[("If-None-Match", "*")], 201);
+    let etag = server.settled("/media/a.txt").field("etag").to_owned();
+    race(&[("If-Match", &etag)], 204);
+}
+
+#[test]
+fn what_cannot_be_stored_is_refused_with_advice_and_leaves_nothing() {
+    let server = server(&["--max-upload", "1KB"]);
+    server.put("file.txt", "old");
+    fs::create_dir(server.root.join("folder")).expect("a folder");
+    let long = format!("/media/{}", "x".repeat(300));
+    let large = vec![b'x'; 1001];
+    let rows: &[(&str, &str, &[(&str, &str)], &[u8], u16, &str)] = &[
+        ("PUT", "/media/a.txt", &[("Content-Range", "bytes 0-1/2")], b"ab", 400, "Content-Range"),
+        ("PUT", "/media/a.txt", &[("Content-Encoding", "gzip")], b"ab", 415, "Content-Encoding"),
+        ("PUT", "/media/folder", &[], b"ab", 409, "It is a folder"),
+        ("PUT", "/media/new/", &[], b"ab", 409, "It is a folder"),
+        ("PUT", "/media/", &[], b"ab", 409, "It is a folder"),
+        ("PUT", "/media/file.txt/a/b.txt", &[], b"ab", 409, "file.txt is a file"),
+        ("PUT", "/media/.hidden", &[], b"ab", 404, "--hidden"),
+        ("PUT", "/media/.devmedia-x", &[], b"ab", 404, "devmedia's own"),
+        ("PUT", "/media/.devmedia-partial/x", &[], b"ab", 404, "devmedia's own"),
+        ("PUT", "/media/../a.txt", &[], b"ab", 400, "'..'"),
+        ("PUT", &long, &[], b"ab", 400, "at most 255"),
+        ("PUT", "/media/large", &[], &large, 413, "--max-upload"),
+        ("PUT", "/other/a.txt", &[], b"ab", 405, "GET, HEAD, OPTIONS"),
+        ("PATCH", "/media/file.txt", &[], b"ab", 405, "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+        ("DELETE", "/media/folder/", &[], b"", 409, "It is a folder"),
+        ("DELETE", "/media/missing", &[], b"", 404, "There is no missing"),
+        ("DELETE", "/media/file.txt/", &[], b"", 404, "There is no"),
+        ("DELETE", "/media/a/b/c", &[], b"", 404, "There is no"),
+    ];
+    for (method, target, fields, body, status, says) in rows {
+        let answer = send(server.address, method, target, fields, body);
+        assert_eq!(answer.status, *status, "{method} {target} {fields:?}: {}", answer.text());
+        assert!(answer.text().contains(says), "{method} {target}: {}", answer.text());
+    }
+    let chunked = format!(
+        "PUT /media/large HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3e9\r\n{}\r\n0\r\n\r\n",
+        server.address,
+        "x".repeat(1001)
+    );
+    assert_eq!(
+        Answer::take(&mut server.raw(chunked.as_bytes()).as_slice(), "PUT").status,
+        413,
+        "a length that is not announced"
+    );
+    assert_eq!(files(&server.root), [server.root.join("file.txt")]);
+    assert_eq!(fs::read(server.root.join("file.txt")).expect("there"), b"old");
+}
+
+#[test]
+fn without_upload_nothing_is_taken_and_with_a_prefix_only_there() {
+    let read_only = Server::start(Way::Fast, &[]);
+    for method in ["PUT", "POST", "DELETE", "PATCH"] {
+        let answer = send(read_only.address, method, "/media/a.txt", &[], b"x");
+        assert_eq!((answer.status, answer.field("allow")), (405, "GET, HEAD, OPTIONS"), "{method}");
+        assert!(answer.text().contains("--upload"), "{}", answer.text());
+    }
+    let server = Server::start(Way::Fast, &["--mount", "/drop/=./made/here", "--upload=/drop"]);
+    assert!(server.outside.join("made/here").is_dir(), "a missing root is made");
+    assert_eq!(send(server.address, "PUT", "/media/a.txt", &[], b"x").status, 405);
+    assert_eq!(send(server.address, "PUT", "/drop/a.txt", &[], b"x").status, 201);
+    let asked = |target| server.request("OPTIONS", target, &[]).field("allow").to_owned();
+    assert_eq!(asked("/media/"), "GET, HEAD, OPTIONS");
+    assert_eq!(asked("/drop/"), "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+}
+
+#[test]
+fn a_link_leads_an_upload_nowhere_but_beneath_the_root() {
+    for args in [&[][..], &["--follow-links"]] {
+        let server = server(args);
+        let out = server.outside.join("out");
+        fs::create_dir(&out).expect("a folder");
+        fs::write(out.join("precious"), "precious").expect("a file");
+        fs::create_dir(server.root.join("real")).expect("a folder");
+        symlink(&out, server.root.join("away")).expect("a link");
+        symlink("../out", server.root.join("relative")).expect("a link");
+        symlink("real", server.root.join("inside")).expect("a link");
+        symlink(server.root.join("real"), server.root.join("absolute")).expect("a link");
+        symlink("nowhere", server.root.join("dangling")).expect("a link");
+        for target in ["/media/away/new", "/media/relative/new", "/media/away/deep/er/new"] {
+            let answer = send(server.address, "PUT", target, &[], b"x");
+            assert_eq!(answer.status, 403, "{args:?} {target}: {}", answer.text());
+        }
+        for target in ["/media/away/", "/media/relative/"] {
+            let form = form(&[("form-data; name=f; filename=new", b"x")]);
+            assert_eq!(send(server.address, "POST", target, &[FORM], &form).status, 403, "{args:?} {target}");
+        }
+        assert_eq!(send(server.address, "DELETE", "/media/away/precious", &[], b"").status, 403, "{args:?}");
+        assert_eq!(files(&out), [out.join("precious")], "{args:?}");
+        for (target, stored) in [("/media/inside/a", "real/a"), ("/media/absolute/b", "real/b")] {
+            assert_eq!(send(server.address, "PUT", target, &[], b"x").status, 201, "{target}");
+            assert!(server.root.join(stored).is_file(), "{target}");
+        }
+        assert_eq!(send(server.address, "PUT", "/media/dangling", &[], b"x").status, 201, "the link is replaced");
+        assert_eq!(fs::read(server.root.join("dangling")).expect("a file"), b"x");
+        assert!(!server.root.join("nowhere").exists());
+    }
+}
+
+#[test]
+fn a_page_of_a_stranger_changes_nothing() {
+    let server = server(&[]);
+    server.put("precious.txt", "precious");
+    let evil = ("Origin", "https://evil.example");
+    let rows: &[&[(&str, &str)]] = &[
+        &[evil],
+        &[("Origin", "null")],
+        &[("Sec-Fetch-Site", "cross-site")],
+        &[("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")],
+        &[("Referer", "http://localhost:3000/")],
+    ];
+    for fields in rows {
+        for (method, target) in [("PUT", "/media/new"), ("DELETE", "/media/precious.txt"), ("POST", "/media/")] {
+            let body = form(&[("form-data; name=f; filename=new", b"x")]);
+            let answer = send(server.address, method, target, &[&[FORM], *fields].concat(), &body);
+            assert_eq!(answer.status, 403, "{method} {fields:?}");
+            assert_eq!(answer.field("access-control-allow-origin"), "", "{method} {fields:?}");
+        }
+    }
+    assert_eq!(files(&server.root), [server.root.join("precious.txt")]);
+    let friends: &[&[(&str, &str)]] = &[
+        &[("Origin", "http://localhost:3000")],
+        &[("Sec-Fetch-Site", "same-origin")],
+        &[("Sec-Fetch-Site", "none"), ("Origin", "null")],
+        &[],
+    ];
+    for fields in friends {
+        let answer = send(server.address, "PUT", "/media/new", &[*fields, &[("If-None-Match", "*")]].concat(), b"x");
+        assert_eq!(answer.status, 201, "{fields:?}");
+        assert_eq!(send(server.address, "DELETE", "/media/new", fields, b"").status, 204, "{fields:?}");
+    }
+}
+
+#[test]
+fn a_preflight_says_what_the_mount_takes() {
+    let server = server(&[]);
+    let fields = [("Origin", "http://localhost:3000"), ("Access-Control-Request-Method", "PUT")];
+    let answer = server.request("OPTIONS", "/media/a.txt", &fields);
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.field("access-control-allow-methods"), "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    for name in ["Content-Type", "If-Match", "If-None-Match", "Upload-Offset", "Tus-Resumable"] {
+        assert!(answer.field("access-control-allow-headers").contains(name), "{name}");
+    }
+    for name in ["Location", "Upload-Offset", "Tus-Resumable"] {
+        assert!(answer.field("access-control-expose-headers").contains(name), "{name}");
+    }
+    let evil = [("Origin", "https://evil.example"), ("Access-Control-Request-Method", "PUT")];
+    assert_eq!(server.request("OPTIONS", "/media/a.txt", &evil).status, 403);
+}
+
+#[test]
+fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let server = server(&["--max-upload", "1MB"]);
+    for (target, status) in [("/media/large", 413), ("/media/.hidden", 404), ("/elsewhere", 405)] {
+        let length = 64 * 1024 * 1024;
+        let mut stream = server.connect();
+        stream.write_all(&head(server.address, "PUT", target, &[], length)).expect("a head");
+        let mut sender = stream.try_clone().expect("a handle");
+        let sending = std::thread::spawn(move || {
+            // as much as the server takes; it may close before the end, but not before its answer was read
+            let chunk = vec![0; 64 * 1024];
+            for _ in 0..16 * 1024 * 1024 / chunk.len() {
+                if sender.write_all(&chunk).is_err() {
+                    return false;
+                }
+            }
+            let _ = sender.shutdown(std::net::Shutdown::Write);
+            true
+        });
+        let answer = answer(&mut stream, "PUT");
+        assert_eq!((answer.status, answer.field("connection")), (status, "close"), "{target}");
+        assert!(sending.join().expect("sent"), "{target}: the rest is read for a while");
+    }
+    assert_eq!(files(&server.root).len(), 0);
+}
+
+#[test]
+fn a_connection_that_has_uploaded_is_used_again() {
+    let server = server(&[]);
+    let mut stream = server.connect();
+    for index in 0..3 {
+        let request =
+            format!("PUT /media/{index} HTTP/1.1\r\nHost: {}\r\nContent-Length: 5\r\n\r\nhello", server.address);
+        stream.write_all(request.as_bytes()).expect("open");
+    }
+    let last = format!("GET /media/2 HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address);
+    stream.write_all(last.as_bytes()).expect("open");
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).expect("answers");
+    let all = String::from_utf8_lossy(&all);
+    assert_eq!((all.matches("201 Created").count(), all.ends_with("hello")), (3, true), "{all}");
+}
+
+#[test]
+fn curl_works_as_everyone_types_it() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no curl");
+        return;
+    }
+    let server = server(&["--max-upload", "3MB"]);
+    let local = server.outside.join("photo.jpg");
+    let content: Vec<u8> = (0..2_000_000_u32).flat_map(|index| index.to_le_bytes()).take(2_000_000).collect();
+    fs::write(&local, &content).expect("a file");
+    let huge = server.outside.join("huge.bin");
+    fs::write(&huge, vec![1; 30_000_000]).expect("a file");
+    let curl = |args: &[&str]| {
+        let output = Command::new("curl").args(["-sS", "-w", "%{http_code}", "-o", "/dev/null"]).args(args).output();
+        let output = output.expect("curl runs");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let (local, huge) = (local.to_str().expect("text"), huge.to_str().expect("text"));
+    let url = |path: &str| format!("http://{}/media/{path}", server.address);
+    assert_eq!(curl(&["-T", local, &url("put/")]), "201");
+    assert_eq!(curl(&["-T", local, &url("put/photo.jpg")]), "204");
+    assert_eq!(curl(&["-F", &format!("file=@{local}"), &url("")]), "201");
+    assert_eq!(curl(&["-F", &format!("file=@{local}"), &url("form")]), "201");
+    assert_eq!(curl(&["-H", "Transfer-Encoding: chunked", "-T", local, &url("chunked.jpg")]), "201");
+    for expect in ["Expect: 100-continue", "Expect:"] {
+        assert_eq!(curl(&["-H", expect, "-T", huge, &url("huge")]), "413", "{expect}");
+    }
+    assert_eq!(curl(&["-X", "DELETE", &url("photo.jpg")]), "204");
+    for stored in ["put/photo.jpg", "form/photo.jpg", "chunked.jpg"] {
+        assert!(fs::read(server.root.join(stored)).expect("stored") == content, "{stored}");
+    }
+    assert_eq!(files(&server.root).len(), 3);
+}

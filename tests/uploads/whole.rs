@@ -1,0 +1,237 @@
+//! Nothing half-made is ever seen: not when a client hangs up, the disk is full, or the process is killed.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::*;
+use crate::support::process::Process;
+
+/// Bytes that differ at every offset, and by upload.
+fn content(upload: usize, len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at.wrapping_mul(31) ^ (at >> 8) ^ upload.wrapping_mul(17)).to_le_bytes()[0]).collect()
+}
+
+/// A process that takes uploads to `folder`, and where it listens.
+fn start(folder: &TempDir, args: &[&str]) -> (Process, SocketAddr) {
+    let mut command = command();
+    command.args(["--debug", "--upload", "--listen", "127.0.0.1:0", "--root"]).arg(folder.path().join("media"));
+    let process = Process::start({
+        command.args(args);
+        command
+    });
+    let url = process.ready();
+    let authority = url.trim_start_matches("http://").split('/').next().expect("an authority").to_owned();
+    (process, authority.parse().expect("an address"))
+}
+
+#[test]
+fn a_client_that_hangs_up_leaves_nothing() {
+    let server = server(&[]);
+    server.put("old.bin", "old");
+    for target in ["/media/new.bin", "/media/old.bin"] {
+        let mut stream = server.connect();
+        stream.write_all(&head(server.address, "PUT", target, &[], 10_000_000)).expect("open");
+        stream.write_all(&content(0, 3_000_000)).expect("open");
+        drop(stream);
+        server.logged("ended before the body");
+    }
+    assert_eq!(files(&server.root), [server.root.join("old.bin")]);
+    assert_eq!(fs::read(server.root.join("old.bin")).expect("there"), b"old");
+}
+
+#[test]
+fn while_an_upload_runs_nobody_sees_it() {
+    let server = server(&["--hidden"]);
+    server.put("old.bin", "old");
+    let mut stream = server.connect();
+    stream.write_all(&head(server.address, "PUT", "/media/old.bin", &[], 2_000_000)).expect("open");
+    let body = content(0, 2_000_000);
+    stream.write_all(&body[..1_500_000]).expect("open");
+    for _ in 0..20 {
+        assert_eq!(server.get("/media/old.bin").text(), "old");
+        let listing = server.request("GET", "/media/", &[("Accept", "text/plain")]).text();
+        assert_eq!(listing, "/media/old.bin\n");
+    }
+    stream.write_all(&body[1_500_000..]).expect("open");
+    assert_eq!(answer(&mut stream, "PUT").status, 204);
+    assert!(server.get("/media/old.bin").body == body);
+}
+
+#[test]
+fn names_of_devmedias_own_are_never_seen() {
+    for args in [&[][..], &["--hidden"], &["--hidden", "--upload"]] {
+        let server = Server::start(Way::Fast, args);
+        server.put(".devmedia-abc", "half");
+        server.put(".devmedia-partial/abc", "half");
+        server.put("folder/.DEVMEDIA-abc", "half");
+        server.put(".other", "whole");
+        for target in [
+            "/media/.devmedia-abc",
+            "/media/.devmedia-partial/abc",
+            "/media/folder/.DEVMEDIA-abc",
+            "/media/.devmedia-partial/",
+            "/media/%2edevmedia-abc",
+        ] {
+            assert_eq!(server.get(target).status, 404, "{args:?} {target}");
+        }
+        for target in ["/media/", "/media/folder/", "/media/?format=json"] {
+            let listing = server.get(target).text();
+            assert!(!listing.to_lowercase().contains("devmedia-"), "{args:?} {target}: {listing}");
+        }
+        let meant = server.get("/media/.devmedia-ab.txt").text();
+        assert!(!meant.contains("mean"), "{meant}");
+    }
+}
+
+#[test]
+fn a_kill_in_mid_upload_leaves_only_whole_files() {
+    const LEN: usize = 4 * 1024 * 1024;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("media");
+    for round in 0..50_usize {
+        let (mut process, address) = start(&folder, &["-qq"]);
+        let mut sender = TcpStream::connect(address).expect("the server accepts");
+        // every other round replaces a file, the rest make new ones
+        let target = if round % 2 == 0 { "/media/same.bin".to_owned() } else { format!("/media/{round}.bin") };
+        let sending = std::thread::spawn(move || {
+            let body = content(round, LEN);
+            let _ = sender.write_all(&head(address, "PUT", &target, &[], LEN)).and_then(|()| sender.write_all(&body));
+            let mut answer = Vec::new();
+            let _ = sender.read_to_end(&mut answer);
+        });
+        // anywhere between the first byte and some time after the last
+        std::thread::sleep(Duration::from_micros(400 * round as u64));
+        process.signal(Signal::KILL);
+        process.wait();
+        sending.join().expect("the client ends");
+    }
+    let stored = files(&root);
+    for path in stored.iter().filter(|path| !path.to_string_lossy().contains("/.devmedia-")) {
+        let found = fs::read(path).expect("stored");
+        assert!((0..50).any(|round| found == content(round, LEN)), "{} is not whole: {}", path.display(), found.len());
+    }
+    eprintln!("{} files were complete before the kill", stored.len());
+}
+
+#[test]
+fn what_an_earlier_run_left_is_swept_at_start_but_not_what_somebody_holds() {
+    use rustix::fs::{FlockOperation, flock};
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("media");
+    fs::create_dir_all(root.join("deep/er/.devmedia-partial")).expect("folders");
+    fs::create_dir_all(root.join(".devmedia-partial")).expect("a folder");
+    let write = |name: &str, age: u64| {
+        let file = fs::File::create(root.join(name)).expect("a file");
+        file.set_modified(SystemTime::now() - Duration::from_secs(age)).expect("a time");
+        file
+    };
+    write(".devmedia-stale", 3600);
+    write("deep/er/.devmedia-stale", 3600);
+    write(".devmedia-partial/expired", 25 * 3600);
+    let fresh = write("deep/.devmedia-fresh", 0);
+    let held = write("deep/.devmedia-held", 3600);
+    flock(&held, FlockOperation::LockExclusive).expect("a lock");
+    write(".devmedia-partial/resumable", 23 * 3600);
+    write(".other", 3600);
+    let (process, _) = start(&folder, &[]);
+    process.stderr.with("removed 3 incomplete uploads");
+    let left = [".devmedia-partial/resumable", ".other", "deep/.devmedia-fresh", "deep/.devmedia-held"];
+    assert_eq!(files(&root), left.map(|name| root.join(name)));
+    drop((fresh, held));
+}
+
+#[test]
+fn a_full_disk_is_507_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("media");
+    fs::create_dir(&root).expect("a folder");
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&root).output();
+    if !mount.as_ref().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: a tmpfs cannot be mounted here: {mount:?}");
+        return;
+    }
+    let outcome = std::panic::catch_unwind(|| {
+        let (_process, address) = start(&folder, &[]);
+        let large = vec![b'x'; 5_000_000];
+        let answer = send(address, "PUT", "/media/large.bin", &[], &large);
+        assert_eq!(answer.status, 507, "{}", answer.text());
+        assert!(answer.text().contains("disk is full"), "{}", answer.text());
+        let form = form(&[("form-data; name=f; filename=a", b"x"), ("form-data; name=f; filename=b", &large)]);
+        assert_eq!(send(address, "POST", "/media/", &[FORM], &form).status, 507);
+        assert_eq!(files(&root), [PathBuf::new(); 0]);
+        assert_eq!(send(address, "PUT", "/media/small.bin", &[], b"x").status, 201, "there is room again");
+    });
+    let unmounted = Command::new("umount").arg("-l").arg(&root).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn memory_stays_flat_for_any_size() {
+    const MIB: usize = 1024 * 1024;
+    let peak = |pid: u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak").to_owned();
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("a number") / 1024
+    };
+    let server = server(&["--max-upload", "3GiB"]);
+    let before = peak(server.pid());
+    let chunk = content(0, MIB);
+    let stream_up = |method: &str, target: &str, fields: &[(&str, &str)], around: (&[u8], &[u8]), chunks: usize| {
+        let mut stream = server.connect();
+        let length = around.0.len() + chunks * MIB + around.1.len();
+        stream.write_all(&head(server.address, method, target, fields, length)).expect("open");
+        stream.write_all(around.0).expect("open");
+        let began = Instant::now();
+        for _ in 0..chunks {
+            stream.write_all(&chunk).expect("open");
+        }
+        stream.write_all(around.1).expect("open");
+        let answer = answer(&mut stream, method);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        eprintln!("{method}: {chunks} MiB in {:?}", began.elapsed());
+    };
+    stream_up("PUT", "/media/large.bin", &[], (b"", b""), 2048);
+    assert_eq!(fs::metadata(server.root.join("large.bin")).expect("stored").len(), 2048 * MIB as u64);
+    fs::remove_file(server.root.join("large.bin")).expect("stored");
+    let first = b"--frontier\r\nContent-Disposition: form-data; name=f; filename=f.bin\r\n\r\n";
+    stream_up("POST", "/media/", &[FORM], (first, b"\r\n--frontier--\r\n"), 512);
+    assert_eq!(fs::metadata(server.root.join("f.bin")).expect("stored").len(), 512 * MIB as u64);
+    let after = peak(server.pid());
+    eprintln!("peak memory: {before} MiB before, {after} MiB after");
+    assert!(after < before + 16, "{before} MiB before, {after} MiB after");
+}
+
+#[test]
+fn a_real_django_reads_what_was_uploaded() {
+    let Some(python) = python(&["django"]) else { return };
+    let server = server(&["--upload-to", "uploads/%Y/"]);
+    let body = form(&[("form-data; name=f; filename=\"na\u{ef}ve photo.jpg\"", b"content")]);
+    let answer = send(server.address, "POST", "/media/", &[FORM], &body);
+    let json: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let script = "
+import sys
+from django.conf import settings
+settings.configure(MEDIA_ROOT=sys.argv[1], MEDIA_URL='/media/')
+from django.core.files.storage import FileSystemStorage
+storage = FileSystemStorage()
+name, url, size = sys.argv[2], sys.argv[3], int(sys.argv[4])
+assert storage.exists(name), name
+assert storage.open(name).read() == b'content'
+assert storage.size(name) == size
+assert storage.url(name) == url, storage.url(name)
+assert storage.generate_filename(name) == name
+";
+    let field = |name: &str| json[name].as_str().map_or_else(|| json[name].to_string(), str::to_owned);
+    let mut run = Command::new(python);
+    run.args(["-c", script]).arg(&server.root).args([field("name"), field("url"), field("size")]);
+    let output = run.output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
