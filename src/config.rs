@@ -1,26 +1,27 @@
 //! `Config`: what is true. Every start-up failure but a taken port happens here, each with a sentence of advice, all of
 //! them together, before anything is bound.
 
+mod uploads;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use hyper::header::HeaderValue;
-use jiff::{SignedDuration, Zoned};
+use jiff::SignedDuration;
 
+use self::uploads::UploadMounts;
 use crate::cli::Args;
 use crate::debug_gate::boolean;
 use crate::log::LogFormat;
-use crate::mount::{Mount, Mounts, Uploads};
+use crate::mount::{Mount, Mounts};
 use crate::request::guard::{Guard, HostPattern, OriginPattern};
 use crate::request::prefix::Prefix;
 use crate::server::listener::Listen;
 use crate::storage::media_type::{MediaType, MediaTypes};
 use crate::storage::root::{Links, Root};
-use crate::upload::folder::UploadTo;
 
 /// Files that mark a folder as a project's: serving it would serve its source and secrets (Django's `MEDIA_ROOT = ""`
 /// trap).
@@ -112,7 +113,7 @@ impl Config {
         let hidden = problems.boolean("--hidden", &args.hidden);
         let follow_links = problems.boolean("--follow-links", &args.follow_links);
         let cache_control = cache_control(&args.cache_control, &mut problems);
-        let uploads = uploads(args, hidden, &mut problems);
+        let uploads = uploads::rules(args, hidden, &mut problems);
         let upload_to_mounts = UploadMounts::read(&args.upload, &mut problems);
         let roots = Roots {
             links: if follow_links { Links::Anywhere } else { Links::Inside },
@@ -269,53 +270,6 @@ fn each<T, E: fmt::Display>(
     read: impl Fn(&str) -> Result<T, E>,
 ) -> Vec<T> {
     values.iter().filter_map(|value| problems.check(flag, value, read(value))).collect()
-}
-
-fn uploads(args: &Args, hidden: bool, problems: &mut Problems) -> Uploads {
-    let max = args.max_upload.trim().parse::<ByteSize>();
-    let max = max.map_err(|_| "it is no size; write 500MB, 1GiB or a number of bytes");
-    let max = problems.check("--max-upload", &args.max_upload, max).map_or(0, |size| size.as_u64());
-    let to = UploadTo::parse(&args.upload_to, hidden, &Zoned::now());
-    let to = problems.check("--upload-to", &args.upload_to, to).unwrap_or_default();
-    Uploads { max, to }
-}
-
-/// Which mounts take uploads.
-struct UploadMounts {
-    all: bool,
-    /// As they were typed, too.
-    some: Vec<(String, Prefix)>,
-}
-
-impl UploadMounts {
-    /// Reads each value as a yes or a no for all mounts, else as a prefix.
-    fn read(values: &[String], problems: &mut Problems) -> Self {
-        let mut mounts = Self { all: false, some: Vec::new() };
-        for value in values {
-            match boolean(value) {
-                Some(all) => mounts.all |= all,
-                None => mounts.some.extend(
-                    problems.check("--upload", value, Prefix::parse(value)).map(|prefix| (value.clone(), prefix)),
-                ),
-            }
-        }
-        mounts
-    }
-
-    fn takes(&self, prefix: &Prefix) -> bool {
-        self.all || self.some.iter().any(|(_, some)| some == prefix)
-    }
-
-    /// Notes the prefixes that no mount has.
-    fn check(&self, mounts: &[Mount], problems: &mut Problems) {
-        let prefixes: Vec<&str> = mounts.iter().map(|mount| mount.prefix.as_str()).collect();
-        for (typed, prefix) in &self.some {
-            if !prefixes.contains(&prefix.as_str()) {
-                let typed = problems.typed("--upload", typed);
-                problems.usage(format!("{typed}: no mount has this prefix; there is {}", prefixes.join(", ")));
-            }
-        }
-    }
 }
 
 fn types(values: &[String], problems: &mut Problems) -> MediaTypes {

@@ -8,6 +8,7 @@
 //! request --> request::guard        who asks: this developer's machine, or a stranger's web page?
 //!         --> request::prefix       which mount? request::path: a proof-carrying relative path, decoded once
 //!         --> storage::root         the only opener of files: one handle, asked for everything
+//!         --> upload                what changes something, where --upload allows it: written aside, then given its name
 //!         --> answer::decide        pure, total: RFC 9110 sections 13 and 14
 //!         --> answer::head, body    status, fields, stretches of the open handle
 //!         --> access_log            one event when the last byte is gone, with the reason where there is one

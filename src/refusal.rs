@@ -3,6 +3,7 @@
 //! Nothing of an `io::Error`'s own text and no absolute path reaches a client; the cause goes to the log.
 
 mod explain;
+mod system;
 
 use std::io;
 
@@ -11,7 +12,6 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 
 use crate::body::incoming::BodyError;
 use crate::request::path::{MediaPath, PathError};
-use crate::storage::root::OpenError;
 use crate::upload::names::NameError;
 use crate::upload::tus::{self, TusRefusal};
 
@@ -155,48 +155,6 @@ impl From<PathError> for Refusal {
 }
 
 impl Refusal {
-    /// What the system said about opening `path`; the rows are nginx's, and its reasons.
-    pub fn of_open(error: OpenError, path: &MediaPath) -> Self {
-        let error = match error {
-            OpenError::Io(error) => error,
-            OpenError::LeavesRoot => return Self::LeavesRoot,
-            OpenError::RootGone => return Self::RootGone,
-            OpenError::NotRegular => return Self::NotRegular,
-        };
-        match error.kind() {
-            io::ErrorKind::PermissionDenied => Self::Unreadable,
-            _ => match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
-                Some(
-                    rustix::io::Errno::NOENT
-                    | rustix::io::Errno::NOTDIR
-                    | rustix::io::Errno::NAMETOOLONG
-                    | rustix::io::Errno::LOOP
-                    | rustix::io::Errno::INVAL
-                    | rustix::io::Errno::ILSEQ,
-                ) => Self::NotFound { path: path.clone(), meant: None },
-                Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => Self::OutOfDescriptors,
-                _ => Self::Failed(error),
-            },
-        }
-    }
-
-    /// What the system said about writing a file.
-    pub fn of_write(error: io::Error) -> Self {
-        use rustix::io::Errno;
-        match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::NOSPC | Errno::DQUOT) => Self::DiskFull,
-            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Self::Unwritable,
-            Some(Errno::ISDIR) => Self::IsFolder,
-            Some(Errno::NAMETOOLONG | Errno::ILSEQ) => {
-                Self::BadName(NameError::NoRoom("its length or letters".to_owned()))
-            }
-            Some(Errno::MFILE | Errno::NFILE) => Self::OutOfDescriptors,
-            // cap-std's own error, without an errno: a link took the folder's place meanwhile
-            None if error.kind() == io::ErrorKind::PermissionDenied => Self::LeavesRoot,
-            _ => Self::Failed(error),
-        }
-    }
-
     /// The one place where a refusal becomes a status.
     pub fn status(&self) -> StatusCode {
         match self {

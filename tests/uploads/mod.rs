@@ -12,13 +12,16 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Answer, PATIENCE, Server, Way, command};
 
+/// Header fields of a request.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 /// A server that takes uploads.
 fn server(args: &[&str]) -> Server {
     Server::start(Way::Fast, &[&["--upload"], args].concat())
 }
 
 /// One request with a body, on a connection of its own.
-fn send(address: SocketAddr, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
+fn send(address: SocketAddr, method: &str, target: &str, fields: Fields<'_>, body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     let _ = stream.write_all(&head(address, method, target, fields, body.len()));
@@ -27,15 +30,13 @@ fn send(address: SocketAddr, method: &str, target: &str, fields: &[(&str, &str)]
     answer(&mut stream, method)
 }
 
-fn head(address: SocketAddr, method: &str, target: &str, fields: &[(&str, &str)], length: usize) -> Vec<u8> {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    for (name, value) in fields {
-        head += &format!("{name}: {value}\r\n");
-    }
-    if length > 0 || fields.iter().all(|(name, _)| !name.eq_ignore_ascii_case("transfer-encoding")) {
-        head += &format!("Content-Length: {length}\r\n");
-    }
-    (head + "\r\n").into_bytes()
+/// The head of a request that announces a body of this length.
+fn head(address: SocketAddr, method: &str, target: &str, fields: Fields<'_>, length: usize) -> Vec<u8> {
+    let lines: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!(
+        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{lines}Content-Length: {length}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 /// The answer to a request of this method; reads until the server closes.

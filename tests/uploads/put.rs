@@ -40,7 +40,7 @@ fn modes_are_those_of_the_umask() {
 #[test]
 fn conditions_decide_at_the_moment_of_change() {
     let server = server(&[]);
-    let put = |fields: &[(&str, &str)]| send(server.address, "PUT", "/media/a.txt", fields, b"new").status;
+    let put = |fields: Fields<'_>| send(server.address, "PUT", "/media/a.txt", fields, b"new").status;
     assert_eq!(put(&[("If-Match", "*")]), 412, "there is nothing yet");
     assert_eq!(put(&[("If-Match", "\"x\"")]), 412);
     assert_eq!(put(&[("If-None-Match", "*")]), 201);
@@ -51,7 +51,7 @@ fn conditions_decide_at_the_moment_of_change() {
     assert_eq!(put(&[("If-Match", "\"other\"")]), 412);
     assert_eq!(put(&[("If-Match", &old)]), 204);
     assert_eq!(put(&[("If-Match", &old)]), 412, "it was replaced");
-    let delete = |fields: &[(&str, &str)]| send(server.address, "DELETE", "/media/a.txt", fields, b"").status;
+    let delete = |fields: Fields<'_>| send(server.address, "DELETE", "/media/a.txt", fields, b"").status;
     assert_eq!(delete(&[("If-Match", &old)]), 412);
     let new = etag();
     assert_eq!(delete(&[("If-Match", &new)]), 204);
@@ -61,7 +61,7 @@ fn conditions_decide_at_the_moment_of_change() {
 #[test]
 fn of_many_who_create_one_file_one_wins_and_of_many_who_change_it_too() {
     let server = server(&[]);
-    let race = |fields: &[(&str, &str)], won: u16| {
+    let race = |fields: Fields<'_>, won: u16| {
         let answers: Vec<u16> = std::thread::scope(|scope| {
             let put =
                 |index: usize| send(server.address, "PUT", "/media/a.txt", fields, index.to_string().as_bytes()).status;
@@ -78,12 +78,13 @@ fn of_many_who_create_one_file_one_wins_and_of_many_who_change_it_too() {
 
 #[test]
 fn what_cannot_be_stored_is_refused_with_advice_and_leaves_nothing() {
+    type Row<'a> = (&'a str, &'a str, Fields<'a>, &'a [u8], u16, &'a str);
     let server = server(&["--max-upload", "1KB"]);
     server.put("file.txt", "old");
     fs::create_dir(server.root.join("folder")).expect("a folder");
     let long = format!("/media/{}", "x".repeat(300));
     let large = vec![b'x'; 1001];
-    let rows: &[(&str, &str, &[(&str, &str)], &[u8], u16, &str)] = &[
+    let rows: &[Row<'_>] = &[
         ("PUT", "/media/a.txt", &[("Content-Range", "bytes 0-1/2")], b"ab", 400, "Content-Range"),
         ("PUT", "/media/a.txt", &[("Content-Encoding", "gzip")], b"ab", 415, "Content-Encoding"),
         ("PUT", "/media/folder", &[], b"ab", 409, "It is a folder"),
@@ -177,7 +178,7 @@ fn a_page_of_a_stranger_changes_nothing() {
     let server = server(&[]);
     server.put("precious.txt", "precious");
     let evil = ("Origin", "https://evil.example");
-    let rows: &[&[(&str, &str)]] = &[
+    let rows: &[Fields<'_>] = &[
         &[evil],
         &[("Origin", "null")],
         &[("Sec-Fetch-Site", "cross-site")],
@@ -193,7 +194,7 @@ fn a_page_of_a_stranger_changes_nothing() {
         }
     }
     assert_eq!(files(&server.root), [server.root.join("precious.txt")]);
-    let friends: &[&[(&str, &str)]] = &[
+    let friends: &[Fields<'_>] = &[
         &[("Origin", "http://localhost:3000")],
         &[("Sec-Fetch-Site", "same-origin")],
         &[("Sec-Fetch-Site", "none"), ("Origin", "null")],
@@ -274,7 +275,7 @@ fn curl_works_as_everyone_types_it() {
     }
     let server = server(&["--max-upload", "3MB"]);
     let local = server.outside.join("photo.jpg");
-    let content: Vec<u8> = (0..2_000_000_u32).flat_map(|index| index.to_le_bytes()).take(2_000_000).collect();
+    let content: Vec<u8> = (0..2_000_000_u32).flat_map(u32::to_le_bytes).take(2_000_000).collect();
     fs::write(&local, &content).expect("a file");
     let huge = server.outside.join("huge.bin");
     fs::write(&huge, vec![1; 30_000_000]).expect("a file");

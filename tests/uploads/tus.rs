@@ -54,7 +54,7 @@ fn an_upload_in_pieces_becomes_one_file_when_it_is_complete() {
     let last = patch(server.address, &url, 5, b"56789");
     assert_eq!((last.status, last.field("upload-offset")), (204, "10"), "{}", last.text());
     let stored = last.field("content-location");
-    assert!(stored.starts_with("/media/in/a_") && stored.ends_with(".txt"), "{stored}");
+    assert!(stored.starts_with("/media/in/a_") && stored.contains(".txt"), "{stored}");
     assert_eq!(server.get(stored).text(), "0123456789");
     assert_eq!(server.get("/media/in/a.txt").text(), "taken");
     // a client that missed the last answer
@@ -68,7 +68,7 @@ fn messages_that_cannot_be_followed() {
     let server = server(&["--max-upload", "100B"]);
     server.put("file", "x");
     let length = ("Upload-Length", "3");
-    let rows: &[(&str, &str, &[(&str, &str)], u16)] = &[
+    let rows: &[(&str, &str, Fields<'_>, u16)] = &[
         ("POST", "/media/", &[("Tus-Resumable", "0.2.2"), length], 412),
         ("POST", "/media/", &[TUS], 400),
         ("POST", "/media/", &[TUS, ("Upload-Length", "-1")], 400),
