@@ -31,14 +31,39 @@ use crate::upload::{self, tus};
 pub struct Service {
     guard: Guard,
     mounts: Arc<Mounts>,
+    cors: Cors,
     /// Row (e) has been logged: once is enough for a page full of pictures.
     opaque_logged: AtomicBool,
+}
+
+/// What scripts of other origins may send and see beside what every script may (the Fetch standard's CORS protocol).
+#[derive(Debug, Clone, Copy)]
+struct Cors {
+    allowed: &'static str,
+    exposed: &'static str,
+}
+
+impl Cors {
+    const READING: Self = Self {
+        allowed: "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control",
+        exposed: "Content-Range, Content-Length, Accept-Ranges, ETag",
+    };
+
+    /// Where a mount takes uploads, by tus too.
+    const UPLOADING: Self = Self {
+        allowed: "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control, \
+                  Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
+        exposed: "Content-Range, Content-Length, Accept-Ranges, ETag, Location, Content-Location, Tus-Resumable, \
+                  Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Offset, Upload-Length, Upload-Metadata, \
+                  Upload-Expires",
+    };
 }
 
 impl Service {
     /// Puts the rules and the mounts together.
     pub fn new(guard: Guard, mounts: Mounts) -> Self {
-        Self { guard, mounts: Arc::new(mounts), opaque_logged: AtomicBool::new(false) }
+        let cors = if mounts.iter().any(|mount| mount.uploads.is_some()) { Cors::UPLOADING } else { Cors::READING };
+        Self { guard, mounts: Arc::new(mounts), cors, opaque_logged: AtomicBool::new(false) }
     }
 
     /// Answers any request. It cannot fail: a refusal is an answer, and so is a panic.
@@ -63,7 +88,7 @@ impl Service {
             let format = Format::negotiate(request.headers(), request.uri().query(), Format::Text);
             explain::explain(&refusal, format)
         });
-        add_common_fields(&request, admission.as_ref(), response.headers_mut());
+        add_common_fields(&request, admission.as_ref(), self.cors, response.headers_mut());
         if request.method() == Method::HEAD {
             // hyper announces the length of a body that it sees; a file's is announced already, empty or not
             if let Some(length @ 1..) = response.body().size_hint().exact() {
@@ -72,7 +97,10 @@ impl Service {
             *response.body_mut() = Body::Empty;
         }
         if body.is_unread() {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            // most clients stop sending when they are told so
+            if body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             body.linger();
         }
         received.answered(response, reason, connection)
@@ -208,7 +236,7 @@ fn redirect(mount: &Mount, path: &MediaPath, query: Option<&str>) -> Response<Bo
 /// What every answer carries, a 304 and a refusal too: no guessing of types, and which pages may use it.
 ///
 /// A 304 without the CORS fields would break a `fetch` that follows an `<img>` of the same URL.
-fn add_common_fields<B>(request: &Request<B>, admission: Option<&Admission>, headers: &mut HeaderMap) {
+fn add_common_fields<B>(request: &Request<B>, admission: Option<&Admission>, cors: Cors, headers: &mut HeaderMap) {
     const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
     const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
     const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -227,26 +255,14 @@ fn add_common_fields<B>(request: &Request<B>, admission: Option<&Admission>, hea
     let Some(origin) = admission.and_then(|admission| admission.origin.as_ref()) else { return };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static(
-            "Content-Range, Content-Length, Accept-Ranges, ETag, Location, Content-Location, Tus-Resumable, \
-             Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires",
-        ),
-    );
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(cors.exposed));
     if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
         return;
     }
     if let Some(methods) = headers.get(header::ALLOW).cloned() {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
     }
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static(
-            "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control, \
-             Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
-        ),
-    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(cors.allowed));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     if request.headers().contains_key(PRIVATE_NETWORK) {
         headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));

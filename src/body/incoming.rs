@@ -20,6 +20,9 @@ const STALLED: Duration = Duration::from_secs(300);
 const LINGER: Duration = Duration::from_secs(30);
 const LINGER_SILENT: Duration = Duration::from_secs(5);
 
+/// Bytes that are sooner read than a connection is made anew.
+const LONG: u64 = 64 * 1024;
+
 /// Why a body did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyError {
@@ -48,6 +51,8 @@ pub struct RequestBody {
     /// `None` when all has come, or nothing more will.
     rest: Option<UnsyncBoxBody<Bytes, BodyError>>,
     activity: Arc<Activity>,
+    /// The number of the request on its connection.
+    request: u64,
     limit: u64,
     read: u64,
 }
@@ -58,11 +63,9 @@ impl RequestBody {
     where
         B: Body<Data = Bytes> + Send + 'static,
     {
-        let rest = (!body.is_end_stream()).then(|| {
-            activity.receiving();
-            body.map_err(|_| BodyError::HungUp).boxed_unsync()
-        });
-        Self { rest, activity, limit: u64::MAX, read: 0 }
+        let rest = (!body.is_end_stream()).then(|| body.map_err(|_| BodyError::HungUp).boxed_unsync());
+        let request = if rest.is_some() { activity.receiving() } else { 0 };
+        Self { rest, activity, request, limit: u64::MAX, read: 0 }
     }
 
     /// Bounds what is read from here on; an announced length that is beyond it fails at once.
@@ -92,7 +95,7 @@ impl RequestBody {
             };
             // trailers are not looked at
             let Ok(bytes) = frame.into_data() else { continue };
-            self.activity.received(bytes.len());
+            self.activity.received(self.request, bytes.len());
             self.read += bytes.len() as u64;
             if self.read > self.limit {
                 return Err(BodyError::TooLarge(self.limit));
@@ -107,8 +110,12 @@ impl RequestBody {
         self.rest.as_ref().is_some_and(|rest| !rest.is_end_stream())
     }
 
-    /// Reads the rest and forgets it, for a while, so that the client gets to read its answer. It should be told
-    /// `Connection: close`: most stop sending then.
+    /// Whether so much of it may still come, or nobody knows how much, that the client should be told to stop.
+    pub fn is_long(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.size_hint().upper().is_none_or(|length| length > LONG))
+    }
+
+    /// Reads the rest and forgets it, for a while, so that the client gets to read its answer.
     pub fn linger(mut self) {
         self.limit = u64::MAX;
         tokio::spawn(timeout(LINGER, async move {
@@ -118,14 +125,14 @@ impl RequestBody {
 
     fn end(&mut self) {
         self.rest = None;
-        self.activity.received_all();
+        self.activity.received_all(self.request);
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
         if self.rest.is_some() {
-            self.activity.received_all();
+            self.activity.received_all(self.request);
         }
     }
 }

@@ -35,7 +35,8 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub struct Activity {
     answering: AtomicBool,
-    receiving: AtomicBool,
+    /// The request whose body is being received, counted from 1; 0 for none.
+    receiving: AtomicU64,
     received: AtomicU64,
     requests: AtomicU64,
     spoke_tls: AtomicBool,
@@ -49,19 +50,24 @@ impl Activity {
         self.requests.fetch_add(1, Relaxed);
     }
 
-    /// A request's body follows: what comes is not the next head, and whoever reads it measures how long it takes.
-    pub fn receiving(&self) {
-        self.receiving.store(true, Relaxed);
+    /// The current request's body follows: what comes is not the next head, and whoever reads it measures how long it
+    /// takes. Gives the request's number, for what is said of its body later: the next may have begun by then.
+    pub fn receiving(&self) -> u64 {
+        let request = self.requests.load(Relaxed);
+        self.receiving.store(request, Relaxed);
+        request
     }
 
     /// Bytes of a request's body have come.
-    pub fn received(&self, bytes: usize) {
-        self.received.fetch_add(bytes as u64, Relaxed);
+    pub fn received(&self, request: u64, bytes: usize) {
+        if self.requests.load(Relaxed) == request {
+            self.received.fetch_add(bytes as u64, Relaxed);
+        }
     }
 
-    /// Nobody waits for more of the request's body.
-    pub fn received_all(&self) {
-        self.receiving.store(false, Relaxed);
+    /// Nobody waits for more of a request's body.
+    pub fn received_all(&self, request: u64) {
+        let _ = self.receiving.compare_exchange(request, 0, Relaxed, Relaxed);
     }
 
     /// Bytes of the current request's body that have come.
@@ -125,7 +131,7 @@ impl<S> Transport<S> {
         }
         if let Some(since) = self.stalled_since {
             Some(since + self.limits.stalled)
-        } else if self.activity.answering.load(Relaxed) || self.activity.receiving.load(Relaxed) {
+        } else if self.activity.answering.load(Relaxed) || self.activity.receiving.load(Relaxed) > 0 {
             None
         } else if let Some(began) = self.head_began {
             Some(began + self.limits.head)
@@ -182,7 +188,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
                         this.began = true;
                         this.activity.spoke_tls.store(*first == TLS_HANDSHAKE, Relaxed);
                     }
-                    if this.activity.receiving.load(Relaxed) {
+                    if this.activity.receiving.load(Relaxed) > 0 {
                         this.last_progress = Instant::now();
                     } else {
                         this.head_began.get_or_insert_with(Instant::now);
