@@ -53,7 +53,10 @@ impl UploadMounts {
         for (typed, prefix) in &self.some {
             if !prefixes.contains(&prefix.as_str()) {
                 let typed = problems.typed("--upload", typed);
-                problems.usage(format!("{typed}: no mount has this prefix; there is {}", prefixes.join(", ")));
+                problems.usage(format!(
+                    "{typed}: no mount has this prefix; write that of a mount: {}",
+                    prefixes.join(", ")
+                ));
             }
         }
     }

@@ -32,7 +32,7 @@ impl fmt::Display for UploadToError {
                 "it leads out of the media root; write a folder relative to it, such as 'uploads/%Y/%m/%d/'",
             ),
             Self::Hidden => f.write_str(
-                "a folder in it starts with a dot, so its files would not be served; choose another, or add --hidden",
+                "a folder in it starts with a dot, so its files would not be served; write another, or add --hidden",
             ),
         }
     }

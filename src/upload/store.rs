@@ -247,3 +247,6 @@ fn unnamed(_folder: &Dir) -> Option<File> {
 fn link_unnamed(_file: &File, _folder: &Dir, _name: &OsStr) -> Result<(), Errno> {
     unreachable!("there are no unnamed files on this system")
 }
+
+#[cfg(test)]
+mod tests;
