@@ -28,7 +28,7 @@ const LONG: u64 = 64 * 1024;
 pub enum BodyError {
     /// The connection ended before the body did.
     HungUp,
-    /// Nothing came for [`STALLED`].
+    /// Nothing came for 300 s.
     Stalled,
     /// It is longer than this many bytes.
     TooLarge(u64),

@@ -90,32 +90,38 @@ fn names_of_devmedias_own_are_never_seen() {
 
 #[test]
 fn a_kill_in_mid_upload_leaves_only_whole_files() {
-    const LEN: usize = 4 * 1024 * 1024;
+    const LEN: usize = 1024 * 1024;
+    const ROUNDS: usize = 50;
     let folder = tempfile::tempdir().expect("a folder");
-    let root = folder.path().join("media");
-    for round in 0..50_usize {
+    let contents: Vec<Vec<u8>> = (0..ROUNDS).map(|round| content(round, LEN)).collect();
+    for (round, body) in contents.iter().enumerate() {
         let (mut process, address) = start(&folder, &["-qq"]);
-        let mut sender = TcpStream::connect(address).expect("the server accepts");
+        let mut stream = TcpStream::connect(address).expect("the server accepts");
         // every other round replaces a file, the rest make new ones
         let target = if round % 2 == 0 { "/media/same.bin".to_owned() } else { format!("/media/{round}.bin") };
-        let sending = std::thread::spawn(move || {
-            let body = content(round, LEN);
-            let _ = sender.write_all(&head(address, "PUT", &target, &[], LEN)).and_then(|()| sender.write_all(&body));
-            let mut answer = Vec::new();
-            let _ = sender.read_to_end(&mut answer);
-        });
-        // anywhere between the first byte and some time after the last
-        std::thread::sleep(Duration::from_micros(400 * round as u64));
+        stream.write_all(&head(address, "PUT", &target, &[], LEN)).expect("open");
+        // killed at ever later points: within the body, about its end, after the answer
+        stream.write_all(&body[..LEN.min(LEN * (round + 1) / 30)]).expect("open");
+        match round {
+            ..30 => {}
+            30..44 => (30..round).for_each(|_| std::thread::sleep(Duration::from_micros(150))),
+            _ => assert!(matches!(answer(&mut stream, "PUT").status, 201 | 204), "{round}"),
+        }
         process.signal(Signal::KILL);
         process.wait();
-        sending.join().expect("the client ends");
     }
-    let stored = files(&root);
-    for path in stored.iter().filter(|path| !path.to_string_lossy().contains("/.devmedia-")) {
+    let stored = files(&folder.path().join("media"));
+    let visible: Vec<_> = stored.iter().filter(|path| !path.to_string_lossy().contains("/.devmedia-")).collect();
+    for path in &visible {
         let found = fs::read(path).expect("stored");
-        assert!((0..50).any(|round| found == content(round, LEN)), "{} is not whole: {}", path.display(), found.len());
+        assert!(contents.contains(&found), "{} is not whole: {} bytes", path.display(), found.len());
     }
-    eprintln!("{} files were complete before the kill", stored.len());
+    eprintln!(
+        "{} files have their names, {} have names of devmedia's own",
+        visible.len(),
+        stored.len() - visible.len()
+    );
+    assert!((4..=15).contains(&visible.len()), "the last are whole, those cut off in the body are not there");
 }
 
 #[test]
