@@ -1,9 +1,10 @@
 //! Sweeping away what a killed process left: `.devmedia-` files that nobody holds, and partial uploads whose time is up.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, SystemTime};
 
-use cap_std::fs::{Dir, DirEntry};
+use cap_std::fs::{Dir, DirEntry, Metadata};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, unlinkat};
 
 use super::partial;
@@ -44,15 +45,25 @@ fn below(folder: &Dir, depth: usize) -> usize {
     removed
 }
 
-/// Removes partial uploads to which nothing was added for [`partial::LIFETIME`]; gives how many files went.
+/// Removes partial uploads to which nothing was added for [`partial::LIFETIME`]; gives how many files went. What is
+/// known of an upload is as young as its bytes.
 pub fn expired(folder: &Dir) -> usize {
+    let is_expired = |entry: &DirEntry| {
+        let name = entry.file_name();
+        let bytes = name.as_bytes().strip_suffix(b".json").and_then(|id| folder.metadata(OsStr::from_bytes(id)).ok());
+        bytes.map_or_else(|| is_older(entry, partial::LIFETIME), |bytes| is_old(&bytes, partial::LIFETIME))
+    };
     let entries = folder.entries().into_iter().flatten().flatten();
-    entries.filter(|entry| is_older(entry, partial::LIFETIME) && remove_unheld(folder, entry)).count()
+    entries.filter(|entry| is_expired(entry) && remove_unheld(folder, entry)).count()
 }
 
 fn is_older(entry: &DirEntry, age: Duration) -> bool {
-    let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| SystemTime::now().duration_since(modified.into_std()).is_ok_and(|old| old > age))
+    entry.metadata().is_ok_and(|metadata| is_old(&metadata, age))
+}
+
+fn is_old(metadata: &Metadata, age: Duration) -> bool {
+    let modified = metadata.modified().map(cap_std::time::SystemTime::into_std);
+    modified.is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|old| old > age))
 }
 
 /// Removes a file unless a living process has locked it.

@@ -143,11 +143,13 @@ fn what_an_earlier_run_left_is_swept_at_start_but_not_what_somebody_holds() {
     let held = write("deep/.devmedia-held", 3600);
     flock(&held, FlockOperation::LockExclusive).expect("a lock");
     write(".devmedia-partial/resumable", 23 * 3600);
+    write(".devmedia-partial/resumable.json", 72 * 3600);
     write(".other", 3600);
     let (process, _) = start(&folder, &[]);
     process.stderr.with("removed 3 incomplete uploads");
-    let left = [".devmedia-partial/resumable", ".other", "deep/.devmedia-fresh", "deep/.devmedia-held"];
-    assert_eq!(files(&root), left.map(|name| root.join(name)));
+    let partial = [".devmedia-partial/resumable", ".devmedia-partial/resumable.json"];
+    let left = [&partial[..], &[".other", "deep/.devmedia-fresh", "deep/.devmedia-held"]].concat();
+    assert_eq!(files(&root), left.iter().map(|name| root.join(name)).collect::<Vec<_>>());
     drop((fresh, held));
 }
 
