@@ -19,6 +19,7 @@ fn main() {
 
 fn entity() -> Entity {
     Entity {
+        device: 1,
         len: 4096,
         etag: Some(HeaderValue::from_static("\"51006a-1000-6b038e32.2c2889cd-6b038e35.1399eaff\"")),
         last_modified: Some(SystemTime::now().into()),

@@ -4,6 +4,7 @@
 mod uploads;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ pub struct Config {
     pub grace: Duration,
     /// How to log.
     pub log_format: LogFormat,
+    /// Where thumbnails are kept between runs, if anywhere. It need not exist yet.
+    pub thumbnails: Option<PathBuf>,
     /// Whether to open a browser.
     pub open: bool,
 }
@@ -101,8 +104,8 @@ impl fmt::Display for Problems {
 
 impl Config {
     /// Makes typed text true, or says all that is wrong with it. `home` is the user's home directory, which is never
-    /// served as a whole.
-    pub fn check(args: &Args, home: Option<&Path>) -> Result<Self, Problems> {
+    /// served as a whole; `cache` is `XDG_CACHE_HOME`.
+    pub fn check(args: &Args, home: Option<&Path>, cache: Option<&OsStr>) -> Result<Self, Problems> {
         let mut problems = Problems { variables: args.variables.clone(), ..Problems::default() };
 
         if let Some(debug) = &args.debug {
@@ -157,8 +160,15 @@ impl Config {
         let (Some(mounts), Some(log_format), true) = (mounts, log_format, problems.all.is_empty()) else {
             return Err(problems);
         };
-        Ok(Self { listen, mounts, guard, grace, log_format, open })
+        let thumbnails = cache_folder(cache, home).map(|folder| folder.join("devmedia/thumbnails"));
+        Ok(Self { listen, mounts, guard, grace, log_format, thumbnails, open })
     }
+}
+
+/// The XDG Base Directory Specification: a relative path in the variable is ignored, as if it were not set.
+fn cache_folder(variable: Option<&OsStr>, home: Option<&Path>) -> Option<PathBuf> {
+    let set = variable.map(PathBuf::from).filter(|folder| folder.is_absolute());
+    set.or_else(|| Some(home.filter(|home| home.is_absolute())?.join(".cache")))
 }
 
 /// A mount as it was typed, and by which flags with which values.

@@ -9,6 +9,7 @@
 //!         --> request::prefix       which mount? request::path: a proof-carrying relative path, decoded once
 //!         --> storage::root         the only opener of files: one handle, asked for everything
 //!         --> upload                what changes something, where --upload allows it: written aside, then given its name
+//!         --> thumbnail             where one is asked for: made off the reactor, kept in a cache
 //!         --> answer::decide        pure, total: RFC 9110 sections 13 and 14
 //!         --> answer::head, body    status, fields, stretches of the open handle
 //!         --> access_log            one event when the last byte is gone, with the reason where there is one
@@ -36,3 +37,4 @@ pub mod server;
 pub mod service;
 pub mod storage;
 pub mod upload;
+pub mod thumbnail;

@@ -12,6 +12,7 @@ use devmedia::log;
 use devmedia::server::{self, listener};
 use devmedia::service::Service;
 use devmedia::upload::sweep;
+use devmedia::thumbnail::Thumbnails;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Something was typed wrongly, or debugging is off.
@@ -61,7 +62,8 @@ fn run(args: &Args) -> Result<(), Stop> {
         Answers { flag: args.debug.as_deref(), devmedia_debug: devmedia_debug.as_deref(), debug: debug.as_deref() };
     debug_gate::check(answers).map_err(|refusal| Stop { code: USAGE, text: refusal.to_string() })?;
     let home = std::env::home_dir();
-    let config = Config::check(args, home.as_deref())
+    let cache = std::env::var_os("XDG_CACHE_HOME");
+    let config = Config::check(args, home.as_deref(), cache.as_deref())
         .map_err(|problems| Stop { code: problems.exit_code(), text: problems.to_string() })?;
     log::start(config.log_format, i16::from(args.verbose) - i16::from(args.quiet));
     server::raise_descriptor_limit();
@@ -105,7 +107,7 @@ async fn serve(config: Config) -> Result<(), Stop> {
         tracing::warn!("no browser could be opened: {error}; the URL is {url}");
     }
 
-    let service = Arc::new(Service::new(config.guard, config.mounts));
+    let service = Arc::new(Service::new(config.guard, config.mounts, Thumbnails::new(config.thumbnails)));
     server::serve(listeners, service, config.grace, stop).await;
     Ok(())
 }

@@ -68,6 +68,8 @@ pub enum Refusal {
     LeavesRoot,
     /// The system does not let this process read it.
     Unreadable,
+    /// `?thumbnail=` with something that is no size.
+    BadThumbnail,
     /// `If-Match` or `If-Unmodified-Since` named another state.
     PreconditionFailed,
     /// The file has none of the bytes asked for.
@@ -159,6 +161,7 @@ impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadPath(_)
+            | Self::BadThumbnail
             | Self::BadHost { .. }
             | Self::BadForm { .. }
             | Self::NoFile

@@ -25,6 +25,7 @@ use crate::server::Connection;
 use crate::storage::root::Found;
 use crate::storage::{folder, nearby};
 use crate::upload::{self, tus};
+use crate::thumbnail::{self, Thumbnails};
 
 /// Everything a request needs, made once at start-up.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct Service {
     guard: Guard,
     mounts: Arc<Mounts>,
     cors: Cors,
+    thumbnails: Thumbnails,
     /// Row (e) has been logged: once is enough for a page full of pictures.
     opaque_logged: AtomicBool,
 }
@@ -60,10 +62,10 @@ impl Cors {
 }
 
 impl Service {
-    /// Puts the rules and the mounts together.
-    pub fn new(guard: Guard, mounts: Mounts) -> Self {
+    /// Puts the rules, the mounts and what makes thumbnails together.
+    pub fn new(guard: Guard, mounts: Mounts, thumbnails: Thumbnails) -> Self {
         let cors = if mounts.iter().any(|mount| mount.uploads.is_some()) { Cors::UPLOADING } else { Cors::READING };
-        Self { guard, mounts: Arc::new(mounts), cors, opaque_logged: AtomicBool::new(false) }
+        Self { guard, mounts: Arc::new(mounts), cors, thumbnails, opaque_logged: AtomicBool::new(false) }
     }
 
     /// Answers any request. It cannot fail: a refusal is an answer, and so is a panic.
@@ -136,6 +138,9 @@ impl Service {
                 Err(Refusal::NotFound { path, meant })
             }
             Found::File(file, entity) => {
+                if let Some(size) = thumbnail::asked(query, &entity)? {
+                    return self.thumbnails.answer(method, headers, size, file, &entity).await;
+                }
                 let decision = decide(method, headers, &entity)?;
                 let (status, headers, pieces) = head(decision, &entity, &mount.cache_control);
                 let body = FileBody::new(file, pieces, connection.outbox.clone());

@@ -91,6 +91,11 @@ impl Refusal {
                 "The system does not let devmedia read it.".to_owned(),
                 "Check its permissions and those of the folders above it (ls -l).",
             ),
+            Self::BadThumbnail => (
+                "The size of the thumbnail is not a number.".to_owned(),
+                "Write ?thumbnail=256 for one that fits into 256 by 256 pixels (128, 256 and 512 are made), or leave \
+                 ?thumbnail away for the file itself.",
+            ),
             Self::PreconditionFailed => (
                 "The file is not in the state that the request demands (If-Match or If-Unmodified-Since).".to_owned(),
                 "Fetch it again to learn its current ETag.",

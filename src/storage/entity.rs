@@ -16,6 +16,8 @@ const RACY: Duration = Duration::from_millis(20);
 /// The selected representation (RFC 9110 section 3.2) and its metadata.
 #[derive(Debug, Clone)]
 pub struct Entity {
+    /// The file system it lies on: an inode's number, and so the validator, is unique only there.
+    pub device: u64,
     /// Bytes, when the file was opened. Bounds the answer even if the file grows.
     pub len: u64,
     /// A strong validator, quotes included; `None` while the file is too young for one.
@@ -31,6 +33,7 @@ impl Entity {
     pub fn new(metadata: &Metadata, media_type: MediaType, now: SystemTime) -> Self {
         let settled = age_of_change(metadata, now) >= RACY;
         Self {
+            device: metadata.dev(),
             len: metadata.len(),
             etag: settled.then(|| etag(metadata)),
             last_modified: metadata

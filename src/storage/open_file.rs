@@ -88,6 +88,11 @@ impl OpenFile {
         Ok(())
     }
 
+    /// Reads at `offset`, as much as there is; may wait for a disk.
+    pub fn read_into(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+
     /// The first bytes, to see what kind of file it is; may wait for a disk.
     pub fn first(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.file.read_at(buffer, 0)

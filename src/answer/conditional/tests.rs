@@ -12,6 +12,7 @@ const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 
 fn entity() -> Entity {
     Entity {
+        device: 1,
         len: 10,
         etag: Some(HeaderValue::from_static("\"now\"")),
         last_modified: Some((SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)).into()),
