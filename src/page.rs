@@ -1,7 +1,8 @@
-//! What a person sees. Every page has one frame, one style sheet and one strict policy.
+//! What a person sees. Every page has one frame, one style sheet and one strict policy; the gallery adds its own.
 
 pub mod explain;
 pub mod format;
+pub mod gallery;
 pub mod landing;
 pub mod listing;
 
@@ -16,14 +17,24 @@ use sha2::{Digest as _, Sha256};
 const STYLE: &str = include_str!("page/style.css");
 
 /// Nothing loads, nothing runs, nobody frames it: names in these pages come from strangers.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let style = BASE64.encode(Sha256::digest(STYLE));
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(&[STYLE], &[], "img-src data:"));
+
+/// A policy under which only these styles and scripts count, by their hashes, and only `sources` are loaded.
+fn policy(styles: &[&str], scripts: &[&str], sources: &str) -> HeaderValue {
+    let directive = |name: &str, texts: &[&str]| match texts {
+        [] => String::new(),
+        texts => {
+            let hash = |text: &&str| format!(" 'sha256-{}'", BASE64.encode(Sha256::digest(text)));
+            format!("{name}{}; ", texts.iter().map(hash).collect::<String>())
+        }
+    };
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
+        "default-src 'none'; {}{}{sources}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        directive("style-src", styles),
+        directive("script-src", scripts),
     );
     HeaderValue::try_from(policy).expect("visible ASCII")
-});
+}
 
 /// The fields of a page made here, of this content type.
 fn headers(content_type: &'static str) -> HeaderMap {
@@ -37,6 +48,11 @@ fn headers(content_type: &'static str) -> HeaderMap {
 
 /// The frame of every page.
 fn frame(title: &str, body: &Markup) -> Markup {
+    document(title, &Markup::default(), &html! { main { (body) } })
+}
+
+/// A page with more in its head, and its own layout.
+fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -47,8 +63,9 @@ fn frame(title: &str, body: &Markup) -> Markup {
                 title { (title) }
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
+                (head)
             }
-            body { main { (body) } }
+            body { (body) }
         }
     }
 }

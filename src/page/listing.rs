@@ -2,27 +2,23 @@
 
 use std::borrow::Cow;
 use std::iter;
-use std::time::SystemTime;
 
-use bytesize::ByteSize;
 use hyper::Response;
 use hyper::body::Bytes;
+use hyper::header;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
 use super::format::Format;
+use super::gallery::{self, FILES, ROWS};
 use crate::body::Body;
 use crate::mount::Mount;
-use crate::request::path::{MediaPath, Visible, encode_segment};
+use crate::request::path::{MediaPath, encode_segment};
 use crate::storage::folder::{Entry, Kind};
 
 /// Entries made into one piece of the body.
 const PIECE: usize = 256;
-
-/// Where the rows go in the frame. Every name in it is escaped, so no name can hold it.
-const ROWS: &str = "<!--rows-->";
 
 /// One entry as a program gets it.
 #[derive(Serialize)]
@@ -42,10 +38,16 @@ pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: For
     let base = mount.prefix.url_of(&path.with_slash(true));
     let (content_type, chunks): (_, Box<dyn Iterator<Item = String> + Send + Sync>) = match format {
         Format::Html => ("text/html; charset=utf-8", {
-            let page = page(mount, path, entries.len()).into_string();
-            let (top, bottom) = page.split_once(ROWS).expect("the frame holds it");
-            let zone = TimeZone::system();
-            let rows = pieces(entries, move |entry| row(&entry, &zone).into_string());
+            let page = gallery::page(mount, path, &entries).into_string();
+            let (top, bottom) = page.split_once(ROWS).expect("the page holds it");
+            let (zone, types) = (TimeZone::system(), mount.root.types().clone());
+            let mut folders = true;
+            let rows = pieces(entries, move |entry| {
+                // they come folders first
+                let ends = std::mem::replace(&mut folders, entry.kind == Kind::Directory) && !folders;
+                let before = if ends { FILES } else { "" };
+                format!("{before}{}", gallery::row(&entry, &types, &zone).into_string())
+            });
             Box::new(iter::once(top.to_owned()).chain(rows).chain(iter::once(bottom.to_owned())))
         }),
         Format::Text => ("text/plain; charset=utf-8", {
@@ -78,6 +80,9 @@ pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: For
     };
     let mut response = Response::new(Body::Chunks(Box::new(chunks.map(Bytes::from))));
     *response.headers_mut() = super::headers(content_type);
+    if format == Format::Html {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, gallery::POLICY.clone());
+    }
     response
 }
 
@@ -93,59 +98,15 @@ fn pieces(
     })
 }
 
-fn page(mount: &Mount, path: &MediaPath, count: usize) -> Markup {
-    let title = format!("{}{path}", mount.prefix);
-    let top = String::from_utf8_lossy(mount.prefix.path().file_name()).into_owned();
-    let crumbs = path.segments().enumerate().map(|(depth, segment)| {
-        let url = mount.prefix.url_of(&path.head(depth + 1));
-        (url, Visible(&String::from_utf8_lossy(segment)).to_string())
-    });
-    let body = html! {
-        h1 {
-            a href=(mount.prefix) { (if top.is_empty() { "/" } else { &top }) }
-            @for (url, name) in crumbs { " / " a href=(url) { (name) } }
-        }
-        @if count == 0 {
-            p.soft { "This folder is empty." }
-        }
-        table {
-            thead { tr { th { "Name" } th.size { "Size" } th.date { "Modified" } } }
-            tbody { (PreEscaped(ROWS)) }
-        }
-    };
-    super::frame(&title, &body)
-}
-
-fn row(entry: &Entry, zone: &TimeZone) -> Markup {
-    let slash = if entry.kind == Kind::Directory { "/" } else { "" };
-    let name = String::from_utf8_lossy(&entry.name);
-    let size = size(entry).map(|bytes| ByteSize::b(bytes).display().iec().to_string());
-    let modified = entry.modified.and_then(|time| local(time, zone));
-    html! {
-        tr {
-            td { a href=(href(entry)) { (Visible(&name)) (slash) } }
-            td.size { @if let Some(size) = size { (size) } }
-            td.date { @if let Some((machine, person)) = modified { time datetime=(machine) { (person) } } }
-        }
-    }
-}
-
 /// Relative to the folder. Every `:` is escaped, so it cannot be read as a scheme.
-fn href(entry: &Entry) -> String {
+pub(super) fn href(entry: &Entry) -> String {
     let slash = if entry.kind == Kind::Directory { "/" } else { "" };
     encode_segment(&entry.name) + slash
 }
 
-fn size(entry: &Entry) -> Option<u64> {
+pub(super) fn size(entry: &Entry) -> Option<u64> {
     match entry.kind {
         Kind::File(len) => Some(len),
         Kind::Directory | Kind::Other => None,
     }
-}
-
-/// For the `datetime` attribute, and as this machine's clock shows it.
-fn local(time: SystemTime, zone: &TimeZone) -> Option<(String, String)> {
-    let timestamp = Timestamp::try_from(time).ok()?;
-    let local = timestamp.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M");
-    Some((timestamp.to_string(), local.to_string()))
 }

@@ -1,0 +1,248 @@
+//! A folder as a gallery: what stands around its entries, and each entry.
+//!
+//! The page is whole without JavaScript: a table of links, which the style sheet lays out as a grid of cards. The script
+//! adds sorting, filtering, the other view and the preview; it knows of an entry only what stands in its row.
+
+use std::sync::LazyLock;
+use std::time::SystemTime;
+
+use bytesize::ByteSize;
+use hyper::header::HeaderValue;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{Markup, PreEscaped, html};
+
+use super::listing::{href, size};
+use crate::mount::Mount;
+use crate::request::path::{MediaPath, Visible};
+use crate::storage::folder::{Entry, Kind};
+use crate::storage::media_type::MediaTypes;
+use crate::thumbnail::Subject;
+use crate::thumbnail::icon::{Icon, STROKE};
+
+const STYLE: &str = concat!(include_str!("gallery/entries.css"), include_str!("gallery/preview.css"));
+
+/// Runs before anything is painted: the view that was chosen last time.
+const EARLY: &str =
+    "try { document.documentElement.dataset.view = localStorage.getItem('devmedia.view') ?? 'grid' } catch {}";
+
+/// One module, so that nothing of it is global.
+const SCRIPT: &str = concat!(include_str!("gallery/entries.js"), include_str!("gallery/preview.js"));
+
+/// Wider than that of the other pages by what a preview needs: media of this origin, and text that is fetched from it.
+pub(super) static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    super::policy(
+        &[super::STYLE, STYLE],
+        &[EARLY, SCRIPT],
+        "img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'",
+    )
+});
+
+/// Where the rows go in the page. Every name in it is escaped, so no name can hold it.
+pub(super) const ROWS: &str = "<!--rows-->";
+
+/// Between the folders and the files.
+pub(super) const FILES: &str = "</tbody><tbody class=\"files\" role=\"rowgroup\">";
+
+/// The page around the rows.
+pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup {
+    let title = format!("{}{path}", mount.prefix);
+    let head = html! {
+        style { (PreEscaped(STYLE)) }
+        script { (PreEscaped(EARLY)) }
+    };
+    let body = html! {
+        (symbols())
+        header.bar {
+            (crumbs(mount, path))
+            div.tools hidden {
+                input.filter type="search" placeholder="Filter" aria-label="Filter by name" autocomplete="off"
+                    spellcheck="false" aria-keyshortcuts="/";
+                div.views role="group" aria-label="View" {
+                    button type="button" data-view="grid" title="Grid" { (glyph("grid")) span.unseen { "Grid" } }
+                    button type="button" data-view="table" title="Table" { (glyph("table")) span.unseen { "Table" } }
+                }
+            }
+        }
+        main {
+            p.count role="status" { (count(entries)) }
+            @if entries.is_empty() { (empty()) }
+            table.entries role="table" aria-label=(title) hidden[entries.is_empty()] {
+                thead role="rowgroup" {
+                    tr role="row" {
+                        @for (key, name) in [("name", "Name"), ("type", "Type"), ("size", "Size"), ("time", "Modified")] {
+                            th class=(key) role="columnheader" data-key=(key) { (name) }
+                        }
+                    }
+                }
+                tbody.folders role="rowgroup" { (PreEscaped(ROWS)) }
+            }
+            p.none hidden { "Nothing here has such a name." }
+        }
+        (preview())
+        script type="module" { (PreEscaped(SCRIPT)) }
+    };
+    super::document(&title, &head, &body)
+}
+
+/// The way up, and where one is.
+fn crumbs(mount: &Mount, path: &MediaPath) -> Markup {
+    let top = String::from_utf8_lossy(mount.prefix.path().file_name()).into_owned();
+    let top = (mount.prefix.to_string(), if top.is_empty() { "/".to_owned() } else { Visible(&top).to_string() });
+    let below = path.segments().enumerate().map(|(depth, segment)| {
+        let url = mount.prefix.url_of(&path.head(depth + 1));
+        (url, Visible(&String::from_utf8_lossy(segment)).to_string())
+    });
+    let last = path.segments().count();
+    html! {
+        nav.crumbs aria-label="Folders" {
+            h1 {
+                @for (depth, (url, name)) in std::iter::once(top).chain(below).enumerate() {
+                    @if depth > 0 { span.slash aria-hidden="true" { "/" } }
+                    a href=(url) aria-current=[(depth == last).then_some("page")] { (name) }
+                }
+            }
+        }
+    }
+}
+
+fn count(entries: &[Entry]) -> String {
+    let folders = entries.iter().filter(|entry| entry.kind == Kind::Directory).count();
+    let counted = |count: usize, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    };
+    let parts = [counted(folders, "folder", "folders"), counted(entries.len() - folders, "file", "files")];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn empty() -> Markup {
+    html! {
+        div.empty {
+            (icon(Icon::Folder))
+            p { "This folder is empty." }
+            p.soft { "What your app stores here appears on this page." }
+        }
+    }
+}
+
+/// One entry: a row of the table, or a card of the grid.
+pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup {
+    let slash = if entry.kind == Kind::Directory { "/" } else { "" };
+    let name = String::from_utf8_lossy(&entry.name);
+    let size = size(entry);
+    let media_type = types.by_name(&entry.name);
+    // an empty type says "ask": the name does not tell, the first bytes may
+    let essence = media_type.as_ref().map_or("", |media_type| media_type.essence());
+    let kind = match entry.kind {
+        Kind::Directory => "folder",
+        Kind::File(_) if essence.is_empty() => "file",
+        Kind::File(_) => essence,
+        Kind::Other => "not served",
+    };
+    let shown = match entry.kind {
+        Kind::Directory => Subject::Icon(Icon::Folder),
+        Kind::Other => Subject::Icon(Icon::File),
+        Kind::File(_) => media_type.as_ref().map_or(Subject::Picture, Subject::of),
+    };
+    let href = href(entry);
+    let time = entry.modified.and_then(|time| Timestamp::try_from(time).ok());
+    html! {
+        tr role="row" data-type=[matches!(entry.kind, Kind::File(_)).then_some(essence)] data-size=[size]
+            data-time=[time.map(Timestamp::as_millisecond)]
+        {
+            td.name role="cell" {
+                @match shown {
+                    Subject::Picture => {
+                        @let version = time.map_or(0, Timestamp::as_microsecond);
+                        img.thumbnail loading="lazy" decoding="async" alt="" width="256" height="256"
+                            src={ (href) "?thumbnail=256&v=" (version) }
+                            srcset={ (href) "?thumbnail=256&v=" (version) " 1x, " (href) "?thumbnail=512&v=" (version) " 2x" };
+                    }
+                    Subject::Itself => { img.thumbnail.whole loading="lazy" decoding="async" alt="" src=(href); }
+                    Subject::Icon(kind) => { span.thumbnail { (icon(kind)) } }
+                }
+                a href=(href) { (Visible(&name)) (slash) }
+            }
+            td.type role="cell" { (kind) }
+            td.size role="cell" { @if let Some(size) = size { (ByteSize::b(size).display().iec()) } }
+            td.time role="cell" {
+                @if let Some((machine, person)) = entry.modified.and_then(|time| local(time, zone)) {
+                    time datetime=(machine) { (person) }
+                }
+            }
+        }
+    }
+}
+
+/// The dialog, empty: the script fills it.
+fn preview() -> Markup {
+    html! {
+        dialog.preview aria-labelledby="preview-name" {
+            header {
+                div.about {
+                    h2 id="preview-name" {}
+                    p.facts.soft {}
+                }
+                div.actions {
+                    button type="button" data-act="url" title="Copy the URL" { (glyph("link")) span { "Copy URL" } }
+                    button type="button" data-act="tag" title="Copy the HTML tag" { (glyph("tag")) span { "Copy tag" } }
+                    a data-act="download" title="Download" download { (glyph("download")) span.unseen { "Download" } }
+                    a data-act="original" title="Open the original" target="_blank" rel="noopener" {
+                        (glyph("open")) span.unseen { "Open the original" }
+                    }
+                    button type="button" data-act="close" title="Close (Esc)" { (glyph("close")) span.unseen { "Close" } }
+                }
+            }
+            div.stage {}
+            button.step type="button" data-act="previous" title="Previous (←)" { (glyph("previous")) span.unseen { "Previous" } }
+            button.step type="button" data-act="next" title="Next (→)" { (glyph("next")) span.unseen { "Next" } }
+            p.said role="status" {}
+        }
+    }
+}
+
+/// All drawings, once; entries point at them.
+fn symbols() -> Markup {
+    const GLYPHS: [(&str, &str); 9] = [
+        (
+            "grid",
+            "<rect x='4' y='4' width='6.5' height='6.5' rx='1.5'/><rect x='13.5' y='4' width='6.5' height='6.5' rx='1.5'/><rect x='4' y='13.5' width='6.5' height='6.5' rx='1.5'/><rect x='13.5' y='13.5' width='6.5' height='6.5' rx='1.5'/>",
+        ),
+        ("table", "<path d='M4 6.5h16M4 12h16M4 17.5h16'/>"),
+        (
+            "link",
+            "<path d='M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1'/>",
+        ),
+        ("tag", "<path d='M8 7l-5 5 5 5M16 7l5 5-5 5M13.5 5l-3 14'/>"),
+        ("download", "<path d='M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14'/>"),
+        ("open", "<path d='M13.5 4.5h6v6M19 5l-8 8M17.5 14v3.5a2 2 0 0 1-2 2h-9a2 2 0 0 1-2-2v-9a2 2 0 0 1 2-2H10'/>"),
+        ("close", "<path d='M6 6l12 12M18 6L6 18'/>"),
+        ("previous", "<path d='M14.5 5.5L8 12l6.5 6.5'/>"),
+        ("next", "<path d='M9.5 5.5L16 12l-6.5 6.5'/>"),
+    ];
+    let icons = Icon::ALL.iter().map(|icon| (icon.name(), icon.drawing()));
+    html! {
+        svg.symbols aria-hidden="true" {
+            @for (name, drawing) in icons.chain(GLYPHS) {
+                symbol id={ "i-" (name) } viewBox="0 0 24 24" { (PreEscaped(drawing)) }
+            }
+        }
+    }
+}
+
+fn icon(icon: Icon) -> Markup {
+    glyph(icon.name())
+}
+
+fn glyph(name: &str) -> Markup {
+    PreEscaped(format!("<svg class=\"i i-{name}\" aria-hidden=\"true\" {STROKE}><use href=\"#i-{name}\"/></svg>"))
+}
+
+/// For the `datetime` attribute, and as this machine's clock shows it.
+fn local(time: SystemTime, zone: &TimeZone) -> Option<(String, String)> {
+    let timestamp = Timestamp::try_from(time).ok()?;
+    let local = timestamp.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M");
+    Some((timestamp.to_string(), local.to_string()))
+}
