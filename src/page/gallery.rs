@@ -4,7 +4,6 @@
 //! adds sorting, filtering, the other view and the preview; it knows of an entry only what stands in its row.
 
 use std::sync::LazyLock;
-use std::time::SystemTime;
 
 use bytesize::ByteSize;
 use hyper::header::HeaderValue;
@@ -18,7 +17,7 @@ use crate::request::path::{MediaPath, Visible};
 use crate::storage::folder::{Entry, Kind};
 use crate::storage::media_type::MediaTypes;
 use crate::thumbnail::Subject;
-use crate::thumbnail::icon::{Icon, STROKE};
+use crate::thumbnail::icon::Icon;
 
 const STYLE: &str = concat!(include_str!("gallery/entries.css"), include_str!("gallery/preview.css"));
 
@@ -42,7 +41,7 @@ pub(super) static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 pub(super) const ROWS: &str = "<!--rows-->";
 
 /// Between the folders and the files.
-pub(super) const FILES: &str = "</tbody><tbody class=\"files\" role=\"rowgroup\">";
+pub(super) const FILES: &str = "</tbody><tbody class=\"files\">";
 
 /// The page around the rows.
 pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup {
@@ -67,15 +66,15 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
         main {
             p.count role="status" { (count(entries)) }
             @if entries.is_empty() { (empty()) }
-            table.entries role="table" aria-label=(title) hidden[entries.is_empty()] {
-                thead role="rowgroup" {
-                    tr role="row" {
+            table.entries aria-label=(title) hidden[entries.is_empty()] {
+                thead {
+                    tr {
                         @for (key, name) in [("name", "Name"), ("type", "Type"), ("size", "Size"), ("time", "Modified")] {
-                            th class=(key) role="columnheader" data-key=(key) { (name) }
+                            th class=(key) data-key=(key) { (name) }
                         }
                     }
                 }
-                tbody.folders role="rowgroup" { (PreEscaped(ROWS)) }
+                tbody.folders { (PreEscaped(ROWS)) }
             }
             p.none hidden { "Nothing here has such a name." }
         }
@@ -149,29 +148,25 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
     let href = href(entry);
     let time = entry.modified.and_then(|time| Timestamp::try_from(time).ok());
     html! {
-        tr role="row" data-type=[matches!(entry.kind, Kind::File(_)).then_some(essence)] data-size=[size]
+        tr data-type=[matches!(entry.kind, Kind::File(_)).then_some(essence)] data-size=[size]
             data-time=[time.map(Timestamp::as_millisecond)]
         {
-            td.name role="cell" {
+            td.name {
                 @match shown {
                     Subject::Picture => {
-                        @let version = time.map_or(0, Timestamp::as_microsecond);
-                        img.thumbnail loading="lazy" decoding="async" alt="" width="256" height="256"
-                            src={ (href) "?thumbnail=256&v=" (version) }
-                            srcset={ (href) "?thumbnail=256&v=" (version) " 1x, " (href) "?thumbnail=512&v=" (version) " 2x" };
+                        @let version = time.map_or(0, Timestamp::as_millisecond);
+                        // the version is for the page that stays open: a browser shows one picture a URL in it
+                        img.thumbnail loading="lazy" alt="" src={ (href) "?thumbnail=256&v=" (version) }
+                            srcset={ (href) "?thumbnail=512&v=" (version) " 2x" };
                     }
-                    Subject::Itself => { img.thumbnail.whole loading="lazy" decoding="async" alt="" src=(href); }
+                    Subject::Itself => { img.thumbnail.whole loading="lazy" alt="" src=(href); }
                     Subject::Icon(kind) => { span.thumbnail { (icon(kind)) } }
                 }
                 a href=(href) { (Visible(&name)) (slash) }
             }
-            td.type role="cell" { (kind) }
-            td.size role="cell" { @if let Some(size) = size { (ByteSize::b(size).display().iec()) } }
-            td.time role="cell" {
-                @if let Some((machine, person)) = entry.modified.and_then(|time| local(time, zone)) {
-                    time datetime=(machine) { (person) }
-                }
-            }
+            td.type { (kind) }
+            td.size { @if let Some(size) = size { (ByteSize::b(size).display().iec()) } }
+            td.time { @if let Some(time) = time { (local(time, zone)) } }
         }
     }
 }
@@ -179,7 +174,7 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
 /// The dialog, empty: the script fills it.
 fn preview() -> Markup {
     html! {
-        dialog.preview aria-labelledby="preview-name" {
+        dialog.preview tabindex="-1" aria-labelledby="preview-name" {
             header {
                 div.about {
                     h2 id="preview-name" {}
@@ -237,12 +232,10 @@ fn icon(icon: Icon) -> Markup {
 }
 
 fn glyph(name: &str) -> Markup {
-    PreEscaped(format!("<svg class=\"i i-{name}\" aria-hidden=\"true\" {STROKE}><use href=\"#i-{name}\"/></svg>"))
+    html! { svg class={ "i i-" (name) } aria-hidden="true" { use href={ "#i-" (name) }; } }
 }
 
-/// For the `datetime` attribute, and as this machine's clock shows it.
-fn local(time: SystemTime, zone: &TimeZone) -> Option<(String, String)> {
-    let timestamp = Timestamp::try_from(time).ok()?;
-    let local = timestamp.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M");
-    Some((timestamp.to_string(), local.to_string()))
+/// As this machine's clock shows it.
+fn local(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }

@@ -161,8 +161,8 @@ impl Icon {
     }
 }
 
-/// How every drawing is stroked.
-pub const STROKE: &str = "fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.4\" stroke-linecap=\"round\" \
+/// How every drawing is stroked; the page's style sheet has the same.
+const STROKE: &str = "fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.4\" stroke-linecap=\"round\" \
                           stroke-linejoin=\"round\"";
 
 #[cfg(test)]

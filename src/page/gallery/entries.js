@@ -30,12 +30,13 @@ for (const button of all('.views button')) {
 /* The order. The server's is by name; folders have their own group, so they stay first. */
 
 const VALUES = {
-  name: row => Number(row.dataset.place),
+  name: row => row.place,
   type: row => row.dataset.type ?? '',
   size: row => Number(row.dataset.size ?? -1),
   time: row => Number(row.dataset.time ?? 0),
 };
 let order = { key: 'name', down: false };
+let moved = false;
 
 function sort(key, down) {
   order = { key, down };
@@ -44,6 +45,8 @@ function sort(key, down) {
     else heading.removeAttribute('aria-sort');
   }
   const value = VALUES[key];
+  if (key === 'name' && !down && !moved) return; // as it came
+  moved = true;
   for (const group of table.tBodies) {
     const rows = [...group.rows].map(row => [value(row), VALUES.name(row), row]);
     const before = (a, b) => a < b ? -1 : a > b ? 1 : 0;
@@ -68,21 +71,23 @@ for (const heading of all('th', table)) {
 
 /* The filter, and the count that a screen reader hears. */
 
-const plural = (count, one, many) => count === 1 ? `1 ${one}` : `${count.toLocaleString('en')} ${many}`;
+const plural = (count, one, many) => count === 1 ? `1 ${one}` : `${count} ${many}`;
+
+let entries = []; // in the server's order
 
 function sift() {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const rows = all('tbody tr', table);
   let shown = 0;
-  for (const row of rows) {
-    const text = words.length && name(row).toLowerCase();
-    row.hidden = !words.every(word => text.includes(word));
-    if (!row.hidden) shown += 1;
+  for (const row of entries) {
+    row.text ??= name(row).toLowerCase();
+    const hidden = !words.every(word => row.text.includes(word));
+    if (row.hidden !== hidden) row.hidden = hidden;
+    if (!hidden) shown += 1;
   }
-  const files = rows.filter(row => 'type' in row.dataset).length;
-  const parts = [[rows.length - files, 'folder', 'folders'], [files, 'file', 'files']].filter(([count]) => count);
+  const files = entries.filter(row => 'type' in row.dataset).length;
+  const parts = [[entries.length - files, 'folder', 'folders'], [files, 'file', 'files']].filter(([count]) => count);
   one('.count').textContent = words.length
-    ? `${shown.toLocaleString('en')} of ${rows.length.toLocaleString('en')} shown`
+    ? `${shown} of ${entries.length} shown`
     : parts.map(part => plural(...part)).join(', ');
   one('.none').hidden = shown > 0 || !words.length;
 }
@@ -138,7 +143,10 @@ addEventListener('keydown', event => {
 
 /* What the folder holds now, put into the open page: unchanged rows stay, with what they have loaded. */
 
-const place = () => all('tbody tr', table).forEach((row, place) => { row.dataset.place = place; });
+function place() {
+  entries = all('tbody tr', table);
+  for (const [at, row] of entries.entries()) row.place = at;
+}
 const identity = row => [link(row).getAttribute('href'), row.dataset.type, row.dataset.size, row.dataset.time].join('\n');
 
 export async function refresh() {
@@ -146,7 +154,7 @@ export async function refresh() {
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const focused = document.activeElement?.getAttribute('href');
-  const known = new Map(all('tbody tr', table).map(row => [identity(row), row]));
+  const known = new Map(entries.map(row => [identity(row), row]));
   const groups = [...fresh.querySelectorAll('.entries tbody')].map(group => {
     const rows = [...group.rows].map(row => known.get(identity(row)) ?? document.adoptNode(row));
     const kept = document.adoptNode(group.cloneNode(false));
@@ -157,14 +165,15 @@ export async function refresh() {
   table.append(...groups);
   one('.empty')?.remove();
   if (!visible().length && fresh.querySelector('.empty')) table.before(document.adoptNode(fresh.querySelector('.empty')));
-  table.hidden = !all('tbody tr', table).length;
   place();
+  table.hidden = !entries.length;
   sort(order.key, order.down);
   sift();
   if (focused) visible().find(link => link.getAttribute('href') === focused)?.focus();
 }
 
 place();
+if (filter.value) sift(); // as after Back
 show(recall('view') === 'table' ? 'table' : 'grid');
 one('.tools').hidden = false;
 const [key, direction] = (recall('sort') ?? 'name up').split(' ');

@@ -82,7 +82,10 @@ async function open(row) {
   act('next').disabled = at < 0 || at === rows.length - 1;
   say('');
   stage.replaceChildren();
-  if (!preview.open) preview.showModal();
+  if (!preview.open) {
+    preview.showModal();
+    preview.focus(); // not its first button: Enter would copy something
+  }
 
   let { type } = row.dataset;
   // its name does not tell: the server looks at its first bytes
