@@ -156,7 +156,9 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
                     Subject::Picture => {
                         @let version = time.map_or(0, Timestamp::as_millisecond);
                         // the version is for the page that stays open: a browser shows one picture a URL in it
-                        img.thumbnail loading="lazy" alt="" src={ (href) "?thumbnail=256&v=" (version) }
+                        // a photograph may be cropped to its card, a drawing or a logo is shown whole
+                        img.thumbnail.whole[essence != "image/jpeg"] loading="lazy" alt=""
+                            src={ (href) "?thumbnail=256&v=" (version) }
                             srcset={ (href) "?thumbnail=512&v=" (version) " 2x" };
                     }
                     Subject::Itself => { img.thumbnail.whole loading="lazy" alt="" src=(href); }

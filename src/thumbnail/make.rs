@@ -136,9 +136,15 @@ fn shrink(picture: DynamicImage, pixels: u32) -> DynamicImage {
     if longer <= pixels {
         return picture;
     }
-    let near = pixels * 2;
-    let picture = if longer > near * 2 { picture.thumbnail(near, near) } else { picture };
-    picture.resize(pixels, pixels, FilterType::CatmullRom)
+    let [width, height] = [picture.width(), picture.height()].map(|side| fitted(side, longer, pixels));
+    let picture = if longer > pixels * 4 { picture.thumbnail_exact(width * 2, height * 2) } else { picture };
+    picture.resize_exact(width, height, FilterType::CatmullRom)
+}
+
+/// A side of a picture whose longer side becomes `pixels`; never nothing.
+fn fitted(side: u32, longer: u32, pixels: u32) -> u32 {
+    let scaled = (u64::from(side) * u64::from(pixels) + u64::from(longer) / 2) / u64::from(longer);
+    u32::try_from(scaled).expect("no longer than pixels").max(1)
 }
 
 fn encode(picture: &DynamicImage, profile: Option<Vec<u8>>) -> ImageResult<Vec<u8>> {

@@ -1,4 +1,5 @@
 //! One headless Chromium for all stories, spoken to over `WebDriver`.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -216,6 +217,17 @@ impl Tab {
         self.browser.wait(click).unwrap_or_else(|error| panic!("the link {link:?}: {error}"));
         self.until(&format!("another page than {before}"), || self.url() != before);
         self.until("a loaded page", || self.ask("return document.readyState") == "complete");
+    }
+
+    /// Types keys where the focus is; `WebDriver` names those without a letter by private code points (section 17.4.2).
+    pub(crate) fn press(&self, keys: &str) {
+        let press = async { self.browser.client.active_element().await?.send_keys(keys).await };
+        self.browser.wait(press).unwrap_or_else(|error| panic!("the keys {keys:?}: {error}"));
+    }
+
+    /// What the browser's button does.
+    pub(crate) fn back(&self) {
+        self.browser.wait(self.browser.client.back()).expect("an earlier page");
     }
 
     /// The URL in the address bar.

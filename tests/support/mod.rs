@@ -128,7 +128,7 @@ impl Server {
 
     fn start_in(way: Way, keep: TempDir, args: &[&str], mut command: Command) -> Self {
         let root = keep.path().join("media");
-        command.current_dir(keep.path());
+        command.current_dir(keep.path()).env("XDG_CACHE_HOME", keep.path().join("cache"));
         command.args(["--debug", "--log-format", "json", "-v", "--listen", "127.0.0.1:0"]);
         command.arg("--root").arg(&root).args(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -166,7 +166,7 @@ export async function refresh() {
   one('.empty')?.remove();
   if (!visible().length && fresh.querySelector('.empty')) table.before(document.adoptNode(fresh.querySelector('.empty')));
   place();
-  table.hidden = !entries.length;
+  table.hidden = one('.tools').hidden = !entries.length;
   sort(order.key, order.down);
   sift();
   if (focused) visible().find(link => link.getAttribute('href') === focused)?.focus();
@@ -175,6 +175,6 @@ export async function refresh() {
 place();
 if (filter.value) sift(); // as after Back
 show(recall('view') === 'table' ? 'table' : 'grid');
-one('.tools').hidden = false;
+one('.tools').hidden = table.hidden;
 const [key, direction] = (recall('sort') ?? 'name up').split(' ');
 sort(key in VALUES ? key : 'name', direction === 'down');

@@ -1,0 +1,307 @@
+//! Thumbnails, and what the gallery's page is made of. What a person sees of it: `browser_gallery.rs`.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use image::{DynamicImage, GenericImageView as _, ImageFormat};
+use support::{Answer, Server, Way};
+
+/// A file of the sample media.
+fn sample(path: &str) -> Vec<u8> {
+    let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
+    fs::read(media.join(path)).expect("a sample")
+}
+
+fn server_with(samples: &[&str]) -> Server {
+    let server = Server::start(Way::Fast, &[]);
+    for path in samples {
+        server.put(path, sample(path));
+    }
+    server
+}
+
+/// Asks until the file is old enough to have a validator, so that its thumbnail can be kept.
+fn settled(server: &Server, target: &str) -> Answer {
+    let until = Instant::now() + support::PATIENCE;
+    loop {
+        let answer = server.get(target);
+        if !answer.field("etag").is_empty() {
+            return answer;
+        }
+        assert!(Instant::now() < until, "{target} never gets a validator");
+    }
+}
+
+fn came(answer: &Answer) -> (u16, &str) {
+    (answer.status, answer.field("x-devmedia-thumbnail"))
+}
+
+fn picture(answer: &Answer) -> DynamicImage {
+    image::load_from_memory(&answer.body).expect("a picture")
+}
+
+#[test]
+fn every_format_has_a_thumbnail_in_every_size() {
+    let files = [
+        ("photos/dunes.jpg", "image/jpeg"),
+        ("avatars/ada.png", "image/webp"), // it is transparent around
+        ("art/bloom.gif", "image/jpeg"),
+        ("art/paper-strata.webp", "image/jpeg"),
+        ("blobs/q7v2n0x4kd9tz1w8hb3yfm5rj6sc", "image/jpeg"), // known by its first bytes
+    ];
+    let server = server_with(&files.map(|(path, _)| path));
+    for (path, content_type) in files {
+        let original = image::load_from_memory(&sample(path)).expect("a picture");
+        for (asked, size) in [("=128", 128), ("", 256), ("=500", 512)] {
+            let answer = server.get(format!("/media/{path}?thumbnail{asked}"));
+            assert_eq!(answer.status, 200, "{path}");
+            assert_eq!(answer.field("content-type"), content_type, "{path}");
+            assert_eq!(answer.field("x-content-type-options"), "nosniff");
+            assert_eq!(answer.field("cache-control"), "no-cache");
+            let (made, longer) = (picture(&answer), original.width().max(original.height()));
+            assert_eq!(made.width().max(made.height()), longer.min(size), "{path} at {size}");
+        }
+    }
+}
+
+#[test]
+fn a_photograph_stands_upright() {
+    let server = server_with(&["photos/IMG_2043.jpg"]);
+    // stored as 1200 by 800, turned by Exif
+    assert_eq!(picture(&server.get("/media/photos/IMG_2043.jpg?thumbnail=256")).dimensions(), (171, 256));
+}
+
+#[test]
+fn a_thumbnail_is_kept_and_not_made_again() {
+    let server = server_with(&["photos/dunes.jpg"]);
+    let target = "/media/photos/dunes.jpg?thumbnail=256";
+    let made = settled(&server, target);
+    let cached = server.get(target);
+    assert_eq!(came(&cached), (200, "cached"));
+    assert_eq!((&cached.body, cached.field("etag")), (&made.body, made.field("etag")));
+    assert_eq!(cached.field("content-type"), "image/jpeg");
+
+    // another size is another thumbnail
+    let small = server.get("/media/photos/dunes.jpg?thumbnail=128");
+    assert_eq!(came(&small), (200, "made"));
+    assert_ne!(small.field("etag"), made.field("etag"));
+
+    // what somebody wrote over it is not believed
+    let kept: Vec<PathBuf> = fs::read_dir(server.outside.join("cache/devmedia/thumbnails"))
+        .expect("the cache")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    assert_eq!(kept.len(), 2);
+    for path in kept {
+        fs::write(path, "<script>").expect("our own file");
+    }
+    assert_eq!(came(&server.get(target)), (200, "made"));
+    assert_eq!(came(&server.get(target)), (200, "cached"));
+}
+
+#[test]
+fn a_changed_file_has_a_new_thumbnail() {
+    let server = Server::start(Way::Fast, &[]);
+    server.put("me.png", sample("avatars/ada.png"));
+    let before = settled(&server, "/media/me.png?thumbnail");
+    server.put("me.png", sample("avatars/noor.png"));
+    let after = settled(&server, "/media/me.png?thumbnail");
+    assert_ne!(before.field("etag"), after.field("etag"));
+    assert_ne!(before.body, after.body);
+    let stale = [("If-None-Match", before.field("etag"))];
+    assert_eq!(server.request("GET", "/media/me.png?thumbnail", &stale).status, 200);
+}
+
+#[test]
+fn a_thumbnail_is_conditional_by_its_own_tag() {
+    let server = server_with(&["photos/dunes.jpg"]);
+    let target = "/media/photos/dunes.jpg?thumbnail=256";
+    let whole = settled(&server, target);
+    let tag = whole.field("etag").to_owned();
+    let file = settled(&server, "/media/photos/dunes.jpg");
+    assert_ne!(tag, file.field("etag"));
+
+    let same = server.request("GET", target, &[("If-None-Match", &tag), ("Origin", "http://localhost:3000")]);
+    assert_eq!((same.status, same.body.len(), same.field("etag")), (304, 0, tag.as_str()));
+    assert_eq!(same.field("access-control-allow-origin"), "http://localhost:3000");
+    assert_eq!(server.request("GET", target, &[("If-None-Match", file.field("etag"))]).status, 200);
+    assert_eq!(server.request("GET", target, &[("If-Match", "\"other\"")]).status, 412);
+    let date = [("If-Modified-Since", file.field("last-modified"))];
+    assert_eq!(server.request("GET", target, &date).status, 200, "the file's date says nothing about the thumbnail");
+    // it is sent whole
+    assert_eq!(server.request("GET", target, &[("Range", "bytes=0-9")]).status, 200);
+
+    let head = server.request("HEAD", target, &[]);
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    for field in ["content-length", "content-type", "etag"] {
+        assert_eq!(head.field(field), whole.field(field), "{field}");
+    }
+    assert_eq!(server.request("POST", target, &[]).status, 405);
+}
+
+#[test]
+fn what_has_no_picture_gets_a_drawing_of_its_kind() {
+    let server = server_with(&["video/daybreak.mp4", "audio/notification.ogg", "documents/hello.txt"]);
+    server.put("broken.jpg", "no picture");
+    server.put("photo.heic", "unknown");
+    let mut drawings = Vec::new();
+    for path in ["video/daybreak.mp4", "audio/notification.ogg", "documents/hello.txt", "broken.jpg", "photo.heic"] {
+        let answer = server.get(format!("/media/{path}?thumbnail=256"));
+        assert_eq!(came(&answer), (200, "icon"), "{path}");
+        assert_eq!(answer.field("content-type"), "image/svg+xml");
+        assert_eq!(answer.field("content-security-policy"), "sandbox");
+        assert!(answer.text().starts_with("<svg"), "{path}");
+        drawings.push(answer.body);
+    }
+    drawings.sort();
+    drawings.dedup();
+    assert_eq!(drawings.len(), 5, "each kind has its own");
+}
+
+#[test]
+fn what_only_the_browser_decodes_is_its_own_thumbnail() {
+    let server = server_with(&["art/tides.svg"]);
+    let answer = settled(&server, "/media/art/tides.svg?thumbnail=256");
+    assert_eq!(answer.body, sample("art/tides.svg"));
+    assert_eq!(answer.field("content-security-policy"), "sandbox");
+    assert_eq!(answer.field("etag"), server.get("/media/art/tides.svg").field("etag"));
+}
+
+#[test]
+fn a_bomb_is_refused_by_its_announced_size() {
+    let server = Server::start(Way::Fast, &[]);
+    // a PNG of 50,000 by 50,000 pixels: 7.5 GB when decoded
+    let header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xc3\x50\0\0\xc3\x50\x08\x02\0\0\0\xc4\xcd\xaa\x9d";
+    let mut bomb = header.to_vec();
+    bomb.extend(b"\0\x10\0\0IDAT");
+    bomb.resize(bomb.len() + (1 << 20) + 4, 0);
+    server.put("bomb.png", bomb);
+    let start = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(came(&server.get("/media/bomb.png?thumbnail=512")), (200, "icon"));
+    }
+    assert!(start.elapsed() < Duration::from_secs(2), "it was decoded");
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("a Linux process");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(peak < 100 * 1024, "{peak} KiB were used");
+}
+
+#[test]
+fn a_typing_error_is_told() {
+    let server = server_with(&["photos/dunes.jpg"]);
+    let answer = server.get("/media/photos/dunes.jpg?thumbnail=big");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("?thumbnail=256"), "{}", answer.text());
+}
+
+#[test]
+fn what_is_refused_is_refused_small_too() {
+    let server = server_with(&["photos/dunes.jpg"]);
+    server.put(".private/dunes.jpg", sample("photos/dunes.jpg"));
+    fs::write(server.outside.join("outside.jpg"), sample("photos/dunes.jpg")).expect("a file beside the root");
+    std::os::unix::fs::symlink("../outside.jpg", server.root.join("link.jpg")).expect("a link");
+    for target in [
+        "/media/.private/dunes.jpg",
+        "/media/link.jpg",
+        "/media/%2e%2e/outside.jpg",
+        "/media/none.jpg",
+        "/media/photos/dunes.jpg/",
+    ] {
+        let whole = server.get(target);
+        let small = server.get(format!("{target}?thumbnail=256"));
+        assert!(matches!(whole.status, 400 | 403 | 404), "{target}");
+        assert_eq!((small.status, small.text()), (whole.status, whole.text()), "{target}");
+    }
+    let stranger = [("Origin", "https://evil.example")];
+    assert_eq!(server.request("GET", "/media/photos/dunes.jpg?thumbnail=256", &stranger).status, 403);
+    assert!(!server.outside.join("cache").exists(), "nothing was made");
+}
+
+#[test]
+fn without_a_cache_folder_thumbnails_are_made_each_time() {
+    let server =
+        Server::prepared(Way::Fast, &[], |folder| fs::write(folder.join("cache"), "in the way").expect("a file"));
+    server.put("dunes.jpg", sample("photos/dunes.jpg"));
+    settled(&server, "/media/dunes.jpg?thumbnail");
+    assert_eq!(came(&server.get("/media/dunes.jpg?thumbnail")), (200, "made"));
+    server.logged("thumbnails are not kept");
+}
+
+#[test]
+fn many_at_once_are_all_answered() {
+    let server = Server::start(Way::Fast, &[]);
+    let large = DynamicImage::new_rgb8(5000, 4000);
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    large.write_to(&mut bytes, ImageFormat::Png).expect("it encodes");
+    for number in 0..4 {
+        server.put(format!("{number}.png"), bytes.get_ref());
+    }
+    std::thread::scope(|scope| {
+        for number in 0..16 {
+            let server = &server;
+            scope.spawn(move || {
+                let answer = server.get(format!("/media/{}.png?thumbnail=128", number % 4));
+                assert_eq!(picture(&answer).dimensions(), (128, 102));
+            });
+        }
+    });
+}
+
+#[test]
+fn the_pages_policy_is_as_wide_as_a_preview_needs() {
+    let server = Server::start(Way::Fast, &[]);
+    let html = [("Accept", "text/html")];
+    let gallery = server.request("GET", "/media/", &html);
+    let policy = gallery.field("content-security-policy");
+    for needed in
+        ["default-src 'none'", "img-src 'self' data:", "media-src 'self'", "connect-src 'self'", "frame-src 'self'"]
+    {
+        assert!(policy.contains(needed), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+    for target in ["/", "/media/none"] {
+        let other = server.request("GET", target, &html);
+        let policy = other.field("content-security-policy");
+        assert!(!policy.contains("'self'") && !policy.contains("script-src"), "{target}: {policy}");
+    }
+}
+
+#[test]
+fn folders_and_files_are_two_groups_of_rows() {
+    let server = Server::start(Way::Fast, &[]);
+    let groups = |folders: &[&str], files: &[&str]| {
+        let folder = server.root.join("folder");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).expect("a folder");
+        for name in folders {
+            fs::create_dir(folder.join(name)).expect("a folder");
+        }
+        for name in files {
+            fs::write(folder.join(name), name).expect("a file");
+        }
+        let page = server.request("GET", "/media/folder/", &[("Accept", "text/html")]).text();
+        let rows: Vec<usize> = page.split("<tbody").skip(1).map(|group| group.matches("<tr").count()).collect();
+        rows
+    };
+    assert_eq!(groups(&["a", "b"], &["c"]), [2, 1]);
+    assert_eq!(groups(&[], &["c", "d"]), [0, 2]);
+    assert_eq!(groups(&["a"], &[]), [1]);
+    assert_eq!(groups(&[], &[]), [0]);
+}
+
+#[test]
+fn programs_get_the_list_as_before() {
+    let server = server_with(&["photos/dunes.jpg"]);
+    fs::create_dir(server.root.join("photos/more")).expect("a folder");
+    let list: serde_json::Value = serde_json::from_str(&server.get("/media/photos/?format=json").text()).expect("JSON");
+    let items = list.as_array().expect("a list");
+    let keys: Vec<_> = items[0].as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(keys, ["modified", "name", "size", "type", "url"]);
+    assert_eq!((&items[0]["name"], &items[0]["url"]), (&"more".into(), &"/media/photos/more/".into()));
+    assert_eq!(items[1]["url"], "/media/photos/dunes.jpg");
+    assert_eq!(items[1]["type"], "image/jpeg");
+}
