@@ -54,10 +54,13 @@ fn url(server: &Server) -> String {
 fn violations(tab: &Tab) -> Value {
     ask(
         tab,
-        "const observer = new ReportingObserver(() => {}, { types: ['csp-violation'], buffered: true });
+        "const blocked = [];
+        const note = reports => blocked.push(...reports.map(({ body }) => `${body.effectiveDirective} ${body.blockedURL}`));
+        const observer = new ReportingObserver(note, { types: ['csp-violation'], buffered: true });
         observer.observe();
-        await new Promise(tell => setTimeout(tell));
-        return observer.takeRecords().map(({ body }) => `${body.effectiveDirective} ${body.blockedURL}`)",
+        await new Promise(tell => setTimeout(tell, 50));
+        note(observer.takeRecords());
+        return blocked",
     )
 }
 
@@ -238,7 +241,7 @@ fn a_video_plays_and_seeks_in_the_preview() {
     assert_eq!(played, json!([640, 6, ["640 × 360", "0:12"]]));
     let sound = ask(
         &tab,
-        "one('[data-act=previous]').click();
+        "one('[data-act=next]').click();
         await opened('evening-chime.mp3');
         const sound = await until(() => one('.stage audio'));
         await until(() => sound.readyState > 0);

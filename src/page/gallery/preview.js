@@ -103,7 +103,15 @@ async function open(row) {
 function follow() {
   const row = location.hash.startsWith('#/') && all('tbody tr[data-type]', table).find(row => address(row) === location.hash);
   if (row && row !== current) open(row);
-  if (!row && preview.open) preview.close();
+  if (!row && current) leave();
+}
+
+function leave() {
+  const left = current;
+  current = null;
+  stage.replaceChildren(); // nothing plays on
+  preview.close();
+  link(left).focus();
 }
 
 function close() {
@@ -182,12 +190,8 @@ preview.oncancel = event => {
   event.preventDefault();
   close();
 };
-preview.onclose = () => {
-  const left = current;
-  current = null;
-  stage.replaceChildren();
-  if (left) link(left).focus();
-};
+// a browser may close it without asking; the event comes late, when another may be open already
+preview.onclose = () => current && !preview.open && close();
 preview.onkeydown = event => {
   // a player seeks with the arrows, a text scrolls
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('video, audio, pre')) return;
