@@ -1,0 +1,56 @@
+//! Thumbnails, one core: `cargo bench --bench thumbnails`. Prints what they weigh, too, and why transparent ones are WebP.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use devmedia::thumbnail::make::{Size, make};
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use image::{DynamicImage, ImageFormat, imageops::FilterType};
+
+/// The sample media, and a photograph of 24 megapixels that is made of one of them.
+const PICTURES: [&str; 5] =
+    ["photos/dunes.jpg", "avatars/ada.png", "art/bloom.gif", "art/paper-strata.webp", "24 megapixels"];
+
+fn main() {
+    for name in PICTURES {
+        let bytes = picture(name);
+        let made = made(&bytes, Size::Medium);
+        let small = image::load_from_memory(&made).expect("a thumbnail");
+        let png = encoded(&small, ImageFormat::Png);
+        println!("{name}: {} bytes, thumbnail {}, as PNG {}", bytes.len(), made.len(), png.len());
+    }
+    divan::main();
+}
+
+fn picture(name: &str) -> Vec<u8> {
+    let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
+    let read = |name| std::fs::read(media.join(name)).expect("a sample");
+    if name.contains('/') {
+        return read(name);
+    }
+    let small = image::load_from_memory(&read(PICTURES[0])).expect("a sample");
+    encoded(&small.resize_exact(6000, 4000, FilterType::Triangle), ImageFormat::Jpeg)
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).expect("it encodes");
+    bytes.into_inner()
+}
+
+fn made(bytes: &[u8], size: Size) -> Vec<u8> {
+    make(Cursor::new(bytes), bytes.len() as u64, size, || ()).expect("it decodes")
+}
+
+#[divan::bench(args = PICTURES, sample_count = 20)]
+fn medium(bencher: Bencher, name: &str) {
+    let bytes = picture(name);
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| made(black_box(&bytes), Size::Medium));
+}
+
+#[divan::bench(args = PICTURES, sample_count = 20)]
+fn large(bencher: Bencher, name: &str) {
+    let bytes = picture(name);
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| made(black_box(&bytes), Size::Large));
+}
