@@ -36,5 +36,5 @@ pub mod request;
 pub mod server;
 pub mod service;
 pub mod storage;
-pub mod upload;
 pub mod thumbnail;
+pub mod upload;

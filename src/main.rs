@@ -11,8 +11,8 @@ use devmedia::debug_gate::{self, Answers};
 use devmedia::log;
 use devmedia::server::{self, listener};
 use devmedia::service::Service;
-use devmedia::upload::sweep;
 use devmedia::thumbnail::Thumbnails;
+use devmedia::upload::sweep;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Something was typed wrongly, or debugging is off.

@@ -24,8 +24,8 @@ use crate::request::path::{MediaPath, Visible};
 use crate::server::Connection;
 use crate::storage::root::Found;
 use crate::storage::{folder, nearby};
-use crate::upload::{self, tus};
 use crate::thumbnail::{self, Thumbnails};
+use crate::upload::{self, tus};
 
 /// Everything a request needs, made once at start-up.
 #[derive(Debug)]
