@@ -10,11 +10,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::stream::BoxStream;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 
 use self::file::FileBody;
 
-/// The body of any answer. Its length is known, but for a listing, which is made while it is sent.
+/// The body of any answer. Its length is known, but for a listing, which is made while it is sent, and for events.
 pub enum Body {
     /// Nothing more to send.
     Empty,
@@ -22,6 +23,8 @@ pub enum Body {
     Full(Bytes),
     /// Pieces made one after the other, so that a huge listing is never whole in memory.
     Chunks(Box<dyn Iterator<Item = Bytes> + Send + Sync>),
+    /// Events as they happen, without an end.
+    Events(BoxStream<'static, Bytes>),
     /// Stretches of an open file.
     File(FileBody),
 }
@@ -48,6 +51,7 @@ impl HttpBody for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Self::Chunks(chunks) => Poll::Ready(chunks.next().map(|chunk| Ok(Frame::data(chunk)))),
+            Self::Events(texts) => texts.as_mut().poll_next(cx).map(|text| Some(Ok(Frame::data(text?)))),
             Self::File(file) => Pin::new(file).poll_frame(cx),
         }
     }
@@ -55,7 +59,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Full(_) | Self::Chunks(_) => false,
+            Self::Full(_) | Self::Chunks(_) | Self::Events(_) => false,
             Self::File(file) => file.is_end_stream(),
         }
     }
@@ -64,7 +68,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Chunks(_) => SizeHint::default(),
+            Self::Chunks(_) | Self::Events(_) => SizeHint::default(),
             Self::File(file) => file.size_hint(),
         }
     }

@@ -90,6 +90,11 @@ pub struct Args {
     #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION", default_value = "10s")]
     pub grace: String,
 
+    /// Look this often whether an open folder has changed, such as 1s, where the system does not say so (a Docker Desktop
+    /// mount, a network folder)
+    #[arg(long, env = "DEVMEDIA_POLL", value_name = "DURATION")]
+    pub poll: Option<String>,
+
     /// How to log: pretty (for people) or json (for machines)
     #[arg(long, env = "DEVMEDIA_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     pub log_format: String,

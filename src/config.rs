@@ -39,6 +39,8 @@ pub struct Config {
     pub guard: Guard,
     /// How long transfers may go on after a stop.
     pub grace: Duration,
+    /// How often to look whether an open folder has changed, where the system is not to be asked.
+    pub poll: Option<Duration>,
     /// How to log.
     pub log_format: LogFormat,
     /// Where thumbnails are kept between runs, if anywhere. It need not exist yet.
@@ -150,6 +152,7 @@ impl Config {
             listen.push(Listen::default());
         }
         let grace = problems.check("--grace", &args.grace, duration(&args.grace)).unwrap_or_default();
+        let poll = args.poll.as_deref().and_then(|typed| problems.check("--poll", typed, poll(typed)));
         let log_format = problems.check("--log-format", &args.log_format, log_format(&args.log_format));
         let open = problems.boolean("--open", &args.open);
 
@@ -161,7 +164,7 @@ impl Config {
             return Err(problems);
         };
         let thumbnails = cache_folder(cache, home).map(|folder| folder.join("devmedia/thumbnails"));
-        Ok(Self { listen, mounts, guard, grace, log_format, thumbnails, open })
+        Ok(Self { listen, mounts, guard, grace, poll, log_format, thumbnails, open })
     }
 }
 
@@ -304,6 +307,15 @@ fn cache_control(value: &str, problems: &mut Problems) -> HeaderValue {
 fn duration(text: &str) -> Result<Duration, &'static str> {
     let parsed: Option<SignedDuration> = text.parse().ok();
     parsed.and_then(|duration| duration.try_into().ok()).ok_or("it is no time span; write 10s, 500ms or 1m")
+}
+
+/// Reading a folder takes its time: who would look again at once would do nothing else.
+fn poll(text: &str) -> Result<Duration, &'static str> {
+    match duration(text) {
+        Ok(span) if span >= Duration::from_millis(50) => Ok(span),
+        Ok(_) => Err("it is too short; write 50ms or more, such as 1s"),
+        Err(_) => Err("it is no time span; write 1s, 500ms or 1m"),
+    }
 }
 
 fn log_format(text: &str) -> Result<LogFormat, &'static str> {

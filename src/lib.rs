@@ -9,6 +9,7 @@
 //!         --> request::prefix       which mount? request::path: a proof-carrying relative path, decoded once
 //!         --> storage::root         the only opener of files: one handle, asked for everything
 //!         --> upload                what changes something, where --upload allows it: written aside, then given its name
+//!         --> live                  where events are asked for: a stream of what changes in a folder
 //!         --> thumbnail             where one is asked for: made off the reactor, kept in a cache
 //!         --> answer::decide        pure, total: RFC 9110 sections 13 and 14
 //!         --> answer::head, body    status, fields, stretches of the open handle
@@ -28,6 +29,7 @@ pub mod body;
 pub mod cli;
 pub mod config;
 pub mod debug_gate;
+pub mod live;
 pub mod log;
 pub mod mount;
 pub mod page;

@@ -8,6 +8,7 @@ use clap::CommandFactory as _;
 use devmedia::cli::{Args, Command};
 use devmedia::config::Config;
 use devmedia::debug_gate::{self, Answers};
+use devmedia::live::Live;
 use devmedia::log;
 use devmedia::server::{self, listener};
 use devmedia::service::Service;
@@ -107,7 +108,8 @@ async fn serve(config: Config) -> Result<(), Stop> {
         tracing::warn!("no browser could be opened: {error}; the URL is {url}");
     }
 
-    let service = Arc::new(Service::new(config.guard, config.mounts, Thumbnails::new(config.thumbnails)));
+    let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
+    let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live));
     server::serve(listeners, service, config.grace, stop).await;
     Ok(())
 }

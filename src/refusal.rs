@@ -70,6 +70,8 @@ pub enum Refusal {
     Unreadable,
     /// `?thumbnail=` with something that is no size.
     BadThumbnail,
+    /// As many streams of events are open as there may be.
+    TooManyStreams,
     /// `If-Match` or `If-Unmodified-Since` named another state.
     PreconditionFailed,
     /// The file has none of the bytes asked for.
@@ -187,7 +189,7 @@ impl Refusal {
             Self::Tus(refusal) => refusal.status(),
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::UnknownHost { .. } => StatusCode::MISDIRECTED_REQUEST,
-            Self::OutOfDescriptors => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OutOfDescriptors | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -207,7 +209,7 @@ impl Refusal {
             Self::Tus(TusRefusal::Version) => {
                 headers.insert("tus-version", HeaderValue::from_static(tus::VERSION));
             }
-            Self::OutOfDescriptors => {
+            Self::OutOfDescriptors | Self::TooManyStreams => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

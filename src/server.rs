@@ -59,6 +59,7 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
         accepting.spawn(Arc::clone(&server).accept(listener));
     }
     stop.await;
+    server.service.stop();
     accepting.shutdown().await;
     let server = Arc::into_inner(server).expect("the accepting tasks are gone, connections do not hold it");
     if tokio::time::timeout(grace, server.graceful.shutdown()).await.is_err() {

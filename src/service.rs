@@ -15,6 +15,7 @@ use crate::answer::head::head;
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
+use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
 use crate::page::format::Format;
 use crate::page::{explain, landing, listing};
@@ -34,6 +35,7 @@ pub struct Service {
     mounts: Arc<Mounts>,
     cors: Cors,
     thumbnails: Thumbnails,
+    live: Live,
     /// Row (e) has been logged: once is enough for a page full of pictures.
     opaque_logged: AtomicBool,
 }
@@ -62,10 +64,15 @@ impl Cors {
 }
 
 impl Service {
-    /// Puts the rules, the mounts and what makes thumbnails together.
-    pub fn new(guard: Guard, mounts: Mounts, thumbnails: Thumbnails) -> Self {
+    /// Puts the rules, the mounts and what makes thumbnails and events together.
+    pub fn new(guard: Guard, mounts: Mounts, thumbnails: Thumbnails, live: Live) -> Self {
         let cors = if mounts.iter().any(|mount| mount.uploads.is_some()) { Cors::UPLOADING } else { Cors::READING };
-        Self { guard, mounts: Arc::new(mounts), cors, thumbnails, opaque_logged: AtomicBool::new(false) }
+        Self { guard, mounts: Arc::new(mounts), cors, thumbnails, live, opaque_logged: AtomicBool::new(false) }
+    }
+
+    /// Ends the answers that would never end by themselves.
+    pub fn stop(&self) {
+        self.live.stop();
     }
 
     /// Answers any request. It cannot fail: a refusal is an answer, and so is a panic.
@@ -104,6 +111,9 @@ impl Service {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             body.linger();
+        }
+        if matches!(response.body(), Body::Events(_)) {
+            connection.activity.streaming();
         }
         received.answered(response, reason, connection)
     }
@@ -152,6 +162,9 @@ impl Service {
             Found::Directory(_) if !path.has_slash() => Ok(redirect(mount, &path, query)),
             Found::Directory(_) if !mount.listing => Err(Refusal::ListingOff),
             Found::Directory(dir) => {
+                if let Some(state) = live::asked(query) {
+                    return self.live.answer(mount, &path, headers, state);
+                }
                 let (owner, folder) = (Arc::clone(mount), path.clone());
                 let follow = move |name: &[u8]| owner.root.follow(&folder.join(name));
                 let hidden = mount.hidden;

@@ -91,6 +91,10 @@ impl Refusal {
                 "The system does not let devmedia read it.".to_owned(),
                 "Check its permissions and those of the folders above it (ls -l).",
             ),
+            Self::TooManyStreams => (
+                "Too many streams of events are open (256).".to_owned(),
+                "Close pages that show folders, or EventSource objects that an app forgot to close.",
+            ),
             Self::BadThumbnail => (
                 "The size of the thumbnail is not a number.".to_owned(),
                 "Write ?thumbnail=256 for one that fits into 256 by 256 pixels (128, 256 and 512 are made), or leave \

@@ -40,6 +40,7 @@ pub struct Activity {
     received: AtomicU64,
     requests: AtomicU64,
     spoke_tls: AtomicBool,
+    streaming: AtomicBool,
 }
 
 impl Activity {
@@ -75,9 +76,15 @@ impl Activity {
         self.received.load(Relaxed)
     }
 
+    /// The current answer has no end of its own: the client's hanging up is one.
+    pub fn streaming(&self) {
+        self.streaming.store(true, Relaxed);
+    }
+
     /// The answer has been handed over.
     pub fn answered(&self) {
         self.answering.store(false, Relaxed);
+        self.streaming.store(false, Relaxed);
     }
 
     /// Whether the client began with a TLS hello.
@@ -100,6 +107,8 @@ pub struct Transport<S> {
     stalled_since: Option<Instant>,
     last_progress: Instant,
     began: bool,
+    /// A byte that came while it was only asked whether the client is there.
+    early: Option<u8>,
     /// Set to a deadline or earlier; a deadline that moved on is looked up when it fires, so a busy connection never
     /// touches the timer.
     timer: Option<Pin<Box<Sleep>>>,
@@ -117,6 +126,7 @@ impl<S> Transport<S> {
             stalled_since: None,
             last_progress: Instant::now(),
             began: false,
+            early: None,
             timer: None,
         }
     }
@@ -179,7 +189,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
 
         let this = self.get_mut();
         let before = buf.filled().len();
-        let result = Pin::new(&mut this.io).poll_read(cx, buf);
+        let result = match this.early.take_if(|_| buf.remaining() > 0) {
+            Some(byte) => {
+                buf.put_slice(&[byte]);
+                Poll::Ready(Ok(()))
+            }
+            None => Pin::new(&mut this.io).poll_read(cx, buf),
+        };
         match result {
             Poll::Pending => this.poll_timeout(cx).map(Err),
             Poll::Ready(_) => {
@@ -200,7 +216,25 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
+impl<S: AsyncRead + Unpin> Transport<S> {
+    /// Fails when the client has hung up. hyper does not read while it answers, and with `half_close` an end would mean
+    /// nothing to it: a stream of events would go on to nobody until a write fails. What such a client has said is all
+    /// there is to say, so an end is an end here. A read that waits wakes the connection.
+    fn poll_hung_up(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut byte = [0];
+        let mut buf = ReadBuf::new(&mut byte);
+        if self.early.is_some() || Pin::new(&mut self.io).poll_read(cx, &mut buf)?.is_pending() {
+            return Ok(());
+        }
+        match buf.filled() {
+            [byte] => self.early = Some(*byte),
+            _ => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client hung up")),
+        }
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.io).poll_write(cx, buf);
@@ -222,7 +256,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        if this.activity.streaming.load(Relaxed) {
+            this.poll_hung_up(cx)?;
+        }
+        Pin::new(&mut this.io).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

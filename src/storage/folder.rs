@@ -22,7 +22,7 @@ pub struct Entry {
 }
 
 /// What is behind a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A folder.
     Directory,

@@ -1,0 +1,201 @@
+//! Live folders: `GET /media/photos/?events` is a stream of what changes in a folder (server-sent events, section 9.2
+//! of the WHATWG HTML standard), for the open gallery and for apps.
+//!
+//! ```text
+//! asked     does the query ask for events?                                       pure
+//!   --> Live      a place for one more stream, the feed of its folder
+//!   --> feed      one task a folder that somebody looks at: when something stirs, read it again, tell the difference
+//!   --> watches   what stirs it: the system's word (the `notify` crate)
+//!   --> change    the difference of two readings, and its text                   pure
+//! ```
+//!
+//! The system only says *when* to look. *What* changed comes from reading the folder as a listing does, so nothing is
+//! ever named that a listing would not show, whatever the system reports of it; and without such a system, or with
+//! `--poll`, a clock does as well.
+
+pub mod change;
+mod feed;
+mod watches;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, Interval, interval_at};
+
+use self::change::State;
+use self::feed::{Feed, Folder};
+use self::watches::Watches;
+use crate::body::Body;
+use crate::mount::Mount;
+use crate::refusal::Refusal;
+use crate::request::path::MediaPath;
+
+/// Streams open at once. Each is a connection of its own, and files need some too.
+const MAX_STREAMS: usize = 256;
+
+/// How long a stream is silent at most: a write is what tells that a client has vanished, and keeps proxies patient.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// Milliseconds after which a browser comes back when a stream has ended.
+const RETRY: u32 = 1000;
+
+/// Whether a query asks for events: `?events`, or `?events=STATE` from a page that shows the folder in that state.
+pub fn asked(query: Option<&str>) -> Option<&str> {
+    query?.split('&').find_map(|pair| match pair.split_once('=') {
+        Some(("events", state)) => Some(state),
+        None if pair == "events" => Some(""),
+        _ => None,
+    })
+}
+
+/// What makes streams of events: the feeds of the folders that are looked at, and the limits.
+#[derive(Debug)]
+pub struct Live {
+    /// By the mount's prefix and the path in it. A feed lives as long as a stream of it.
+    feeds: Mutex<HashMap<(String, MediaPath), Weak<Feed>>>,
+    watches: Arc<Watches>,
+    poll: Option<Duration>,
+    room: Arc<Semaphore>,
+    stopped: watch::Sender<bool>,
+}
+
+impl Live {
+    /// `poll` is how often to look where the system does not say when (`--poll`).
+    pub fn new(poll: Option<Duration>) -> Self {
+        Self {
+            feeds: Mutex::default(),
+            watches: Arc::default(),
+            poll,
+            room: Arc::new(Semaphore::new(MAX_STREAMS)),
+            stopped: watch::Sender::new(false),
+        }
+    }
+
+    /// Ends all streams, now and from now on: a stop must not wait for what never ends by itself.
+    pub fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    /// Answers with the events of a folder, which the caller has found to be one. A client that says which state it
+    /// knows, in `Last-Event-ID` as browsers do or in the query, is told at once to look again if that has passed.
+    pub fn answer(
+        &self,
+        mount: &Arc<Mount>,
+        path: &MediaPath,
+        headers: &HeaderMap,
+        asked: &str,
+    ) -> Result<Response<Body>, Refusal> {
+        const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+        const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Refusal::TooManyStreams)?;
+        let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        let feed = self.feed(mount, path);
+        let events = Events {
+            texts: feed.texts(),
+            feed,
+            known: last.unwrap_or(asked).parse().ok(),
+            greeted: false,
+            keep_alive: interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE),
+            stopped: self.stopped.subscribe(),
+            _permit: permit,
+        };
+        let texts = stream::unfold(events, |mut events| async { Some((events.next().await?, events)) });
+        let mut response = Response::new(Body::Events(texts.boxed()));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // nginx in between would keep events back until it has a buffer full of them
+        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        Ok(response)
+    }
+
+    /// The feed of a folder: the running one, or a new one.
+    fn feed(&self, mount: &Arc<Mount>, path: &MediaPath) -> Arc<Feed> {
+        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (mount.prefix.to_string(), path.clone());
+        if let Some(feed) = feeds.get(&key).and_then(Weak::upgrade) {
+            return feed;
+        }
+        feeds.retain(|_, feed| feed.strong_count() > 0);
+        let folder = Folder::new(Arc::clone(mount), path.clone(), Arc::clone(&self.watches), self.poll);
+        let feed = Arc::new(Feed::start(folder));
+        feeds.insert(key, Arc::downgrade(&feed));
+        feed
+    }
+}
+
+/// One stream.
+struct Events {
+    feed: Arc<Feed>,
+    texts: broadcast::Receiver<Bytes>,
+    known: Option<State>,
+    greeted: bool,
+    keep_alive: Interval,
+    stopped: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Events {
+    /// What to send next; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        let text = tokio::select! {
+            biased;
+            _ = self.stopped.wait_for(|stopped| *stopped) => return None,
+            text = next_text(&self.feed, &mut self.texts, self.greeted, self.known) => text?,
+            _ = self.keep_alive.tick() => return Some(Bytes::from_static(b":\n\n")),
+        };
+        self.greeted = true;
+        self.keep_alive.reset();
+        Some(text)
+    }
+}
+
+/// First how to come back and what state this is: from here on nothing is missed. Then what changes.
+async fn next_text(
+    feed: &Feed,
+    texts: &mut broadcast::Receiver<Bytes>,
+    greeted: bool,
+    known: Option<State>,
+) -> Option<Bytes> {
+    if !greeted {
+        let state = feed.state().await?;
+        let missed = known.is_some_and(|known| known != state);
+        let news = if missed { feed.refresh(state) } else { change::mark(state) };
+        return Some(format!("retry: {RETRY}\n{news}").into());
+    }
+    match texts.recv().await {
+        Ok(text) => Some(text),
+        // this client reads more slowly than things change
+        Err(RecvError::Lagged(_)) => Some(feed.refresh(feed.state().await?).into()),
+        Err(RecvError::Closed) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_asks() {
+        for (query, expected) in [
+            (None, None),
+            (Some(""), None),
+            (Some("events"), Some("")),
+            (Some("events="), Some("")),
+            (Some("events=00ff"), Some("00ff")),
+            (Some("format=json&events"), Some("")),
+            (Some("eventsx"), None),
+            (Some("thumbnail=events"), None),
+        ] {
+            assert_eq!(asked(query), expected, "{query:?}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What has changed between two readings of a folder, and how a stream says it. Pure.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::num::ParseIntError;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::request::path::encode_segment;
+use crate::storage::folder::{Entry, Kind};
+
+/// More changes than this at once are told as one: who shows the folder reads it anew anyway.
+const MANY: usize = 100;
+
+/// What tells one state of an entry from another. A folder has none but that it is one: its own time moves with what is
+/// in it, which nobody here looks at.
+type Version = (Kind, Option<SystemTime>);
+
+fn version(entry: &Entry) -> Version {
+    (entry.kind, entry.modified.filter(|_| entry.kind != Kind::Directory))
+}
+
+/// A folder's entries by name, to be compared with a later reading.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    entries: BTreeMap<Vec<u8>, Version>,
+}
+
+impl Snapshot {
+    /// Of a reading.
+    pub fn new(entries: Vec<Entry>) -> Self {
+        let versions = entries.into_iter().map(|entry| {
+            let version = version(&entry);
+            (entry.name, version)
+        });
+        Self { entries: versions.collect() }
+    }
+
+    /// What happened on the way to a later one. A file that was renamed is gone under one name and there under another.
+    pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
+        let gone = self.entries.iter().filter(|(name, _)| !later.entries.contains_key(*name));
+        let gone = gone.map(|(name, (kind, _))| Change { name, kind: *kind, what: What::Removed });
+        let come = later.entries.iter().filter_map(|(name, version)| {
+            let what = match self.entries.get(name) {
+                None => What::Created,
+                Some(before) if before != version => What::Modified,
+                Some(_) => return None,
+            };
+            Some(Change { name, kind: version.0, what })
+        });
+        gone.chain(come).collect()
+    }
+}
+
+/// A folder's state as a short text: a page says by it what it shows. It means nothing to another version of devmedia.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State(u64);
+
+impl State {
+    /// While there is no folder.
+    pub const GONE: Self = Self(0);
+
+    /// Of a reading, in the order in which it came.
+    pub fn of(entries: &[Entry]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        for entry in entries {
+            (&entry.name, version(entry)).hash(&mut hasher);
+        }
+        Self(hasher.finish())
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for State {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+/// One entry that is not as it was.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Change<'a> {
+    name: &'a [u8],
+    kind: Kind,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    Created,
+    Modified,
+    Removed,
+}
+
+/// An event's data, for a program.
+#[derive(Serialize)]
+struct Data<'a> {
+    name: &'a str,
+    url: String,
+    kind: What,
+}
+
+/// The events for these changes in the folder at the URL `base`, and then the state they lead to.
+pub fn events(base: &str, changes: &[Change<'_>], state: State) -> String {
+    if changes.len() > MANY {
+        return refresh(base, state);
+    }
+    let event = |change: &Change<'_>| {
+        let slash = if change.kind == Kind::Directory { "/" } else { "" };
+        let data = Data {
+            name: &String::from_utf8_lossy(change.name),
+            url: format!("{base}{}{slash}", encode_segment(change.name)),
+            kind: change.what,
+        };
+        event("change", &data)
+    };
+    changes.iter().map(event).collect::<String>() + &mark(state)
+}
+
+/// The event that says no more than: read it anew.
+pub fn refresh(base: &str, state: State) -> String {
+    #[derive(Serialize)]
+    struct Folder<'a> {
+        url: &'a str,
+    }
+    event("refresh", &Folder { url: base }) + &mark(state)
+}
+
+/// An event without data, which a browser keeps to itself: it only remembers the id, for `Last-Event-ID`.
+pub fn mark(state: State) -> String {
+    format!("id: {state}\n\n")
+}
+
+/// JSON has no line breaks of its own and escapes those in texts, so no name can end its line.
+fn event(name: &str, data: &impl Serialize) -> String {
+    format!("event: {name}\ndata: {}\n\n", serde_json::to_string(data).expect("texts only"))
+}
+
+#[cfg(test)]
+mod tests;

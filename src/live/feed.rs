@@ -1,0 +1,178 @@
+//! The feed of one folder: one task, whatever number of streams it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cap_std::fs::{Dir, MetadataExt as _};
+use hyper::body::Bytes;
+use tokio::sync::{broadcast, watch};
+use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::change::{self, Snapshot, State};
+use super::watches::{Watched, Watches};
+use crate::mount::Mount;
+use crate::request::path::MediaPath;
+use crate::storage::folder;
+use crate::storage::root::Found;
+
+/// A burst of changes is told when it has been quiet for this long,
+const QUIET: Duration = Duration::from_millis(100);
+
+/// or has gone on for this long: a large file that is being copied is told once a second.
+const BURST: Duration = Duration::from_secs(1);
+
+/// How often the path is asked whether it still leads to the folder that is watched. The system does not say so of a
+/// folder that was renamed with its parent, or removed while this process has a handle of it.
+const CHECK: Duration = Duration::from_millis(500);
+
+/// Readings that a slow client may be behind before it is told to read the folder anew.
+const BACKLOG: usize = 16;
+
+/// A running feed; it ends when dropped.
+#[derive(Debug)]
+pub(super) struct Feed {
+    base: String,
+    texts: broadcast::Sender<Bytes>,
+    /// `None` until the folder has been read for the first time.
+    state: watch::Receiver<Option<State>>,
+    task: AbortHandle,
+}
+
+impl Feed {
+    pub(super) fn start(folder: Folder) -> Self {
+        let texts = broadcast::Sender::new(BACKLOG);
+        let (states, state) = watch::channel(None);
+        let base = folder.base.clone();
+        let task = tokio::spawn(follow(Arc::new(folder), texts.clone(), states)).abort_handle();
+        Self { base, texts, state, task }
+    }
+
+    /// What is told from now on. To be asked for before the state, so that nothing is missed in between.
+    pub(super) fn texts(&self) -> broadcast::Receiver<Bytes> {
+        self.texts.subscribe()
+    }
+
+    /// What the folder is like, once that is known.
+    pub(super) async fn state(&self) -> Option<State> {
+        *self.state.clone().wait_for(Option::is_some).await.ok()?
+    }
+
+    pub(super) fn refresh(&self, state: State) -> String {
+        change::refresh(&self.base, state)
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Reads, tells, waits, and so on. The new state is set before it is told: who comes in between hears it twice rather
+/// than never.
+async fn follow(folder: Arc<Folder>, texts: broadcast::Sender<Bytes>, states: watch::Sender<Option<State>>) {
+    let mut held = None;
+    let mut stirred = true;
+    loop {
+        let looking = Arc::clone(&folder);
+        let Ok((now, news)) = spawn_blocking(move || looking.look(held, stirred)).await else { return };
+        held = now;
+        if let Some((state, text)) = news {
+            let is_first = states.send_replace(Some(state)).is_none();
+            if !is_first {
+                // nobody may listen just now
+                let _ = texts.send(text.into());
+            }
+        } else if states.borrow().is_none() {
+            states.send_replace(Some(State::GONE));
+        }
+        stirred = folder.stirs(held.as_mut()).await;
+    }
+}
+
+/// A folder that is looked at.
+#[derive(Debug)]
+pub(super) struct Folder {
+    mount: Arc<Mount>,
+    path: MediaPath,
+    /// Its URL.
+    base: String,
+    watches: Arc<Watches>,
+    poll: Option<Duration>,
+}
+
+/// A folder as it was found last.
+struct Held {
+    /// While this is open its number cannot go to another folder, so the same number is the same folder.
+    dir: Dir,
+    /// `None` where a clock says when to look.
+    watched: Option<Watched>,
+    entries: Snapshot,
+}
+
+impl Held {
+    fn is(&self, dir: &Dir) -> bool {
+        match (self.dir.dir_metadata(), dir.dir_metadata()) {
+            (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
+            _ => false,
+        }
+    }
+}
+
+impl Folder {
+    pub(super) fn new(mount: Arc<Mount>, path: MediaPath, watches: Arc<Watches>, poll: Option<Duration>) -> Self {
+        let base = mount.prefix.url_of(&path.with_slash(true));
+        Self { mount, path, base, watches, poll }
+    }
+
+    /// What is there now, and what to tell of it, with the state it led to. May wait for a disk.
+    fn look(&self, held: Option<Held>, stirred: bool) -> (Option<Held>, Option<(State, String)>) {
+        // said once, not at each look in vain
+        let gone = held.is_some().then(|| (State::GONE, change::refresh(&self.base, State::GONE)));
+        let Ok(Found::Directory(dir)) = self.mount.root.open(&self.path) else { return (None, gone) };
+        let same = held.filter(|held| held.is(&dir));
+        if same.is_some() && !stirred {
+            return (same, None);
+        }
+        let is_new = same.is_none();
+        // watched before it is read: what happens in between is read, or stirs
+        let mut now = same.unwrap_or_else(|| Held { dir, watched: self.watch(), entries: Snapshot::default() });
+        let follow = |name: &[u8]| self.mount.root.follow(&self.path.join(name));
+        let Ok(entries) = folder::read(&now.dir, self.mount.hidden, follow) else { return (None, gone) };
+        let state = State::of(&entries);
+        let before = std::mem::replace(&mut now.entries, Snapshot::new(entries));
+        let text = if is_new {
+            change::refresh(&self.base, state)
+        } else {
+            let changes = before.changes(&now.entries);
+            if changes.is_empty() {
+                return (Some(now), None);
+            }
+            change::events(&self.base, &changes, state)
+        };
+        (Some(now), Some((state, text)))
+    }
+
+    fn watch(&self) -> Option<Watched> {
+        if self.poll.is_some() {
+            return None;
+        }
+        self.watches.watch(&self.mount.root.path().join(self.path.as_path()))
+    }
+
+    /// Waits for a reason to look again; whether it is that something may have changed in the folder.
+    async fn stirs(&self, held: Option<&mut Held>) -> bool {
+        let every = self.poll.unwrap_or(CHECK);
+        let Some(watched) = held.and_then(|held| held.watched.as_mut()) else {
+            sleep(every).await;
+            return true;
+        };
+        if timeout(every, watched.stirred()).await.is_err() {
+            return false;
+        }
+        let began = Instant::now();
+        while began.elapsed() < BURST && timeout(QUIET, watched.stirred()).await.is_ok() {}
+        true
+    }
+}
