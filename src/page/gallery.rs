@@ -1,7 +1,7 @@
 //! A folder as a gallery: what stands around its entries, and each entry.
 //!
 //! The page is whole without JavaScript: a table of links, which the style sheet lays out as a grid of cards. The script
-//! adds sorting, filtering, the other view and the preview; it knows of an entry only what stands in its row.
+//! adds sorting, filtering, the other view, the preview and what changes meanwhile; it knows of an entry only what stands in its row.
 
 use std::sync::LazyLock;
 
@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
 
 use super::listing::{href, size};
+use crate::live::change::State;
 use crate::mount::Mount;
 use crate::request::path::{MediaPath, Visible};
 use crate::storage::folder::{Entry, Kind};
@@ -26,7 +27,8 @@ const EARLY: &str =
     "try { document.documentElement.dataset.view = localStorage.getItem('devmedia.view') ?? 'grid' } catch {}";
 
 /// One module, so that nothing of it is global.
-const SCRIPT: &str = concat!(include_str!("gallery/entries.js"), include_str!("gallery/preview.js"));
+const SCRIPT: &str =
+    concat!(include_str!("gallery/entries.js"), include_str!("gallery/preview.js"), include_str!("gallery/live.js"));
 
 /// Wider than that of the other pages by what a preview needs: media of this origin, and text that is fetched from it.
 pub(super) static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
@@ -65,8 +67,9 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
         }
         main {
             p.count role="status" { (count(entries)) }
+            p.news.unseen role="status" {}
             @if entries.is_empty() { (empty()) }
-            table.entries aria-label=(title) hidden[entries.is_empty()] {
+            table.entries aria-label=(title) data-state=(State::of(entries)) hidden[entries.is_empty()] {
                 thead {
                     tr {
                         @for (key, name) in [("name", "Name"), ("type", "Type"), ("size", "Size"), ("time", "Modified")] {

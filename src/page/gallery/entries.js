@@ -38,20 +38,25 @@ const VALUES = {
 let order = { key: 'name', down: false };
 let moved = false;
 
+const compare = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+
+/** Which of two rows of a group comes first. */
+function before(a, b) {
+  const value = VALUES[order.key];
+  return (order.down ? -1 : 1) * compare(value(a), value(b)) || compare(a.place, b.place);
+}
+
 function sort(key, down) {
   order = { key, down };
   for (const heading of all('th', table)) {
     if (heading.dataset.key === key) heading.ariaSort = down ? 'descending' : 'ascending';
     else heading.removeAttribute('aria-sort');
   }
-  const value = VALUES[key];
   if (key === 'name' && !down && !moved) return; // as it came
   moved = true;
   for (const group of table.tBodies) {
-    const rows = [...group.rows].map(row => [value(row), VALUES.name(row), row]);
-    const before = (a, b) => a < b ? -1 : a > b ? 1 : 0;
-    rows.sort((a, b) => (down ? -1 : 1) * before(a[0], b[0]) || before(a[1], b[1]));
-    if (rows.some(([, , row], place) => row !== group.rows[place])) group.append(...rows.map(([, , row]) => row));
+    const rows = [...group.rows].sort(before);
+    if (rows.some((row, place) => row !== group.rows[place])) group.append(...rows);
   }
 }
 
@@ -149,27 +154,35 @@ function place() {
 }
 const identity = row => [link(row).getAttribute('href'), row.dataset.type, row.dataset.size, row.dataset.time].join('\n');
 
-export async function refresh() {
+async function refresh() {
   const answer = await fetch(location.pathname + location.search, { headers: { Accept: 'text/html' } });
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const focused = document.activeElement?.getAttribute('href');
   const known = new Map(entries.map(row => [identity(row), row]));
-  const groups = [...fresh.querySelectorAll('.entries tbody')].map(group => {
-    const rows = [...group.rows].map(row => known.get(identity(row)) ?? document.adoptNode(row));
-    const kept = document.adoptNode(group.cloneNode(false));
-    kept.append(...rows);
-    return kept;
-  });
-  for (const group of [...table.tBodies]) group.remove();
-  table.append(...groups);
+  for (const kind of ['folders', 'files']) {
+    const rows = [...fresh.querySelectorAll(`.entries tbody.${kind} tr`)]
+      // a page that stays open shows one picture a URL: the preview of a newer one needs another
+      .map(row => known.get(identity(row)) ?? Object.assign(document.adoptNode(row), { version: `?v=${row.dataset.time}` }));
+    const group = one(`tbody.${kind}`, table) ?? table.appendChild(element('tbody', { className: kind }));
+    // only what differs is touched, so nothing that stays flickers or scrolls away
+    const stay = new Set(rows);
+    for (const row of [...group.rows]) if (!stay.has(row)) row.remove();
+    for (const [at, row] of rows.entries()) row.place = at;
+    rows.sort(before);
+    for (const [at, row] of rows.entries()) if (group.rows[at] !== row) group.insertBefore(row, group.rows[at] ?? null);
+  }
   one('.empty')?.remove();
-  if (!visible().length && fresh.querySelector('.empty')) table.before(document.adoptNode(fresh.querySelector('.empty')));
-  place();
+  const empty = fresh.querySelector('.empty');
+  if (empty) table.before(document.adoptNode(empty));
+  table.dataset.state = fresh.querySelector('.entries').dataset.state;
+  entries = all('tbody tr', table);
+  moved = true;
   table.hidden = one('.tools').hidden = !entries.length;
-  sort(order.key, order.down);
   sift();
-  if (focused) visible().find(link => link.getAttribute('href') === focused)?.focus();
+  if (focused && document.activeElement?.getAttribute('href') !== focused) {
+    visible().find(link => link.getAttribute('href') === focused)?.focus({ preventScroll: true });
+  }
 }
 
 place();

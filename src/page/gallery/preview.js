@@ -70,16 +70,29 @@ function fill(type, url, tell, is) {
   }
 }
 
+/** After the folder was read anew: a file that is not as it was is shown anew, one that is gone is not shown. */
+function reopen() {
+  if (!current || current.isConnected) return current && steps(current);
+  const row = previews().find(row => address(row) === address(current));
+  if (row) open(row);
+  else close();
+}
+
+/** Where the buttons lead to. */
+function steps(row) {
+  const rows = previews();
+  const at = rows.indexOf(row);
+  act('previous').disabled = at < 1;
+  act('next').disabled = at < 0 || at === rows.length - 1;
+}
+
 async function open(row) {
   current = row;
   const url = link(row).href;
   const is = () => current === row;
   one('h2', preview).textContent = name(row);
   act('download').href = act('original').href = url;
-  const rows = previews();
-  const at = rows.indexOf(row);
-  act('previous').disabled = at < 1;
-  act('next').disabled = at < 0 || at === rows.length - 1;
+  steps(row);
   say('');
   stage.replaceChildren();
   if (!preview.open) {
@@ -96,7 +109,7 @@ async function open(row) {
     if (is()) one('.facts', preview).textContent = [...more.filter(Boolean), ...facts].join('  ·  ');
   };
   tell();
-  fill(type, url, tell, is);
+  fill(type, url + (row.version ?? ''), tell, is);
 }
 
 /** Opens or closes what the address says. */
