@@ -186,6 +186,9 @@ fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
         ("--grace", "10", "10s"),
         ("--grace", "soon", "10s"),
         ("--grace", "-1s", "10s"),
+        ("--poll", "", "1s"),
+        ("--poll", "often", "1s"),
+        ("--poll", "0s", "50ms or more"),
         ("--log-format", "", "pretty or json"),
         ("--log-format", "JSON5", "pretty or json"),
     ];
@@ -377,6 +380,7 @@ fn every_flag_has_a_variable_and_a_bad_value_says_that_it_came_from_there() {
         ("DEVMEDIA_CACHE_CONTROL", "--cache-control", ""),
         ("DEVMEDIA_TYPE", "--type", "stl"),
         ("DEVMEDIA_GRACE", "--grace", "soon"),
+        ("DEVMEDIA_POLL", "--poll", "often"),
         ("DEVMEDIA_LOG_FORMAT", "--log-format", "xml"),
         ("DEVMEDIA_OPEN", "--open", "maybe"),
     ];
