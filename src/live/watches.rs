@@ -54,9 +54,9 @@ impl Watches {
             sender.subscribe()
         };
         // from here on dropping it takes everything back; dropped after the lock
-        let watched = Watched { path, stirs, owner: Arc::clone(self) };
-        match self.begin(&mut watcher, &watched.path) {
-            Ok(()) => Some(watched),
+        let kept = Watched { path, stirs, owner: Arc::clone(self) };
+        match self.begin(&mut watcher, &kept.path) {
+            Ok(()) => Some(kept),
             Err(error) => {
                 drop(watcher);
                 if !self.failed.swap(true, Relaxed) {
@@ -73,12 +73,11 @@ impl Watches {
 
     /// A path that is watched already may lead to another folder by now: the old watch goes first.
     fn begin(&self, watcher: &mut Option<RecommendedWatcher>, path: &Path) -> notify::Result<()> {
-        let watcher = match watcher {
-            Some(watcher) => watcher,
-            None => {
-                let folders = Arc::clone(&self.folders);
-                watcher.insert(notify::recommended_watcher(move |event| stir(&lock(&folders), event))?)
-            }
+        let watcher = if let Some(watcher) = watcher {
+            watcher
+        } else {
+            let folders = Arc::clone(&self.folders);
+            watcher.insert(notify::recommended_watcher(move |event| stir(&lock(&folders), event))?)
         };
         let _ = watcher.unwatch(path);
         watcher.watch(path, RecursiveMode::NonRecursive)
@@ -108,7 +107,9 @@ fn stir(folders: &Folders, event: notify::Result<notify::Event>) {
     let event = match event {
         Ok(event) if !event.need_rescan() => event,
         _ => {
-            folders.values().for_each(|sender| sender.send_replace(()));
+            for sender in folders.values() {
+                sender.send_replace(());
+            }
             return;
         }
     };
