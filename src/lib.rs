@@ -23,6 +23,7 @@
 #[cfg(not(unix))]
 compile_error!("devmedia builds on Linux and macOS only for now: file names are bytes and roots are handles in it.");
 
+pub mod access;
 pub mod access_log;
 pub mod answer;
 pub mod body;

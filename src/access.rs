@@ -1,0 +1,4 @@
+//! Who may see it: a policy a mount.
+
+pub mod secret;
+pub mod signed;

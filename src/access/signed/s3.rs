@@ -1,0 +1,212 @@
+//! `s3`: presigned URLs, as S3 takes them: AWS Signature Version 4 in the query ("Authenticating Requests: Using Query
+//! Parameters" in the S3 API reference).
+//!
+//! The signature is over what arrived: the method, the path encoded once, the query without the signature, the signed
+//! header fields. So it does not matter whether the bucket is in the path or in the host's name, and what is added to the
+//! query breaks it. The body is not covered (`UNSIGNED-PAYLOAD`), which is what presigned URLs have.
+
+mod canonical;
+
+use ::hmac::Mac as _;
+use hyper::header::HeaderMap;
+use hyper::{Method, StatusCode, Uri};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
+use sha2::{Digest as _, Sha256};
+
+use self::canonical::{Parameters, UNSIGNED_PAYLOAD, canonical_request, encode_path, encode_segments};
+use super::hmac::mac;
+use super::mistake::explain;
+use super::{Asked, BadSignature, Part, hex, unhex, with_query};
+use crate::access::secret::Secret;
+use crate::request::path::Visible;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// The S3 API reference: `X-Amz-Expires` is at most seven days.
+const LONGEST: i64 = 7 * 24 * 60 * 60;
+
+/// How far a URL may be dated in the future. S3 tells clocks off by 15 minutes (`RequestTimeTooSkewed`).
+const SKEW: SignedDuration = SignedDuration::from_mins(15);
+
+/// boto3's, and everybody's where none is configured.
+const REGION: &str = "us-east-1";
+
+const DATE: &str = "%Y%m%dT%H%M%SZ";
+
+/// URLs that an S3 client presigns.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    access_key: String,
+    secret: Secret,
+    /// Any where `None`: the signature covers the one that the client has.
+    region: Option<String>,
+}
+
+/// What a URL says of its signature.
+struct Presigned {
+    date: String,
+    /// `DAY/REGION/s3/aws4_request`
+    scope: String,
+    signed_headers: String,
+    signature: [u8; 32],
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl S3 {
+    /// The pair of keys that the app's S3 client has; without a region any is taken.
+    pub fn new(access_key: impl Into<String>, secret: Secret, region: Option<String>) -> Self {
+        Self { access_key: access_key.into(), secret, region }
+    }
+
+    /// Until when the URL is good.
+    pub fn check(&self, asked: &Asked<'_>, now: Timestamp) -> Result<Timestamp, BadSignature> {
+        let parameters = Parameters::parse(asked.uri.query().unwrap_or_default());
+        let presigned = self.read(&parameters)?;
+        if !matches!(*asked.method, Method::GET | Method::HEAD | Method::PUT) {
+            return Err(BadSignature::Method { method: asked.method.clone(), has: "GET, HEAD and PUT" });
+        }
+        check_headers(asked.headers, &presigned.signed_headers)?;
+
+        let query = parameters.canonical();
+        let canonical = |asked: &Asked<'_>, path: &[u8]| {
+            canonical_request(asked.method, path, &query, asked.headers, &presigned.signed_headers)
+        };
+        let genuine = |asked: &Asked<'_>, path: &[u8]| {
+            let mac = self.signature(&presigned.date, &presigned.scope, &canonical(asked, path));
+            mac.verify_slice(&presigned.signature).is_ok()
+        };
+        let path = encode_path(asked.uri.path());
+        if !genuine(asked, &path) {
+            // other services of AWS encode the path twice, and so do signers that are not told of S3
+            let wrong = [encode_segments(&path), asked.uri.path().into()];
+            return Err(explain(asked, &path, &wrong, &canonical(asked, &path), genuine));
+        }
+        let ahead = presigned.from.duration_since(now);
+        if ahead > SKEW {
+            return Err(BadSignature::NotYet { ahead });
+        }
+        if now > presigned.until {
+            let ago = now.duration_since(presigned.until);
+            return Err(BadSignature::Expired { ago, status: StatusCode::FORBIDDEN });
+        }
+        Ok(presigned.until)
+    }
+
+    /// The URL, which must name the host that is asked, presigned. The error is a sentence of advice.
+    pub fn sign(&self, method: &Method, url: &Uri, now: Timestamp, expires: Timestamp) -> Result<String, String> {
+        let host =
+            url.authority().ok_or("s3 signs the host too: write the whole URL, such as http://localhost:8001/...")?;
+        let seconds = expires.as_second() - now.as_second();
+        if !(1..=LONGEST).contains(&seconds) {
+            return Err("a presigned URL of S3 is good for 1 second to 7 days".to_owned());
+        }
+        let date = now.to_zoned(TimeZone::UTC).strftime(DATE).to_string();
+        let scope = format!("{}/{}/s3/aws4_request", &date[..8], self.region.as_deref().unwrap_or(REGION));
+        let credential = canonical::encode(format!("{}/{scope}", self.access_key).as_bytes());
+        let unsigned = with_query(
+            url,
+            &format!(
+                "X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={credential}&X-Amz-Date={date}&X-Amz-Expires={seconds}\
+                 &X-Amz-SignedHeaders=host"
+            ),
+        );
+        let (_, query) = unsigned.split_once('?').unwrap_or_default();
+        let query = Parameters::parse(query).canonical();
+        let mut headers = HeaderMap::new();
+        headers.insert("host", host.as_str().try_into().map_err(|_| "the host's name cannot be sent in a header")?);
+        let canonical = canonical_request(method, &encode_path(url.path()), &query, &headers, "host");
+        let signature = hex(&self.signature(&date, &scope, &canonical).finalize().into_bytes());
+        Ok(format!("{unsigned}&X-Amz-Signature={signature}"))
+    }
+
+    fn read(&self, parameters: &Parameters) -> Result<Presigned, BadSignature> {
+        if ["AWSAccessKeyId", "Signature"].iter().all(|name| parameters.first(name).is_some()) {
+            return Err(BadSignature::Version2);
+        }
+        let names = ["Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature"];
+        let names = names.map(|name| format!("X-Amz-{name}"));
+        let missing: Vec<_> = names.iter().filter(|name| parameters.first(name).is_none()).cloned().collect();
+        if !missing.is_empty() {
+            return Err(BadSignature::Missing(missing));
+        }
+        if let Some(twice) = names.iter().find(|name| parameters.all(name).count() > 1) {
+            return Err(malformed(twice, "there once"));
+        }
+        let [algorithm, credential, date, expires, signed_headers, signature] =
+            names.map(|name| parameters.first(&name).unwrap_or_default().to_owned());
+        if algorithm != ALGORITHM {
+            return Err(malformed("X-Amz-Algorithm", ALGORITHM));
+        }
+        if parameters.first("X-Amz-Content-Sha256").is_some_and(|hash| hash != UNSIGNED_PAYLOAD) {
+            return Err(malformed("X-Amz-Content-Sha256", UNSIGNED_PAYLOAD));
+        }
+        let scope = self.scope(&credential)?;
+        let from = timestamp(&date).ok_or_else(|| malformed("X-Amz-Date", "a date such as 20130524T000000Z"))?;
+        if !scope.starts_with(&date[..8]) {
+            return Err(malformed("X-Amz-Credential", "of the same day as X-Amz-Date"));
+        }
+        let digits = expires.bytes().all(|b| b.is_ascii_digit()).then(|| expires.parse().ok()).flatten();
+        let seconds = digits
+            .filter(|seconds| (1..=LONGEST).contains(seconds))
+            .ok_or_else(|| malformed("X-Amz-Expires", "a number of seconds from 1 to 604800, seven days"))?;
+        let signature = unhex(signature.as_bytes())
+            .ok_or_else(|| malformed("X-Amz-Signature", "64 hexadecimal digits, in lower case"))?;
+        let until = from.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+        Ok(Presigned { date, scope, signed_headers, signature, from, until })
+    }
+
+    /// The scope in `KEY/DAY/REGION/s3/aws4_request`, where key and region are ours.
+    fn scope(&self, credential: &str) -> Result<String, BadSignature> {
+        const EXPECTED: &str = "KEY/YYYYMMDD/REGION/s3/aws4_request";
+        // an access key may hold slashes, the rest cannot
+        let mut parts = credential.rsplitn(5, '/');
+        let (Some("aws4_request"), Some("s3"), Some(region), Some(day), Some(key)) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(malformed("X-Amz-Credential", EXPECTED));
+        };
+        let other = |part, signed: &str, asked: &str| {
+            let signed = Visible(signed).to_string();
+            Err(BadSignature::Other { part, signed, asked: asked.to_owned() })
+        };
+        match &self.region {
+            _ if key != self.access_key => other(Part::AccessKey, key, &self.access_key),
+            Some(ours) if region != ours => other(Part::Region, region, ours),
+            _ => Ok(format!("{day}/{region}/s3/aws4_request")),
+        }
+    }
+
+    /// "Task 2" and "Task 3" of the Signature Version 4 documentation: what is signed, and the key derived for a day.
+    fn signature(&self, date: &str, scope: &str, canonical: &[u8]) -> ::hmac::Hmac<Sha256> {
+        let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
+        let secret = [b"AWS4", self.secret.as_bytes()].concat();
+        let key =
+            scope.split('/').fold(secret, |key, part| mac(&key, part.as_bytes()).finalize().into_bytes().to_vec());
+        mac(&key, to_sign.as_bytes())
+    }
+}
+
+/// The host must be signed, and so must all `x-amz-` fields (the S3 API reference); what is signed must be there.
+fn check_headers(headers: &HeaderMap, signed: &str) -> Result<(), BadSignature> {
+    let must = headers.keys().map(hyper::header::HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
+    if let Some(name) = std::iter::once("host").chain(must).find(|name| !signed.split(';').any(|it| it == *name)) {
+        return Err(BadSignature::Unsigned(name.to_owned()));
+    }
+    match signed.split(';').find(|name| !headers.contains_key(*name)) {
+        Some(name) => Err(BadSignature::NotSent(Visible(name).to_string())),
+        None => Ok(()),
+    }
+}
+
+/// S3 answers 400 to parameters that it cannot read (`AuthorizationQueryParametersError`).
+fn malformed(parameter: &str, expected: &'static str) -> BadSignature {
+    BadSignature::Malformed { parameter: parameter.to_owned(), expected, status: StatusCode::BAD_REQUEST }
+}
+
+/// A date in ISO 8601's basic format, and in no other spelling.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    let date = civil::DateTime::strptime(DATE, text).ok()?.to_zoned(TimeZone::UTC).ok()?;
+    (date.strftime(DATE).to_string() == text).then(|| date.timestamp())
+}

@@ -1,0 +1,80 @@
+//! The canonical request of Signature Version 4 ("Task 1"), and its encoding.
+
+use hyper::Method;
+use hyper::header::{HeaderMap, HeaderValue};
+use percent_encoding::percent_decode;
+
+use crate::request::path::encode_segment;
+
+/// In place of the body's hash.
+pub(super) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+/// AWS's `UriEncode`: all but RFC 3986's unreserved characters, in upper case.
+pub(super) fn encode(bytes: &[u8]) -> String {
+    encode_segment(bytes)
+}
+
+/// The path, encoded once: whatever a client escaped or did not, it is the same key in the bucket.
+pub(super) fn encode_path(path: &str) -> Vec<u8> {
+    encode_segments(&percent_decode(path.as_bytes()).collect::<Vec<u8>>())
+}
+
+/// Encodes all but the slashes.
+pub(super) fn encode_segments(path: &[u8]) -> Vec<u8> {
+    path.split(|&b| b == b'/').map(encode).collect::<Vec<_>>().join("/").into_bytes()
+}
+
+/// The parameters of a query, decoded.
+pub(super) struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Parameters {
+    /// A `+` is a space, as S3 and its rebuilds read queries.
+    pub(super) fn parse(query: &str) -> Self {
+        let decode = |text: &str| percent_decode(text.replace('+', " ").as_bytes()).collect::<Vec<u8>>();
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        Self(
+            pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (decode(n), decode(v))).collect(),
+        )
+    }
+
+    /// The values of a parameter that are text.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let values = self.0.iter().filter(move |(found, _)| found == name.as_bytes());
+        values.filter_map(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// Encoded, sorted, and without the signature.
+    pub(super) fn canonical(&self) -> String {
+        let covered = self.0.iter().filter(|(name, _)| name != b"X-Amz-Signature");
+        let mut pairs: Vec<_> = covered.map(|(name, value)| (encode(name), encode(value))).collect();
+        pairs.sort();
+        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    }
+}
+
+/// What is hashed and signed; `path` and `query` are canonical, `signed` are the names of fields with semicolons between.
+pub(super) fn canonical_request(
+    method: &Method,
+    path: &[u8],
+    query: &str,
+    headers: &HeaderMap,
+    signed: &str,
+) -> Vec<u8> {
+    let mut request = [method.as_str().as_bytes(), path, query.as_bytes(), b""].join(&b'\n');
+    for name in signed.split(';') {
+        let values = headers.get_all(name).iter().map(HeaderValue::as_bytes).map(single_spaced).collect::<Vec<_>>();
+        request.extend_from_slice(&[name.as_bytes(), b":", &values.join(&b','), b"\n"].concat());
+    }
+    request.extend_from_slice(&[b"\n", signed.as_bytes(), b"\n", UNSIGNED_PAYLOAD.as_bytes()].concat());
+    request
+}
+
+/// A field's value without spaces around it, and one in place of several.
+fn single_spaced(value: &[u8]) -> Vec<u8> {
+    value.split(|&b| b == b' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(&b' ')
+}
