@@ -11,12 +11,17 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use tracing::Level;
 
+use crate::access::Verdict;
 use crate::body::{Body, sendfile};
 use crate::request::path::Visible;
 use crate::server::Connection;
 
 /// The target of these events, for `RUST_LOG` and the formatter.
 pub const TARGET: &str = "devmedia::access";
+
+/// Why a request was refused: an extension of the answer.
+#[derive(Debug, Clone)]
+pub struct Reason(pub String);
 
 /// What a request was, noted before it is answered.
 #[derive(Debug)]
@@ -38,16 +43,14 @@ impl Received {
         }
     }
 
-    /// Attaches the event to an answer: it is logged when the last byte has gone out, or will not any more.
-    pub fn answered(
-        self,
-        response: Response<Body>,
-        reason: Option<String>,
-        connection: Connection,
-    ) -> Response<Logged> {
+    /// Attaches the event to an answer: it is logged when the last byte has gone out, or will not any more. It tells
+    /// what the answer's extensions do: [`Reason`], [`Verdict`].
+    pub fn answered(self, mut response: Response<Body>, connection: Connection) -> Response<Logged> {
         let status = response.status();
+        let reason = response.extensions_mut().remove().map(|Reason(reason)| reason);
+        let access = response.extensions_mut().remove().map(|Verdict(verdict)| verdict);
         let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
-        let record = Record { received: self, status, media_type, reason, sent: 0, arrived: 0 };
+        let record = Record { received: self, status, media_type, reason, access, sent: 0, arrived: 0 };
         response.map(|body| Logged { body, record: Some(record), by_sendfile: false, connection })
     }
 }
@@ -59,6 +62,8 @@ struct Record {
     status: StatusCode,
     media_type: Option<HeaderValue>,
     reason: Option<String>,
+    /// Which policies let it pass, where any had a say.
+    access: Option<String>,
     /// Bytes of the body.
     sent: u64,
     /// Bytes of the request's body.
@@ -150,6 +155,7 @@ impl Record {
                     r#type = text(self.media_type.as_ref()),
                     range = text(received.range.as_ref()),
                     received = Some(self.arrived).filter(|&bytes| bytes > 0),
+                    access = self.access.as_deref(),
                     reason = self.reason.as_deref(),
                 )
             };

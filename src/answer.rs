@@ -2,5 +2,6 @@
 
 pub mod conditional;
 pub mod decide;
+pub mod disposition;
 pub mod head;
 pub mod range;

@@ -16,13 +16,17 @@ use clap_complete::Shell;
 #[command(version, max_term_width = 100, override_usage = "devmedia [OPTIONS]\n       devmedia <COMMAND>")]
 #[expect(missing_docs, clippy::doc_markdown, reason = "each field's documentation is its help text")]
 pub struct Args {
-    /// The folder to serve
-    #[arg(long, env = "MEDIA_ROOT", value_name = "DIR", default_value = "./media")]
-    pub root: String,
+    /// Read the settings that flags do not give from this file [default: devmedia.toml, if there is one]
+    #[arg(long, env = "DEVMEDIA_CONFIG", value_name = "FILE")]
+    pub config: Option<String>,
 
-    /// The URL prefix to serve it at
-    #[arg(long, env = "MEDIA_URL", value_name = "PREFIX", default_value = "/media/")]
-    pub url: String,
+    /// The folder to serve [default: ./media]
+    #[arg(long, env = "MEDIA_ROOT", value_name = "DIR")]
+    pub root: Option<String>,
+
+    /// The URL prefix to serve it at [default: /media/]
+    #[arg(long, env = "MEDIA_URL", value_name = "PREFIX")]
+    pub url: Option<String>,
 
     /// Say yes to serving: this is a development machine [env: DEVMEDIA_DEBUG, else DEBUG]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -39,18 +43,18 @@ pub struct Args {
 
     /// Do not list folders
     #[arg(long, env = "DEVMEDIA_NO_INDEX", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true)]
-    pub no_index: String,
+          default_missing_value = "true")]
+    pub no_index: Option<String>,
 
     /// Serve names that start with a dot
     #[arg(long, env = "DEVMEDIA_HIDDEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true)]
-    pub hidden: String,
+          default_missing_value = "true")]
+    pub hidden: Option<String>,
 
     /// Follow symbolic links that leave the folder
     #[arg(long, env = "DEVMEDIA_FOLLOW_LINKS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true)]
-    pub follow_links: String,
+          default_missing_value = "true")]
+    pub follow_links: Option<String>,
 
     /// Answer to this host name too; *.example.dev allows all names below it (repeatable)
     #[arg(long, env = "DEVMEDIA_ALLOW_HOST", value_name = "NAME", action = ArgAction::Append)]
@@ -62,12 +66,12 @@ pub struct Args {
 
     /// Serve a folder although it looks like a project's (it holds manage.py, .git or package.json)
     #[arg(long, env = "DEVMEDIA_ALLOW_PROJECT_ROOT", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true)]
-    pub allow_project_root: String,
+          default_missing_value = "true")]
+    pub allow_project_root: Option<String>,
 
-    /// The Cache-Control of files, to rehearse production's
-    #[arg(long, env = "DEVMEDIA_CACHE_CONTROL", value_name = "VALUE", default_value = "no-cache")]
-    pub cache_control: String,
+    /// The Cache-Control of files, to rehearse production's [default: no-cache]
+    #[arg(long, env = "DEVMEDIA_CACHE_CONTROL", value_name = "VALUE")]
+    pub cache_control: Option<String>,
 
     /// The content type of an extension, such as stl=model/stl (repeatable)
     #[arg(long = "type", env = "DEVMEDIA_TYPE", value_name = "EXT=TYPE", action = ArgAction::Append)]
@@ -79,25 +83,25 @@ pub struct Args {
     pub upload: Vec<String>,
 
     /// Where files go that are posted to a mount's top, such as uploads/%Y/%m/%d/ (Django's upload_to)
-    #[arg(long, env = "DEVMEDIA_UPLOAD_TO", value_name = "FOLDER", default_value = "", hide_default_value = true)]
-    pub upload_to: String,
+    #[arg(long, env = "DEVMEDIA_UPLOAD_TO", value_name = "FOLDER")]
+    pub upload_to: Option<String>,
 
-    /// The most that one upload may bring
-    #[arg(long, env = "DEVMEDIA_MAX_UPLOAD", value_name = "SIZE", default_value = "1GiB")]
-    pub max_upload: String,
+    /// The most that one upload may bring [default: 1GiB]
+    #[arg(long, env = "DEVMEDIA_MAX_UPLOAD", value_name = "SIZE")]
+    pub max_upload: Option<String>,
 
-    /// How long running transfers may go on after Ctrl-C
-    #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION", default_value = "10s")]
-    pub grace: String,
+    /// How long running transfers may go on after Ctrl-C [default: 10s]
+    #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION")]
+    pub grace: Option<String>,
 
     /// Look this often whether an open folder has changed, such as 1s, where the system does not say so (a Docker Desktop
     /// mount, a network folder)
     #[arg(long, env = "DEVMEDIA_POLL", value_name = "DURATION")]
     pub poll: Option<String>,
 
-    /// How to log: pretty (for people) or json (for machines)
-    #[arg(long, env = "DEVMEDIA_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
-    pub log_format: String,
+    /// How to log: pretty (for people) or json (for machines) [default: pretty]
+    #[arg(long, env = "DEVMEDIA_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<String>,
 
     /// Log more; twice for all there is (RUST_LOG overrides it)
     #[arg(short, long, env = "DEVMEDIA_VERBOSE", action = ArgAction::Count, value_parser = count)]
@@ -109,8 +113,8 @@ pub struct Args {
 
     /// Open the media in the browser
     #[arg(long, env = "DEVMEDIA_OPEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true)]
-    pub open: String,
+          default_missing_value = "true")]
+    pub open: Option<String>,
 
     /// The environment variables that were taken, by the flags they stand in for
     #[arg(skip)]
@@ -121,8 +125,21 @@ pub struct Args {
 }
 
 /// What else the binary does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
+    /// Check the flags and the configuration file, and print what they come to; nothing is served
+    Check,
+    /// Sign a URL of a mount whose access is signed, and print it
+    Sign {
+        /// The URL, or its path
+        url: String,
+        /// For how long it is good
+        #[arg(long, value_name = "DURATION", default_value = "1h")]
+        expires: String,
+        /// For which method
+        #[arg(long, value_name = "METHOD", default_value = "GET")]
+        method: String,
+    },
     /// Print a completion script
     Completions {
         /// For this shell
@@ -135,11 +152,15 @@ pub enum Command {
 impl Args {
     /// Reads the command line and the environment. Leaves the process where clap does: help, version, an unknown flag.
     ///
-    /// A repeatable flag may be repeated; its environment variable holds a list, split at commas.
+    /// A repeatable flag may be repeated; its environment variable holds a list, split at commas. Flags may stand before
+    /// or after a command.
     pub fn parse_all() -> Self {
-        let command = Self::command();
-        let matches = command.clone().try_get_matches().unwrap_or_else(|error| advise(error).exit());
-        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let command = Self::command().mut_args(|argument| argument.global(true));
+        let whole = command.clone().try_get_matches().unwrap_or_else(|error| advise(error).exit());
+        let matches = whole.subcommand().map_or(&whole, |(_, matches)| matches);
+        let mut args = Self::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+        args.command =
+            whole.subcommand().map(|_| Command::from_arg_matches(&whole).unwrap_or_else(|error| error.exit()));
         for (id, values) in [
             ("mount", &mut args.mount),
             ("listen", &mut args.listen),

@@ -7,6 +7,7 @@
 //!
 //! request --> request::guard        who asks: this developer's machine, or a stranger's web page?
 //!         --> request::prefix       which mount? request::path: a proof-carrying relative path, decoded once
+//!         --> access                may they? everybody | nobody | a signed URL | whom the app lets
 //!         --> storage::root         the only opener of files: one handle, asked for everything
 //!         --> upload                what changes something, where --upload allows it: written aside, then given its name
 //!         --> live                  where events are asked for: a stream of what changes in a folder
@@ -38,6 +39,7 @@ pub mod refusal;
 pub mod request;
 pub mod server;
 pub mod service;
+pub mod sign;
 pub mod storage;
 pub mod thumbnail;
 pub mod upload;

@@ -115,6 +115,10 @@ impl Visit for AccessLine {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
+            "access" => {
+                let access = self.paint.dim(value);
+                self.push(format_args!("[{access}]"));
+            }
             "reason" => {
                 let reason = self.paint.yellow(value);
                 self.push(format_args!("- {reason}"));

@@ -12,6 +12,7 @@ use devmedia::live::Live;
 use devmedia::log;
 use devmedia::server::{self, listener};
 use devmedia::service::Service;
+use devmedia::sign;
 use devmedia::thumbnail::Thumbnails;
 use devmedia::upload::sweep;
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,18 +55,35 @@ impl Stop {
 }
 
 fn run(args: &Args) -> Result<(), Stop> {
-    if let Some(command) = args.command {
-        return print(command).map_err(|error| Stop::system(format!("cannot write to stdout: {error}")));
+    let said = match &args.command {
+        None => None,
+        Some(Command::Completions { shell }) => {
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "devmedia", &mut text);
+            Some(text)
+        }
+        Some(Command::Man) => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Args::command())
+                .render(&mut text)
+                .map_err(|error| Stop::system(error.to_string()))?;
+            Some(text)
+        }
+        Some(Command::Check) => Some(checked(args)?.to_string().into_bytes()),
+        Some(Command::Sign { url, expires, method }) => {
+            let url = sign::sign(&checked(args)?, url, method, expires);
+            Some(url.map(|url| format!("{url}\n").into_bytes()).map_err(|text| Stop { code: USAGE, text })?)
+        }
+    };
+    if let Some(text) = said {
+        return print(&text).map_err(|error| Stop::system(format!("cannot write to stdout: {error}")));
     }
     let [devmedia_debug, debug] = ["DEVMEDIA_DEBUG", "DEBUG"]
         .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
     let answers =
         Answers { flag: args.debug.as_deref(), devmedia_debug: devmedia_debug.as_deref(), debug: debug.as_deref() };
     debug_gate::check(answers).map_err(|refusal| Stop { code: USAGE, text: refusal.to_string() })?;
-    let home = std::env::home_dir();
-    let cache = std::env::var_os("XDG_CACHE_HOME");
-    let config = Config::check(args, home.as_deref(), cache.as_deref())
-        .map_err(|problems| Stop { code: problems.exit_code(), text: problems.to_string() })?;
+    let config = checked(args)?;
     log::start(config.log_format, i16::from(args.verbose) - i16::from(args.quiet));
     server::raise_descriptor_limit();
 
@@ -79,11 +97,25 @@ fn run(args: &Args) -> Result<(), Stop> {
     result
 }
 
+/// What the flags, the environment and the file come to.
+fn checked(args: &Args) -> Result<Config, Stop> {
+    let home = std::env::home_dir();
+    let cache = std::env::var_os("XDG_CACHE_HOME");
+    Config::check(args, home.as_deref(), cache.as_deref())
+        .map_err(|problems| Stop { code: problems.exit_code(), text: problems.to_string() })
+}
+
 async fn serve(config: Config) -> Result<(), Stop> {
     let bound = listener::bind(&config.listen).map_err(Stop::system)?;
     let stop = stop_signal().map_err(|error| Stop::system(format!("cannot start: {error}")))?;
     for listen in config.listen.iter().filter(|listen| listen.is_public()) {
         tracing::warn!("{listen} can be reached from other machines: everybody on this network can read the media");
+    }
+    if let Some(file) = &config.file {
+        tracing::info!("configured by {}", file.display());
+    }
+    for warning in config.mounts.overlaps() {
+        tracing::warn!("{warning}");
     }
     let prefix = config.mounts.first().prefix.to_string();
     let mut listeners = Vec::new();
@@ -96,7 +128,9 @@ async fn serve(config: Config) -> Result<(), Stop> {
     }
     for mount in config.mounts.iter() {
         let takes = if mount.uploads.is_some() { ", and taking uploads" } else { "" };
-        tracing::info!("serving {} at {}{takes}", mount.root.path().display(), mount.prefix);
+        let policy = mount.access.default_policy();
+        let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
+        tracing::info!("serving {} at {}{access}{takes}", mount.root.path().display(), mount.prefix);
         if mount.uploads.is_some() {
             let mount = Arc::clone(mount);
             std::thread::spawn(move || sweep::stale(&mount.root));
@@ -138,16 +172,8 @@ fn ready(url: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-fn print(command: Command) -> io::Result<()> {
-    // not straight to stdout: clap_complete panics where it cannot write (a pipe that is closed, a full disk)
-    let mut text = Vec::new();
-    match command {
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "devmedia", &mut text);
-        }
-        Command::Man => clap_mangen::Man::new(Args::command()).render(&mut text)?,
-    }
+fn print(text: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(&text)?;
+    stdout.write_all(text)?;
     stdout.flush()
 }

@@ -1,14 +1,17 @@
 //! `Mount`: a prefix and the folder behind it, and how it is served.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
+use cap_std::fs::Dir;
 use hyper::Method;
 use hyper::header::HeaderValue;
 
+use crate::access::rules::Access;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::prefix::Prefix;
+use crate::storage::folder::{self, Entry};
 use crate::storage::root::Root;
 use crate::upload::folder::UploadTo;
 use crate::upload::partial::PartialId;
@@ -28,6 +31,8 @@ pub struct Mount {
     pub cache_control: HeaderValue,
     /// Whether and how it takes uploads.
     pub uploads: Option<Uploads>,
+    /// Who may see what of it.
+    pub access: Access,
 }
 
 /// How a mount takes uploads.
@@ -74,6 +79,28 @@ impl Mount {
         } else {
             Ok(())
         }
+    }
+
+    /// Whether a 404 may name `path`: everybody may see it, and where its links lead to. Blocks.
+    pub fn may_suggest(&self, path: &MediaPath) -> bool {
+        let is_public = |path: &MediaPath| self.access.is_public(path);
+        is_public(path) && (self.access.is_uniform() || self.root.real(path).is_none_or(|real| is_public(&real)))
+    }
+
+    /// What a folder of this mount holds, for whoever may see the folder: hidden names and what other policies judge than
+    /// the folder are left out. Blocks.
+    pub fn entries(&self, folder: &MediaPath, dir: &Dir) -> io::Result<Vec<Entry>> {
+        let judged_alike = |path: &MediaPath| self.access.judges_alike(folder, path);
+        let follow = |name: &[u8]| {
+            let link = folder.join(name);
+            let is_ours = self.access.is_uniform() || self.root.real(&link).is_some_and(|real| judged_alike(&real));
+            is_ours.then(|| self.root.follow(&link)).flatten()
+        };
+        let mut entries = folder::read(dir, self.hidden, follow)?;
+        if !self.access.is_uniform() {
+            entries.retain(|entry| judged_alike(&folder.join(&entry.name)));
+        }
+        Ok(entries)
     }
 
     /// The upload that can be resumed at this path, if it is the URL of one.
@@ -130,6 +157,26 @@ impl Mounts {
     /// The mount whose URL stands in the ready line.
     pub fn first(&self) -> &Mount {
         &self.all[0]
+    }
+
+    /// What a guarded mount's folder being served by another mount as well is worth: a sentence each.
+    pub fn overlaps(&self) -> Vec<String> {
+        let real = |mount: &Mount| mount.root.path().canonicalize().unwrap_or_default();
+        let guarded = self.all.iter().filter(|mount| !mount.access.default_policy().is_public());
+        let pairs = guarded.flat_map(|inner| self.all.iter().map(move |outer| (inner, outer)));
+        let open = pairs.filter(|(inner, outer)| {
+            inner.prefix != outer.prefix
+                && outer.access.default_policy().is_public()
+                && real(inner).starts_with(real(outer))
+        });
+        open.map(|(inner, outer)| {
+            format!(
+                "the folder of {0} lies in that of {1}, so {1} may show to everybody what {0} guards. Move it out, or \
+                 add a [[mount.rule]] to {1}",
+                inner.prefix, outer.prefix
+            )
+        })
+        .collect()
     }
 
     /// In the order they were given.

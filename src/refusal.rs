@@ -7,9 +7,12 @@ mod system;
 
 use std::io;
 
-use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
 
+use crate::access::ask::AskError;
+use crate::access::signed::BadSignature;
+use crate::body::Body;
 use crate::body::incoming::BodyError;
 use crate::request::path::{MediaPath, PathError};
 use crate::upload::names::NameError;
@@ -34,6 +37,19 @@ pub enum Refusal {
     Stranger {
         /// Whose page it is, if it says so.
         origin: Option<String>,
+    },
+    /// Nobody may see it.
+    Denied,
+    /// Its URL has to be signed, and is not as it should be.
+    Unsigned(BadSignature),
+    /// The app was asked, and this is its no.
+    AppSaysNo(Box<Response<Body>>),
+    /// The app could not be asked.
+    AppFailed {
+        /// Its address.
+        app: String,
+        /// Why not.
+        error: AskError,
     },
     /// Not a method of this mount.
     MethodNotAllowed {
@@ -171,7 +187,12 @@ impl Refusal {
             | Self::WouldBeHidden { .. }
             | Self::PartialPut
             | Self::Body(BodyError::HungUp) => StatusCode::BAD_REQUEST,
-            Self::Stranger { .. } | Self::LeavesRoot | Self::Unreadable | Self::Unwritable => StatusCode::FORBIDDEN,
+            Self::Unsigned(bad) => bad.status(),
+            Self::AppSaysNo(answer) => answer.status(),
+            Self::AppFailed { .. } => StatusCode::BAD_GATEWAY,
+            Self::Denied | Self::Stranger { .. } | Self::LeavesRoot | Self::Unreadable | Self::Unwritable => {
+                StatusCode::FORBIDDEN
+            }
             Self::NoMount { .. }
             | Self::NotFound { .. }
             | Self::Hidden

@@ -6,6 +6,7 @@ pub mod transport;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub struct Connection {
     pub activity: Arc<Activity>,
     /// The way of file bytes around this process, where there is one.
     pub outbox: Option<Arc<Outbox>>,
+    /// Who is at its other end, where that has an address.
+    pub peer: Option<IpAddr>,
 }
 
 /// Serves on all listeners until `stop` is ready; then accepts no more, and gives transfers `grace` to end.
@@ -90,13 +93,13 @@ impl Server {
         loop {
             let permit = Arc::clone(&self.room).acquire_owned().await.expect("never closed");
             match listener.accept().await {
-                Ok(Stream::Tcp(stream)) if sendfile::SUPPORTED => {
+                Ok(Stream::Tcp(stream, peer)) if sendfile::SUPPORTED => {
                     let outbox = Arc::new(Outbox::default());
                     let stream = SendfileStream::new(stream, Arc::clone(&outbox));
-                    self.connect(stream, Some(outbox), permit);
+                    self.connect(stream, Some(outbox), Some(peer), permit);
                 }
-                Ok(Stream::Tcp(stream)) => self.connect(stream, None, permit),
-                Ok(Stream::Unix(stream)) => self.connect(stream, None, permit),
+                Ok(Stream::Tcp(stream, peer)) => self.connect(stream, None, Some(peer), permit),
+                Ok(Stream::Unix(stream)) => self.connect(stream, None, None, permit),
                 Err(error) if is_starved(&error) => {
                     if starved.is_none_or(|since| since.elapsed() >= STARVED_AGAIN) {
                         starved = Some(Instant::now());
@@ -110,11 +113,11 @@ impl Server {
     }
 
     /// Serves one connection in a task of its own.
-    fn connect<S>(&self, stream: S, outbox: Option<Arc<Outbox>>, permit: OwnedSemaphorePermit)
+    fn connect<S>(&self, stream: S, outbox: Option<Arc<Outbox>>, peer: Option<IpAddr>, permit: OwnedSemaphorePermit)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let connection = Connection { activity: Arc::default(), outbox };
+        let connection = Connection { activity: Arc::default(), outbox, peer };
         let activity = Arc::clone(&connection.activity);
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
         let service = Arc::clone(&self.service);

@@ -9,6 +9,7 @@ use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use crate::access::{self, Asker};
 use crate::access_log::{Logged, Received};
 use crate::answer::decide::decide;
 use crate::answer::head::head;
@@ -23,8 +24,8 @@ use crate::refusal::Refusal;
 use crate::request::guard::{Admission, Guard, Row};
 use crate::request::path::{MediaPath, Visible};
 use crate::server::Connection;
+use crate::storage::nearby;
 use crate::storage::root::Found;
-use crate::storage::{folder, nearby};
 use crate::thumbnail::{self, Thumbnails};
 use crate::upload::{self, tus};
 
@@ -92,11 +93,7 @@ impl Service {
             }
             Err(refusal) => (None, Err(refusal)),
         };
-        let reason = answer.as_ref().err().map(Refusal::reason);
-        let mut response = answer.unwrap_or_else(|refusal| {
-            let format = Format::negotiate(request.headers(), request.uri().query(), Format::Text);
-            explain::explain(&refusal, format)
-        });
+        let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
         add_common_fields(&request, admission.as_ref(), self.cors, response.headers_mut());
         if request.method() == Method::HEAD {
             // hyper announces the length of a body that it sees; a file's is announced already, empty or not
@@ -115,25 +112,40 @@ impl Service {
         if matches!(response.body(), Body::Events(_)) {
             connection.activity.streaming();
         }
-        received.answered(response, reason, connection)
+        received.answered(response, connection)
     }
 
-    /// The pipeline: what is asked, may it be shown, what is there, what is sent of it.
+    /// The pipeline's first half: what is asked for, and may they?
     async fn answer(
         &self,
         request: &Request<()>,
         body: &mut RequestBody,
         connection: &Connection,
     ) -> Result<Response<Body>, Refusal> {
-        let (method, headers, query) = (request.method(), request.headers(), request.uri().query());
-        if method == Method::OPTIONS {
+        if request.method() == Method::OPTIONS {
             return Ok(self.options(request));
         }
         let asked = MediaPath::parse(request.uri().path().as_bytes())?;
         let Some((mount, path)) = self.mounts.find(&asked) else {
             return self.elsewhere(request, asked).await;
         };
-        mount.allows(method, &path)?;
+        mount.allows(request.method(), &path)?;
+        let asker = Asker { request, path: asked, peer: connection.peer };
+        let pass = access::admit(mount, &path, &asker).await?;
+        let answer = self.serve(mount, path, request, body, connection).await;
+        Ok(pass.onto(answer.unwrap_or_else(|refusal| explained(refusal, request))))
+    }
+
+    /// The pipeline's second half: what is there, what is sent of it, or what is changed.
+    async fn serve(
+        &self,
+        mount: &Arc<Mount>,
+        path: MediaPath,
+        request: &Request<()>,
+        body: &mut RequestBody,
+        connection: &Connection,
+    ) -> Result<Response<Body>, Refusal> {
+        let (method, headers, query) = (request.method(), request.headers(), request.uri().query());
         if let Some(id) = mount.partial(&path) {
             return tus::resume(mount, id, request, body).await;
         }
@@ -152,7 +164,8 @@ impl Service {
                     return self.thumbnails.answer(method, headers, size, file, &entity).await;
                 }
                 let decision = decide(method, headers, &entity)?;
-                let (status, headers, pieces) = head(decision, &entity, &mount.cache_control);
+                let (status, mut headers, pieces) = head(decision, &entity, &mount.cache_control);
+                mount.access.dress(&path, &mut headers);
                 let body = FileBody::new(file, pieces, connection.outbox.clone());
                 let mut response = Response::new(Body::File(body));
                 *response.status_mut() = status;
@@ -166,9 +179,7 @@ impl Service {
                     return self.live.answer(mount, &path, headers, state);
                 }
                 let (owner, folder) = (Arc::clone(mount), path.clone());
-                let follow = move |name: &[u8]| owner.root.follow(&folder.join(name));
-                let hidden = mount.hidden;
-                let entries = blocking(move || folder::read(&dir, hidden, follow)).await;
+                let entries = blocking(move || owner.entries(&folder, &dir)).await;
                 let entries = entries.map_err(|error| Refusal::of_open(error.into(), &path))?;
                 let format = Format::negotiate(headers, query, Format::Html);
                 Ok(listing::listing(mount, &path, entries, format))
@@ -235,6 +246,11 @@ impl Service {
             );
         }
     }
+}
+
+/// A refusal in the form that the request wants.
+fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
+    explain::explain(refusal, Format::negotiate(request.headers(), request.uri().query(), Format::Text))
 }
 
 /// To the folder's own URL, on the same mount, so that relative links in the listing work.

@@ -52,7 +52,7 @@ async fn answer(request: Request<Incoming>, activity: Arc<Activity>) -> Response
         }
         _ => Body::full("hello"),
     };
-    received.answered(Response::new(body), None, Connection { activity, outbox: None })
+    received.answered(Response::new(body), Connection { activity, ..Connection::default() })
 }
 
 /// The client's end of a connection that is served as `Server::connect` does.

@@ -3,48 +3,57 @@
 use bytesize::ByteSize;
 use jiff::Zoned;
 
-use super::Problems;
-use crate::cli::Args;
+use super::layers::Settings;
+use super::problems::Problems;
+use super::typed::Typed;
 use crate::debug_gate::boolean;
 use crate::mount::{Mount, Uploads};
 use crate::request::prefix::Prefix;
 use crate::upload::folder::UploadTo;
 
-/// How uploads are taken, on whichever mount.
-pub(super) fn rules(args: &Args, hidden: bool, problems: &mut Problems) -> Uploads {
-    let max = args.max_upload.trim().parse::<ByteSize>();
-    let max = max.map_err(|_| "it is no size; write 500MB, 1GiB or a number of bytes");
-    let max = problems.check("--max-upload", &args.max_upload, max).map_or(0, |size| size.as_u64());
-    let to = UploadTo::parse(&args.upload_to, hidden, &Zoned::now());
-    let to = problems.check("--upload-to", &args.upload_to, to).unwrap_or_default();
-    Uploads { max, to }
+/// The most that one upload may bring, if nobody says otherwise.
+const MAX_UPLOAD: ByteSize = ByteSize::gib(1);
+
+/// How a mount takes uploads.
+pub(super) fn rules(settings: &Settings, hidden: bool, problems: &mut Problems) -> Uploads {
+    let size = |text: &str| {
+        text.trim().parse::<ByteSize>().map_err(|_| "it is no size; write 500MB, 1GiB or a number of bytes")
+    };
+    let max = settings.max_upload.as_ref().and_then(|typed| problems.check(typed, size));
+    let now = Zoned::now();
+    let to = settings.upload_to.as_ref();
+    let to = to.and_then(|typed| problems.check(typed, |text| UploadTo::parse(text, hidden, &now)));
+    Uploads { max: max.unwrap_or(MAX_UPLOAD).as_u64(), to: to.unwrap_or_default() }
 }
 
-/// Which mounts take uploads.
+/// Which mounts take uploads, by the flag.
 pub(super) struct UploadMounts {
-    all: bool,
+    /// Nothing where the flag does not say.
+    all: Option<bool>,
     /// As they were typed, too.
-    some: Vec<(String, Prefix)>,
+    some: Vec<(Typed, Prefix)>,
 }
 
 impl UploadMounts {
     /// Reads each value as a yes or a no for all mounts, else as a prefix.
-    pub(super) fn read(values: &[String], problems: &mut Problems) -> Self {
-        let mut mounts = Self { all: false, some: Vec::new() };
-        for value in values {
-            match boolean(value) {
-                Some(all) => mounts.all |= all,
-                None => mounts.some.extend(
-                    problems.check("--upload", value, Prefix::parse(value)).map(|prefix| (value.clone(), prefix)),
-                ),
+    pub(super) fn read(values: Vec<Typed>, problems: &mut Problems) -> Self {
+        let mut mounts = Self { all: None, some: Vec::new() };
+        for typed in values {
+            match boolean(&typed.value) {
+                Some(all) => mounts.all = Some(mounts.all.unwrap_or_default() | all),
+                None => {
+                    mounts.some.extend(problems.check(&typed, Prefix::parse).map(|prefix| (typed, prefix)));
+                }
             }
         }
         mounts
     }
 
-    /// Whether the mount at `prefix` does.
-    pub(super) fn takes(&self, prefix: &Prefix) -> bool {
-        self.all || self.some.iter().any(|(_, some)| some == prefix)
+    /// Whether the mount at `prefix` does; nothing where the flag was not typed.
+    pub(super) fn takes(&self, prefix: &Prefix) -> Option<bool> {
+        let named = self.some.iter().any(|(_, some)| some == prefix);
+        let all = self.all.or_else(|| (!self.some.is_empty()).then_some(false));
+        if named { Some(true) } else { all }
     }
 
     /// Notes the prefixes that no mount has.
@@ -52,9 +61,9 @@ impl UploadMounts {
         let prefixes: Vec<&str> = mounts.iter().map(|mount| mount.prefix.as_str()).collect();
         for (typed, prefix) in &self.some {
             if !prefixes.contains(&prefix.as_str()) {
-                let typed = problems.typed("--upload", typed);
                 problems.usage(format!(
-                    "{typed}: no mount has this prefix; write that of a mount: {}",
+                    "{}: no mount has this prefix; write that of a mount: {}",
+                    typed.shown,
                     prefixes.join(", ")
                 ));
             }

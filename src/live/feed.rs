@@ -13,7 +13,6 @@ use super::change::{self, Snapshot, State};
 use super::watches::{Watched, Watches};
 use crate::mount::Mount;
 use crate::request::path::MediaPath;
-use crate::storage::folder;
 use crate::storage::root::Found;
 
 /// A burst of changes is told when it has been quiet for this long,
@@ -138,8 +137,7 @@ impl Folder {
         let is_new = same.is_none();
         // watched before it is read: what happens in between is read, or stirs
         let mut now = same.unwrap_or_else(|| Held { dir, watched: self.watch(), entries: Snapshot::default() });
-        let follow = |name: &[u8]| self.mount.root.follow(&self.path.join(name));
-        let Ok(entries) = folder::read(&now.dir, self.mount.hidden, follow) else { return (None, gone) };
+        let Ok(entries) = self.mount.entries(&self.path, &now.dir) else { return (None, gone) };
         let state = State::of(&entries);
         let before = std::mem::replace(&mut now.entries, Snapshot::new(entries));
         let text = if is_new {

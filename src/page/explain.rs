@@ -6,12 +6,23 @@ use maud::html;
 use serde_json::json;
 
 use super::format::Format;
+use crate::access_log::Reason;
 use crate::body::Body;
 use crate::refusal::{Explanation, Refusal};
 use crate::request::path::Visible;
 
-/// The whole answer to a request that is refused.
-pub fn explain(refusal: &Refusal, format: Format) -> Response<Body> {
+/// The whole answer to a request that is refused, with the reason for the log as an extension.
+pub fn explain(refusal: Refusal, format: Format) -> Response<Body> {
+    let reason = Reason(refusal.reason());
+    let mut response = match refusal {
+        Refusal::AppSaysNo(answer) => *answer,
+        refusal => told(&refusal, format),
+    };
+    response.extensions_mut().insert(reason);
+    response
+}
+
+fn told(refusal: &Refusal, format: Format) -> Response<Body> {
     let status = refusal.status();
     let Explanation { what, advice, meant } = refusal.explain();
     let (content_type, text) = match format {

@@ -8,9 +8,9 @@ use super::format::Format;
 use crate::body::Body;
 use crate::mount::Mounts;
 
-/// The landing page. It names prefixes, never a path of this machine.
+/// The landing page. It names prefixes and policies, never a path of this machine nor a secret.
 pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
-    let urls = || mounts.iter().map(|mount| mount.prefix.as_str());
+    let rows = || mounts.iter().map(|mount| (mount.prefix.as_str(), mount.access.default_policy().name()));
     let (content_type, text) = match format {
         Format::Html => ("text/html; charset=utf-8", {
             let body = html! {
@@ -18,17 +18,19 @@ pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
                 p.soft { "Media files for development. Mounted here:" }
                 table {
                     tbody {
-                        @for url in urls() {
-                            tr { td { a href=(url) { (url) } } }
+                        @for (url, access) in rows() {
+                            tr { td { a href=(url) { (url) } } td.soft { (access) } }
                         }
                     }
                 }
             };
             super::frame("devmedia", &body).into_string()
         }),
-        Format::Text => ("text/plain; charset=utf-8", urls().map(|url| format!("{url}\n")).collect()),
+        Format::Text => {
+            ("text/plain; charset=utf-8", rows().map(|(url, access)| format!("{url} {access}\n")).collect())
+        }
         Format::Json => ("application/json", {
-            let mounts: Vec<_> = urls().map(|url| json!({ "url": url })).collect();
+            let mounts: Vec<_> = rows().map(|(url, access)| json!({ "url": url, "access": access })).collect();
             format!("{}\n", json!({ "mounts": mounts }))
         }),
     };

@@ -45,6 +45,21 @@ impl Refusal {
                 "This request was made by a page of another site, which may not read media from here.".to_owned(),
                 "If the page is yours, open it under the same name as the media: localhost or 127.0.0.1 for both.",
             ),
+            Self::Denied => (
+                "The access rules of this mount let nobody see it.".to_owned(),
+                "Its access is \"deny\" in the configuration; 'devmedia check' prints which rule says so.",
+            ),
+            Self::Unsigned(bad) => {
+                return Explanation { what: bad.to_string(), advice: bad.advice(), meant: None };
+            }
+            Self::AppSaysNo(answer) => (
+                format!("The app was asked and answered {}.", answer.status()),
+                "Log in to the app, or see its view that decides about media.",
+            ),
+            Self::AppFailed { app, error } => (
+                format!("The app at {app}, which says who may see this, could not be asked: {error}."),
+                "Start the app, or mend the mount's access = { ask = ... }; until then nothing is shown.",
+            ),
             Self::MethodNotAllowed { allow: allow @ READ_METHODS } => (
                 format!("Only {allow} are served here."),
                 "Uploads are not taken; the files are read only. devmedia --upload takes uploads to its mounts.",

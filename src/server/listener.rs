@@ -92,8 +92,8 @@ pub enum Listener {
 /// A connection that was accepted.
 #[derive(Debug)]
 pub enum Stream {
-    /// Over TCP.
-    Tcp(TcpStream),
+    /// Over TCP, from this address.
+    Tcp(TcpStream, IpAddr),
     /// In the file system.
     Unix(UnixStream),
 }
@@ -254,9 +254,9 @@ impl Listener {
     pub async fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
+                Ok(Stream::Tcp(stream, peer.ip().to_canonical()))
             }
             Self::Unix(listener, _) => Ok(Stream::Unix(listener.accept().await?.0)),
         }

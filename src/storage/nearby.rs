@@ -22,7 +22,7 @@ pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<
     let spelled_otherwise = [mount.prefix.strip(missing), missing.with_backslashes_turned()];
     let mut others = mounts.iter().filter(|other| other.prefix != mount.prefix);
     (spelled_otherwise.into_iter().flatten().find_map(|path| exists(mount, &path)))
-        .or_else(|| find(mount, missing).map(|path| mount.prefix.url_of(&path)))
+        .or_else(|| find(mount, missing).filter(|path| mount.may_suggest(path)).map(|path| mount.prefix.url_of(&path)))
         .or_else(|| others.find_map(|other| exists(other, missing)))
 }
 
@@ -49,6 +49,9 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
 /// The URL of a path on a mount that serves it.
 fn exists(mount: &Mount, path: &MediaPath) -> Option<String> {
     mount.shows(path).ok()?;
+    if !mount.may_suggest(path) {
+        return None;
+    }
     let slash = match mount.root.open(path).ok()? {
         Found::Directory(_) => true,
         Found::File(..) => false,

@@ -101,6 +101,11 @@ impl Root {
         &self.path
     }
 
+    /// Whether links that leave the root are followed.
+    pub fn follows_links(&self) -> bool {
+        self.links == Links::Anywhere
+    }
+
     /// How names are made into types.
     pub fn types(&self) -> &MediaTypes {
         &self.types
@@ -150,6 +155,20 @@ impl Root {
     pub fn follow(&self, link: &MediaPath) -> Option<Metadata> {
         let dir = self.dir(RECHECK).ok()?;
         self.open_file(&dir, link, self.links).ok()?.metadata().ok()
+    }
+
+    /// The path that `path` comes to when the links on its way are followed, as far as it is there; `None` where it leaves
+    /// the root. Blocks.
+    pub fn real(&self, path: &MediaPath) -> Option<MediaPath> {
+        let root = self.path.canonicalize().ok()?;
+        let there = (0..=path.segments().count()).rev().find_map(|count| {
+            let real = self.path.join(path.head(count).as_path()).canonicalize().ok()?;
+            Some((count, real))
+        });
+        let (count, real) = there?;
+        let real = real.strip_prefix(&root).ok()?;
+        let top = real.iter().fold(MediaPath::top(), |path, name| path.join(name.as_encoded_bytes()));
+        Some(path.segments().skip(count).fold(top, |path, segment| path.join(segment)))
     }
 
     fn open_in(&self, dir: &Dir, path: &MediaPath) -> Result<Found, OpenError> {

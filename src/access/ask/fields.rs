@@ -1,0 +1,131 @@
+//! Which fields a question carries, and which of an answer's are passed on. Pure.
+
+use std::net::IpAddr;
+
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Uri};
+
+/// Who asks, so that a question that comes back is recognised (RFC 9110 section 7.6.3).
+const VIA: &str = "1.1 devmedia-ask";
+
+/// Fields of one connection (RFC 9110 section 7.6.1), beside those that `Connection` names.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// What an app would answer with 206, 304 or 412, or wait for a body for.
+const OF_THE_REQUEST: [HeaderName; 8] = [
+    header::HOST,
+    header::RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+    header::EXPECT,
+];
+
+const FORWARDED: &str = "x-forwarded-";
+
+/// Whether a request is itself a question to an app.
+pub(super) fn is_question(headers: &HeaderMap) -> bool {
+    headers.get_all(header::VIA).iter().any(|via| via.as_bytes().ends_with(VIA.as_bytes()))
+}
+
+/// The fields of the question about a request for `target`.
+///
+/// `X-Original-URI` is the one spelling of the path, escaped the one way: an app that decides by it decides about what
+/// is served. What a client says of itself in `X-Original-*`, `X-Forwarded-*` and `Forwarded` is not believed.
+pub(super) fn question(request: &Request<()>, target: &str, peer: Option<IpAddr>) -> HeaderMap {
+    let named = connection_options(request.headers());
+    let mut fields = HeaderMap::new();
+    for (name, value) in request.headers() {
+        let text = name.as_str();
+        let is_claim = text.starts_with(FORWARDED) || text.starts_with("x-original-") || name == header::FORWARDED;
+        let is_content = text.starts_with("content-");
+        let is_local = HOP_BY_HOP.contains(name) || OF_THE_REQUEST.contains(name) || named.contains(name);
+        if !(is_claim || is_content || is_local) {
+            fields.append(name, value.clone());
+        }
+    }
+    let mut say = |name: &'static str, value: Option<HeaderValue>| {
+        if let Some(value) = value {
+            fields.insert(HeaderName::from_static(name), value);
+        }
+    };
+    let method = HeaderValue::from_str(request.method().as_str()).ok();
+    let target = HeaderValue::from_str(target).ok();
+    say("x-original-uri", target.clone());
+    say("x-original-method", method.clone());
+    say("x-forwarded-proto", Some(HeaderValue::from_static("http")));
+    say("x-forwarded-host", request.headers().get(header::HOST).cloned());
+    say("x-forwarded-uri", target);
+    say("x-forwarded-method", method);
+    say("x-forwarded-for", peer.and_then(|peer| HeaderValue::from_str(&peer.to_string()).ok()));
+    fields.append(header::VIA, HeaderValue::from_static(VIA));
+    fields
+}
+
+/// The fields of an app's no that its client gets: all but those of the connection and those that are devmedia's to set.
+///
+/// A `Location` without a host means a page of the app, which lives elsewhere: it is made whole.
+pub(super) fn no(answer: &HeaderMap, app: &Uri) -> HeaderMap {
+    let named = connection_options(answer);
+    let mut fields = HeaderMap::new();
+    for (name, value) in answer {
+        let is_ours = name.as_str().starts_with("access-control-")
+            || matches!(*name, header::CONTENT_LENGTH | header::DATE | header::X_CONTENT_TYPE_OPTIONS);
+        if !(is_ours || HOP_BY_HOP.contains(name) || named.contains(name)) {
+            fields.append(name, value.clone());
+        }
+    }
+    if let Some(location) = fields.get(header::LOCATION).and_then(|location| whole(location, app)) {
+        fields.insert(header::LOCATION, location);
+    }
+    fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    fields
+}
+
+/// The absolute form of a `Location` that is a path of the app (RFC 9110 section 10.2.2).
+fn whole(location: &HeaderValue, app: &Uri) -> Option<HeaderValue> {
+    let location = location.to_str().ok()?;
+    let (scheme, authority) = (app.scheme_str()?, app.authority()?);
+    let whole = if location.starts_with("//") {
+        format!("{scheme}:{location}")
+    } else if location.starts_with('/') {
+        format!("{scheme}://{authority}{location}")
+    } else if location.starts_with('?') {
+        format!("{scheme}://{authority}{}{location}", app.path())
+    } else if has_scheme(location) {
+        return None;
+    } else {
+        let folder = app.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{scheme}://{authority}{folder}/{location}")
+    };
+    HeaderValue::try_from(whole).ok()
+}
+
+/// RFC 3986 section 3.1.
+fn has_scheme(reference: &str) -> bool {
+    reference.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    })
+}
+
+/// The fields that `Connection` names.
+fn connection_options(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lines = headers.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests;

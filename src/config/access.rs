@@ -1,0 +1,200 @@
+//! `access = ...` and `[[mount.rule]]`: who may see what.
+
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::problems::Problems;
+use super::section::{Section, Value};
+use super::typed::Typed;
+use super::{cache_control, duration};
+use crate::access::Policy;
+use crate::access::ask::Ask;
+use crate::access::rules::{Patterns, Rule};
+use crate::access::secret::Secret;
+use crate::access::signed::{Hmac, S3, SecureLink, Signed};
+use crate::answer::disposition::Disposition;
+
+/// How long the app is waited for, if nobody says otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest that a yes may be remembered: a log-out should count soon.
+const LONGEST_MEMORY: Duration = Duration::from_secs(10);
+
+/// Fields that no rule may set: they say how the answer is sent, or what a browser is kept from.
+const NOT_A_RULES: &[&str] = &[
+    "connection",
+    "transfer-encoding",
+    "content-length",
+    "content-range",
+    "content-encoding",
+    "accept-ranges",
+    "date",
+    "etag",
+    "last-modified",
+    "location",
+    "x-content-type-options",
+    "cross-origin-resource-policy",
+];
+
+/// The `access` of a mount or a rule, where it says any.
+pub(super) fn policy(section: &mut Section<'_>, problems: &mut Problems) -> Option<Policy> {
+    match section.text_or_section("access", problems)? {
+        Value::Text(typed) => problems.check(&typed, |word| match word {
+            "public" => Ok(Policy::Public),
+            "deny" => Ok(Policy::Deny),
+            _ => Err(
+                r#"it is unknown; write "public", "deny", { ask = "http://..." } or { signed = "...", secret = ... }"#,
+            ),
+        }),
+        Value::Section(mut access) => {
+            let (asked, signed) = (access.text("ask", problems), access.text("signed", problems));
+            let policy = match (asked, signed) {
+                (Some(url), None) => ask(&url, &mut access, problems),
+                (None, Some(scheme)) => self::signed(&scheme, &mut access, problems).map(Policy::Signed),
+                _ => {
+                    let at = access.at();
+                    problems
+                        .usage(format!("{at}: access is either {{ ask = \"http://...\" }} or {{ signed = \"...\" }}"));
+                    return None;
+                }
+            };
+            access.end(problems, |_| None);
+            policy
+        }
+    }
+}
+
+fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Option<Policy> {
+    let url = problems.check(url, app_url);
+    let patience = section.text("timeout", problems).and_then(|typed| problems.check(&typed, duration));
+    let remember = section.text("cache", problems).and_then(|typed| {
+        problems.check(&typed, |text| match duration(text)? {
+            span if span <= LONGEST_MEMORY => Ok(span),
+            _ => Err("it is too long; a yes is remembered 10s at most"),
+        })
+    });
+    let copy = section.texts("copy", problems);
+    let copy = problems
+        .each(&copy, |name| name.parse::<HeaderName>().map_err(|_| "it is no header's name; write one such as X-User"));
+    Some(Policy::Ask(Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default())))
+}
+
+fn app_url(text: &str) -> Result<Uri, &'static str> {
+    const ADVICE: &str = "it is no address of an app; write one such as http://127.0.0.1:8000/media-auth/";
+    let url: Uri = text.parse().map_err(|_| ADVICE)?;
+    match (url.scheme_str(), url.authority()) {
+        (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
+            Err("it holds a user or a password, which are not sent; let the app decide by the client's own fields")
+        }
+        (Some("http"), Some(_)) => Ok(url),
+        (Some("https"), _) => Err("only http is spoken to the app: it runs on this machine; write http://"),
+        _ => Err(ADVICE),
+    }
+}
+
+fn signed(scheme: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Option<Signed> {
+    let secret = secret(section, problems);
+    let signed = match scheme.value.as_str() {
+        "secure_link" => {
+            let (expression, link) = (section.text("expression", problems), section.text("link", problems));
+            let text = |typed: &Option<Typed>| typed.as_ref().map(|typed| typed.value.clone());
+            let made = SecureLink::new(secret?, text(&expression).as_deref(), text(&link).as_deref());
+            Signed::SecureLink(problems.check(expression.as_ref().or(link.as_ref()).unwrap_or(scheme), |_| made)?)
+        }
+        "hmac" => Signed::Hmac(Hmac::new(secret?)),
+        "s3" => {
+            let (access_key, region) = (section.text("access_key", problems), section.text("region", problems));
+            let Some(access_key) = access_key else {
+                problems.usage(format!("{}: it needs the access_key that production's client has, too", scheme.shown));
+                return None;
+            };
+            Signed::S3(S3::new(access_key.value, secret?, region.map(|typed| typed.value)))
+        }
+        _ => {
+            problems.usage(format!("{}: it is unknown; write secure_link, hmac or s3", scheme.shown));
+            return None;
+        }
+    };
+    Some(signed)
+}
+
+/// `secret = "..."`, `{ env = "NAME" }` or `{ file = "PATH" }`. No problem about it ever shows it.
+fn secret(section: &mut Section<'_>, problems: &mut Problems) -> Option<Secret> {
+    const EMPTY: &str = "the secret is empty";
+    let at = section.at().to_owned();
+    let Some(value) = section.text_or_section("secret", problems) else {
+        problems.usage(format!(r#"{at}: a signed access needs secret = {{ env = "MEDIA_SECRET" }}"#));
+        return None;
+    };
+    let read = match value {
+        Value::Text(typed) => Secret::new(typed.value).ok_or(EMPTY.to_owned()),
+        Value::Section(mut source) => {
+            let (env, file) = (source.text("env", problems), source.text("file", problems));
+            source.end(problems, |_| None);
+            match (env, file) {
+                (Some(name), None) => match std::env::var(&name.value) {
+                    Ok(value) => Secret::new(value).ok_or_else(|| format!("the variable {} is empty", name.value)),
+                    Err(_) => Err(format!("the variable {} is not set; export it before devmedia starts", name.value)),
+                },
+                (None, Some(path)) => match std::fs::read(&path.value) {
+                    Ok(bytes) => Secret::new(bytes.trim_ascii_end()).ok_or_else(|| format!("{} is empty", path.value)),
+                    Err(error) => Err(format!("{} cannot be read: {error}", path.value)),
+                },
+                _ => Err(r#"a secret is { env = "NAME" } or { file = "PATH" }"#.to_owned()),
+            }
+        }
+    };
+    read.map_err(|advice| problems.usage(format!("{at}: secret: {advice}"))).ok()
+}
+
+/// The `[[mount.rule]]`s of a mount.
+pub(super) fn rules(section: &mut Section<'_>, problems: &mut Problems) -> Vec<(Patterns, Rule)> {
+    let sections = section.sections("rule", problems);
+    sections.into_iter().filter_map(|section| rule(section, problems)).collect()
+}
+
+fn rule(mut section: Section<'_>, problems: &mut Problems) -> Option<(Patterns, Rule)> {
+    let at = section.at().to_owned();
+    let typed = section.texts("match", problems);
+    let patterns = Patterns::parse(typed.iter().map(|typed| typed.value.as_str()));
+    let patterns = patterns.map_err(|error| problems.usage(format!("{at}: match: {error}"))).ok();
+    if typed.is_empty() {
+        problems.usage(format!(
+            r#"{at}: this [[mount.rule]] has no match; write match = "private/**" or ["*.pdf", "*.doc"]"#
+        ));
+    }
+    let cache = section.text("cache_control", problems);
+    let disposition = section.text("disposition", problems);
+    let rule = Rule {
+        access: policy(&mut section, problems),
+        cache_control: cache.and_then(|typed| problems.check(&typed, cache_control)),
+        disposition: disposition.and_then(|typed| {
+            let read = |word: &str| Disposition::parse(word).ok_or("it is unknown; write attachment or inline");
+            problems.check(&typed, read)
+        }),
+        fields: fields(&mut section, problems),
+    };
+    section.end(problems, |_| None);
+    Some((patterns?, rule))
+}
+
+/// `headers = { ... }`.
+fn fields(section: &mut Section<'_>, problems: &mut Problems) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for (name, typed) in section.pairs("headers", problems) {
+        let is_ours =
+            |name: &HeaderName| NOT_A_RULES.contains(&name.as_str()) || name.as_str().starts_with("access-control-");
+        let field = problems.check(&typed, |value| match name.parse::<HeaderName>() {
+            Ok(name) if is_ours(&name) => Err("this field is devmedia's to set"),
+            Ok(name) => {
+                let value = HeaderValue::from_str(value).map_err(|_| "this cannot be a header's value")?;
+                Ok((name, value))
+            }
+            Err(_) => Err("this is no header's name; write one such as X-Robots-Tag"),
+        });
+        fields.extend(field);
+    }
+    fields
+}
