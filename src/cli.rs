@@ -132,7 +132,8 @@ pub enum Command {
     /// Sign a URL of a mount whose access is signed, and print it
     Sign {
         /// The URL, or its path
-        url: String,
+        #[arg(value_name = "URL")]
+        target: String,
         /// For how long it is good
         #[arg(long, value_name = "DURATION", default_value = "1h")]
         expires: String,

@@ -70,8 +70,8 @@ fn run(args: &Args) -> Result<(), Stop> {
             Some(text)
         }
         Some(Command::Check) => Some(checked(args)?.to_string().into_bytes()),
-        Some(Command::Sign { url, expires, method }) => {
-            let url = sign::sign(&checked(args)?, url, method, expires);
+        Some(Command::Sign { target, expires, method }) => {
+            let url = sign::sign(&checked(args)?, target, method, expires);
             Some(url.map(|url| format!("{url}\n").into_bytes()).map_err(|text| Stop { code: USAGE, text })?)
         }
     };

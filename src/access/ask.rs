@@ -7,7 +7,7 @@
 mod cache;
 mod fields;
 
-use std::error::Error as _;
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -133,8 +133,12 @@ impl Ask {
 
     async fn exchange(&self, question: Request<Empty<Bytes>>) -> Result<Response<Bytes>, AskError> {
         let answer: Response<Incoming> = self.client.request(question).await.map_err(|error| {
-            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            AskError::Unreachable(cause)
+            // the innermost cause is the system's own: "Connection refused"
+            let mut cause: &dyn Error = &error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            AskError::Unreachable(cause.to_string())
         })?;
         let (head, body) = answer.into_parts();
         if head.status.is_success() {

@@ -395,3 +395,15 @@ fn dechunk(bytes: &mut &[u8]) -> Vec<u8> {
         }
     }
 }
+
+/// A Python with these modules, or the printed reason why the test is skipped.
+pub fn python(modules: &[&str]) -> Option<String> {
+    let python = std::env::var("DEVMEDIA_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let import = format!("import {}", modules.join(", "));
+    let found = std::process::Command::new(&python).args(["-c", &import]).output();
+    if found.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    eprintln!("skipped: {python} has no {modules:?}; DEVMEDIA_TEST_PYTHON may name a Python that has");
+    None
+}

@@ -10,7 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 
-use crate::support::{Answer, PATIENCE, Server, Way, command};
+use crate::support::{Answer, PATIENCE, Server, Way, command, python};
 
 /// Header fields of a request.
 type Fields<'a> = &'a [(&'a str, &'a str)];
@@ -75,15 +75,3 @@ fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 const FORM: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=frontier");
-
-/// A Python with these modules, or the printed reason why the test is skipped.
-fn python(modules: &[&str]) -> Option<String> {
-    let python = std::env::var("DEVMEDIA_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let import = format!("import {}", modules.join(", "));
-    let found = std::process::Command::new(&python).args(["-c", &import]).output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("skipped: {python} has no {modules:?}; DEVMEDIA_TEST_PYTHON may name a Python that has");
-    None
-}

@@ -1,0 +1,211 @@
+//! `access = { ask = ... }`.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use super::app::App;
+use crate::support::{Answer, PATIENCE, Server, Way};
+
+const YES: &str = "HTTP/1.1 204 No Content\r\nX-User: ada\r\nSet-Cookie: mine=1\r\n\r\n";
+const NO: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nMembers only";
+
+/// `/media/` for everybody, `/members/` for whom the app lets.
+fn guarded(app: &App, options: &str) -> Server {
+    let ask = app.url();
+    Server::prepared(Way::Fast, &["--upload"], |folder| {
+        fs::create_dir_all(folder.join("members/deep")).expect("the folder");
+        fs::write(folder.join("members/a b.txt"), "for members").expect("the file");
+        fs::write(folder.join("members/deep/c.txt"), "for members").expect("the file");
+        let text = format!(
+            "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n\n[[mount]]\nurl = \"/members/\"\nroot = \"members\"\n\
+             access = {{ ask = \"{ask}\"{options} }}\n"
+        );
+        fs::write(folder.join("devmedia.toml"), text).expect("the configuration");
+    })
+}
+
+#[test]
+fn a_yes_lets_through_and_the_log_says_whose() {
+    let app = App::saying(YES);
+    let server = guarded(&app, ", copy = [\"X-User\"]");
+    let fields = [("Cookie", "sessionid=1"), ("Range", "bytes=0-2"), ("X-Forwarded-For", "6.6.6.6")];
+    let answer = server.request("GET", "/members//a%20b%2Etxt?x=1", &fields);
+    assert_eq!((answer.status, answer.text().as_str(), answer.field("x-user")), (206, "for", "ada"));
+    assert_eq!(answer.field("set-cookie"), "", "only what copy names");
+    let question = app.question();
+    assert!(question.starts_with("GET /media-auth/ HTTP/1.1\r\n"), "{question}");
+    for field in [
+        "cookie: sessionid=1",
+        "x-original-uri: /members/a%20b.txt?x=1",
+        "x-original-method: GET",
+        "x-forwarded-for: 127.0.0.1",
+        "x-forwarded-proto: http",
+        &format!("x-forwarded-host: {}", server.address),
+        &format!("host: {}", app.url().split('/').nth(2).expect("an authority")),
+    ] {
+        assert!(question.lines().any(|line| line.eq_ignore_ascii_case(field)), "{field} in {question}");
+    }
+    assert!(!question.to_lowercase().contains("range:"), "{question}");
+    assert!(server.logged("/members//a").contains(r#""access":"ask: yes (204)""#));
+
+    assert_eq!(server.request("HEAD", "/members/a%20b.txt", &[]).field("content-length"), "11");
+    assert!(app.question().contains("x-original-method: HEAD"));
+    assert_eq!(server.get("/members/none.txt").status, 404, "a yes is no file");
+    assert_eq!(server.get("/members/").status, 200);
+    assert_eq!(app.connections(), 1, "the connection to the app is kept");
+}
+
+#[test]
+fn the_apps_own_no_is_passed_on() {
+    for (no, status, field, body) in [
+        (NO, 403, ("cache-control", "no-store"), "Members only"),
+        (
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"m\"\r\nContent-Length: 12\r\n\r\nWho are you?",
+            401,
+            ("www-authenticate", "Basic realm=\"m\""),
+            "Who are you?",
+        ),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: https://sso.example/?next=a\r\nContent-Length: 0\r\n\r\n",
+            302,
+            ("location", "https://sso.example/?next=a"),
+            "",
+        ),
+    ] {
+        let server = guarded(&App::saying(no), "");
+        let answer = server.get("/members/a%20b.txt");
+        assert_eq!((answer.status, answer.field(field.0), answer.text().as_str()), (status, field.1, body));
+        assert_eq!(server.request("HEAD", "/members/a%20b.txt", &[]).status, status);
+        assert!(server.logged("/members/a b.txt").contains("The app was asked and answered"));
+    }
+}
+
+#[test]
+fn an_app_that_cannot_say_is_a_502_that_says_why() {
+    let long = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: 2000000\r\n\r\n{}", "x".repeat(2_000_000));
+    let rows: [(Vec<u8>, &str); 7] = [
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 500"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 404"),
+        (b"".to_vec(), "it cannot be reached"),
+        (b"HTTP/1.1 403 For...".to_vec(), "it cannot be reached"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "it cannot be reached"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "it cannot be reached"),
+        (long.into_bytes(), "its answer is longer than 1024 KiB"),
+    ];
+    for (bytes, why) in rows {
+        let server = guarded(&App::start(move |_| bytes.clone()), "");
+        let answer = server.get("/members/a%20b.txt");
+        assert_eq!(answer.status, 502, "{why}: {answer:?}");
+        assert!(answer.text().contains(why), "{why} in {}", answer.text());
+        assert_eq!(server.get("/media/").status, 200);
+    }
+}
+
+/// While the app holds its answer back nothing is served, stored or removed, by any door; the other mounts go on.
+#[test]
+fn nothing_happens_before_the_policy_said_yes() {
+    let (release, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let app = App::start(move |_| {
+        // until the test lets go, or ends
+        let _ = held.lock().expect("one at a time").recv();
+        NO.as_bytes().to_vec()
+    });
+    let server = guarded(&app, ", timeout = \"60s\"");
+    let members = server.outside.join("members");
+    for (method, target, fields) in [
+        ("GET", "/members/a%20b.txt", ""),
+        ("HEAD", "/members/a%20b.txt", ""),
+        ("GET", "/members/a%20b.txt", "If-None-Match: *\r\n"),
+        ("GET", "/members/a%20b.txt?thumbnail=64", ""),
+        ("GET", "/members/none.txt", ""),
+        ("GET", "/members/deep", ""),
+        ("GET", "/members/", ""),
+        ("GET", "/members/?format=json", ""),
+        ("GET", "/members/?events", ""),
+        ("PUT", "/members/new.txt", "Content-Length: 3\r\n"),
+        ("DELETE", "/members/a%20b.txt", ""),
+        ("POST", "/members/", "Content-Length: 3\r\nTus-Resumable: 1.0.0\r\nUpload-Length: 3\r\n"),
+        ("PATCH", "/members/.devmedia-partial/0000000000000000000000", "Content-Length: 3\r\n"),
+    ] {
+        let mut stream = server.connect();
+        let host = server.address;
+        write!(stream, "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n")
+            .expect("sent");
+        app.question();
+        assert_eq!(server.get("/media/").status, 200, "the other mount goes on");
+        stream.set_nonblocking(true).expect("a socket");
+        let early = stream.read(&mut [0; 1]);
+        assert!(early.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "{method} {target} {fields}");
+        stream.set_nonblocking(false).expect("a socket");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        release.send(()).expect("the app waits");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("an answer");
+        let answer = Answer::take(&mut bytes.as_slice(), method);
+        assert_eq!(answer.status, 403, "{method} {target} {fields}: {answer:?}");
+        let mut names: Vec<_> =
+            fs::read_dir(&members).expect("the folder").map(|e| e.expect("one").file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a b.txt", "deep"], "{method} {target}");
+    }
+}
+
+#[test]
+fn an_app_that_hangs_is_waited_for_so_long_only() {
+    let (keep, hung) = channel::<()>();
+    let hung = Mutex::new(hung);
+    let app = App::start(move |_| {
+        let _ = hung.lock().expect("one at a time").recv();
+        Vec::new()
+    });
+    let server = guarded(&app, ", timeout = \"50ms\"");
+    let answer = server.get("/members/a%20b.txt");
+    assert_eq!(answer.status, 502);
+    assert!(answer.text().contains("did not answer within 0.05 s"), "{}", answer.text());
+    drop(keep);
+}
+
+#[test]
+fn a_yes_is_remembered_for_who_asked_and_a_no_never() {
+    let app = App::start(|head| if head.contains("cookie: in") { YES.into() } else { NO.into() });
+    let server = guarded(&app, ", cache = \"10s\", copy = \"X-User\"");
+    let get = |target: &str, fields: &[(&str, &str)]| {
+        let answer = server.request("GET", target, fields);
+        (answer.status, app.unread())
+    };
+    let (inside, outside) = ([("Cookie", "in")], [("Cookie", "out")]);
+    assert_eq!(get("/members/a%20b.txt", &inside), (200, 1));
+    assert_eq!(get("/members/a%20b.txt", &inside), (200, 0), "remembered");
+    assert_eq!(server.request("GET", "/members/a%20b.txt", &inside).field("x-user"), "ada");
+    assert_eq!(get("/members/deep/c.txt", &inside), (200, 1), "another file");
+    assert_eq!(get("/members/a%20b.txt?x", &inside), (200, 1), "another query");
+    assert_eq!(get("/members/a%20b.txt", &[("Cookie", "in"), ("Authorization", "x")]), (200, 1), "somebody else");
+    assert_eq!(get("/members/a%20b.txt", &outside), (403, 1));
+    assert_eq!(get("/members/a%20b.txt", &outside), (403, 1), "a no is not remembered");
+}
+
+#[test]
+fn a_question_that_comes_back_is_not_asked_again() {
+    let app = App::saying(YES);
+    let server = guarded(&app, "");
+    let answer = server.request("GET", "/members/a%20b.txt", &[("Via", "1.1 devmedia-ask")]);
+    assert_eq!((answer.status, app.unread()), (502, 0));
+    assert!(answer.text().contains("it is devmedia itself"), "{}", answer.text());
+}
+
+/// The Fetch standard's preflight carries no cookies, so an app could only say no to it.
+#[test]
+fn a_preflight_is_not_asked_about_and_gives_nothing_away() {
+    let app = App::saying(NO);
+    let server = guarded(&app, "");
+    let origin = [("Origin", "http://localhost:3000"), ("Access-Control-Request-Method", "PUT")];
+    for target in ["/members/a%20b.txt", "/members/none.txt"] {
+        let answer = server.request("OPTIONS", target, &origin);
+        assert_eq!((answer.status, answer.body.len(), app.unread()), (204, 0, 0));
+    }
+    let answer = server.request("GET", "/members/a%20b.txt", &origin[..1]);
+    assert_eq!(answer.field("access-control-allow-origin"), "http://localhost:3000", "the page may read the no");
+}

@@ -1,0 +1,7 @@
+//! Access policies.
+
+mod app;
+mod ask;
+mod config;
+mod django;
+mod rules;
