@@ -159,6 +159,23 @@ fn a_keyboard_is_enough() {
 }
 
 #[test]
+fn the_focus_is_seen_in_both_views() {
+    let Some(tab) = Tab::new() else { return };
+    let server = Server::start(Way::Fast, &[]);
+    server.put("a.txt", "a");
+    for view in ["grid", "table"] {
+        tab.open(&url(&server));
+        ask(&tab, &format!("one('button[data-view={view}]').click(); document.activeElement.blur()"));
+        let plain = tab.picture("tbody.files tr");
+        tab.press(RIGHT);
+        assert_eq!(ask(&tab, "return document.activeElement.textContent"), "a.txt");
+        assert!(tab.picture("tbody.files tr") != plain, "{view}: nobody sees where the keyboard is");
+        ask(&tab, "document.activeElement.blur()");
+        assert!(tab.picture("tbody.files tr") == plain, "{view}: it is the focus that was seen");
+    }
+}
+
+#[test]
 fn back_closes_the_preview_and_a_link_opens_it() {
     let Some(tab) = Tab::new() else { return };
     let server = server_with(&["photos/dunes.jpg", "photos/IMG_2043.jpg"]);

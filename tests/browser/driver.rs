@@ -265,6 +265,12 @@ impl Tab {
         self.browser.wait(self.browser.client.current_url()).expect("a URL").into()
     }
 
+    /// What a person sees of the first element that this selector names, as a PNG.
+    pub(crate) fn picture(&self, selector: &str) -> Vec<u8> {
+        let picture = async { self.browser.client.find(Locator::Css(selector)).await?.screenshot().await };
+        self.browser.wait(picture).unwrap_or_else(|error| panic!("a picture of {selector}: {error}"))
+    }
+
     /// The title in the tab.
     pub(crate) fn title(&self) -> String {
         self.browser.wait(self.browser.client.title()).expect("a title")
