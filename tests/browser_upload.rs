@@ -101,21 +101,20 @@ fn a_dropped_file_is_seen_in_every_window_once() {
 
     tab.turn_to(&first);
     let picture = sample("avatars/ada.png");
-    let seen = tab.ask_about(
-        &url(&server),
+    let seen = ask(
+        &tab,
         &format!(
-            "{} {HAND}
+            "const heard = [];
+            new MutationObserver(() => heard.push(one('.news').textContent)).observe(one('.news'), {{ childList: true }});
             const data = carry(['ada.png', new Uint8Array({picture:?})]);
             const target = () => !one('.drop').hidden && one('.drop').textContent;
             const over = [drag('dragover', data), target()];
             drag('drop', data);
             const after = target();
-            await told('stored');
             await until(() => one('tbody img')?.naturalWidth);
             // the end of the upload and the event of the folder are two who tell of it
-            await until(() => one('.news').textContent === 'ada.png was added.');
-            return [over, after, names()]",
-            gallery::HELPERS
+            await until(() => heard.includes('1 file uploaded') && heard.includes('ada.png was added.'));
+            return [over, after, names()]"
         ),
     );
     assert_eq!(seen, json!([[true, "Drop to upload to /media/"], false, ["ada.png"]]));
@@ -157,6 +156,21 @@ fn a_bar_shows_how_far_an_upload_is_and_its_button_ends_it() {
     let seen = ask(&tab, "await until(() => names().length === 3); return [names(), one('.uploads h2').textContent]");
     assert_eq!(seen, json!([["a.txt", "b.txt", "c.txt"], "3 files uploaded"]));
     assert_eq!(stored(&server).into_keys().collect::<Vec<_>>(), ["a.txt", "b.txt", "c.txt"]);
+}
+
+#[test]
+fn a_file_that_is_stored_elsewhere_says_where() {
+    let Some(tab) = Tab::new() else { return };
+    let server = Server::start(Way::Fast, &["--upload", "--upload-to", "in/box/"]);
+    tab.open(&url(&server));
+    let seen = ask(
+        &tab,
+        "drop(['a.txt', 'a']);
+        const said = await told('stored');
+        await until(() => names().length === 1);
+        return [said, names(), one('.uploads .title a').href]",
+    );
+    assert_eq!(seen, json!(["Uploaded as in/box/a.txt  ·  1 B", ["in/"], url(&server) + "in/box/a.txt"]));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 const uploader = one('.upload');
 const picker = one('input', uploader);
 const uploads = one('.uploads');
+const top = all('.crumbs a').length === 1; // of the mount; names in answers are relative to it
 const AT_ONCE = 3; // a browser has six connections to a host, and the page needs some
 
 const waiting = [];
@@ -72,8 +73,8 @@ function send(task) {
 }
 
 function stored(task, { name, url, size }) {
-  // a clash or a sign that no name may have: it is called otherwise now
-  const called = name.split('/').at(-1);
+  // a clash, a sign that no name may have, or --upload-to: it is called otherwise, or lies elsewhere
+  const called = top ? name : name.split('/').at(-1);
   const words = called === task.file.name ? 'Uploaded' : `Uploaded as ${called}`;
   task.title.replaceChildren(element('a', { href: url, textContent: task.file.name }));
   tally.stored += 1;
