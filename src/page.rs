@@ -17,10 +17,11 @@ use sha2::{Digest as _, Sha256};
 const STYLE: &str = include_str!("page/style.css");
 
 /// Nothing loads, nothing runs, nobody frames it: names in these pages come from strangers.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(&[STYLE], &[], "img-src data:"));
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(&[STYLE], &[], "img-src data:", "'none'"));
 
-/// A policy under which only these styles and scripts count, by their hashes, and only `sources` are loaded.
-fn policy(styles: &[&str], scripts: &[&str], sources: &str) -> HeaderValue {
+/// A policy under which only these styles and scripts count, by their hashes, only `sources` are loaded, and forms are
+/// sent to `forms`.
+fn policy(styles: &[&str], scripts: &[&str], sources: &str, forms: &str) -> HeaderValue {
     let directive = |name: &str, texts: &[&str]| match texts {
         [] => String::new(),
         texts => {
@@ -29,7 +30,7 @@ fn policy(styles: &[&str], scripts: &[&str], sources: &str) -> HeaderValue {
         }
     };
     let policy = format!(
-        "default-src 'none'; {}{}{sources}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; {}{}{sources}; base-uri 'none'; form-action {forms}; frame-ancestors 'none'",
         directive("style-src", styles),
         directive("script-src", scripts),
     );

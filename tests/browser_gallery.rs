@@ -4,13 +4,14 @@
 
 #[path = "browser/driver.rs"]
 mod driver;
+#[path = "browser/gallery.rs"]
+mod gallery;
 mod support;
 
-use std::path::Path;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use driver::Tab;
+use gallery::{HELPERS, ask, sample, url, violations};
 use support::{Server, Way};
 
 /// Keys without a letter, as `WebDriver` names them (section 17.4.2).
@@ -20,23 +21,6 @@ const LEFT: &str = "\u{e012}";
 const RIGHT: &str = "\u{e014}";
 const DOWN: &str = "\u{e015}";
 
-/// Every script of these stories may use these.
-const HELPERS: &str = "
-    const one = selector => document.querySelector(selector);
-    const until = async is => { for (;;) { const value = is(); if (value) return value; await new Promise(tell => setTimeout(tell, 10)); } };
-    const names = () => [...document.querySelectorAll('tbody tr:not([hidden]) a')].map(link => link.textContent);
-    const opened = name => until(() => one('dialog[open] h2')?.textContent === name);
-    const closed = () => until(() => !one('dialog[open]'));
-";
-
-fn ask(tab: &Tab, script: &str) -> Value {
-    tab.ask(&format!("{HELPERS} {script}"))
-}
-
-fn sample(path: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("media").join(path)).expect("a sample file")
-}
-
 /// A server with these sample files, all in the root.
 fn server_with(samples: &[&str]) -> Server {
     let server = Server::start(Way::Fast, &[]);
@@ -44,24 +28,6 @@ fn server_with(samples: &[&str]) -> Server {
         server.put(path.rsplit('/').next().expect("a name"), sample(path));
     }
     server
-}
-
-fn url(server: &Server) -> String {
-    format!("http://{}/media/", server.address)
-}
-
-/// What the page's policy kept from happening, since it was loaded.
-fn violations(tab: &Tab) -> Value {
-    ask(
-        tab,
-        "const blocked = [];
-        const note = reports => blocked.push(...reports.map(({ body }) => `${body.effectiveDirective} ${body.blockedURL}`));
-        const observer = new ReportingObserver(note, { types: ['csp-violation'], buffered: true });
-        observer.observe();
-        await new Promise(tell => setTimeout(tell, 50));
-        note(observer.takeRecords());
-        return blocked",
-    )
 }
 
 #[test]
@@ -190,6 +156,23 @@ fn a_keyboard_is_enough() {
     ask(&tab, "one('button[data-view=table]').click(); one('tbody a').focus()");
     tab.press(DOWN);
     assert_eq!(ask(&tab, "return document.activeElement.textContent"), "b.txt");
+}
+
+#[test]
+fn the_focus_is_seen_in_both_views() {
+    let Some(tab) = Tab::new() else { return };
+    let server = Server::start(Way::Fast, &[]);
+    server.put("a.txt", "a");
+    for view in ["grid", "table"] {
+        tab.open(&url(&server));
+        ask(&tab, &format!("one('button[data-view={view}]').click(); document.activeElement.blur()"));
+        let plain = tab.picture("tbody.files tr");
+        tab.press(RIGHT);
+        assert_eq!(ask(&tab, "return document.activeElement.textContent"), "a.txt");
+        assert!(tab.picture("tbody.files tr") != plain, "{view}: nobody sees where the keyboard is");
+        ask(&tab, "document.activeElement.blur()");
+        assert!(tab.picture("tbody.files tr") == plain, "{view}: it is the focus that was seen");
+    }
 }
 
 #[test]

@@ -4,33 +4,15 @@
 
 #[path = "browser/driver.rs"]
 mod driver;
+#[path = "browser/gallery.rs"]
+mod gallery;
 mod support;
 
-use std::path::Path;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use driver::Tab;
+use gallery::{ask, sample, url};
 use support::{Server, Way};
-
-/// Every script of these stories may use these.
-const HELPERS: &str = "
-    const one = selector => document.querySelector(selector);
-    const until = async is => { for (;;) { const value = is(); if (value) return value; await new Promise(tell => setTimeout(tell, 10)); } };
-    const names = () => [...document.querySelectorAll('tbody tr:not([hidden]) a')].map(link => link.textContent);
-";
-
-fn ask(tab: &Tab, script: &str) -> Value {
-    tab.ask(&format!("{HELPERS} {script}"))
-}
-
-fn sample(path: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("media").join(path)).expect("a sample file")
-}
-
-fn url(server: &Server) -> String {
-    format!("http://{}/media/", server.address)
-}
 
 #[test]
 fn a_file_on_disk_appears_in_the_open_page_and_leaves_it() {

@@ -3,6 +3,8 @@
 //! The page is whole without JavaScript: a table of links, which the style sheet lays out as a grid of cards. The script
 //! adds sorting, filtering, the other view, the preview and what changes meanwhile; it knows of an entry only what stands in its row.
 
+mod upload;
+
 use std::sync::LazyLock;
 
 use bytesize::ByteSize;
@@ -22,6 +24,9 @@ use crate::thumbnail::icon::Icon;
 
 const STYLE: &str = concat!(include_str!("gallery/entries.css"), include_str!("gallery/preview.css"));
 
+/// Only where files may be uploaded.
+const UPLOAD_STYLE: &str = include_str!("gallery/upload.css");
+
 /// Runs before anything is painted: the view that was chosen last time.
 const EARLY: &str =
     "try { document.documentElement.dataset.view = localStorage.getItem('devmedia.view') ?? 'grid' } catch {}";
@@ -30,14 +35,26 @@ const EARLY: &str =
 const SCRIPT: &str =
     concat!(include_str!("gallery/entries.js"), include_str!("gallery/preview.js"), include_str!("gallery/live.js"));
 
-/// Wider than that of the other pages by what a preview needs: media of this origin, and text that is fetched from it.
-pub(super) static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    super::policy(
-        &[super::STYLE, STYLE],
-        &[EARLY, SCRIPT],
-        "img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'",
-    )
-});
+/// The same where files may be uploaded.
+const UPLOAD_SCRIPT: &str = concat!(
+    include_str!("gallery/entries.js"),
+    include_str!("gallery/preview.js"),
+    include_str!("gallery/live.js"),
+    include_str!("gallery/upload.js"),
+);
+
+/// What a preview needs: media of this origin, and text that is fetched from it.
+const SOURCES: &str = "img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'";
+
+/// Wider than that of the other pages by what a preview needs, and where files may be uploaded by a form.
+pub(super) fn policy(mount: &Mount) -> HeaderValue {
+    static READING: LazyLock<HeaderValue> =
+        LazyLock::new(|| super::policy(&[super::STYLE, STYLE], &[EARLY, SCRIPT], SOURCES, "'none'"));
+    static UPLOADING: LazyLock<HeaderValue> = LazyLock::new(|| {
+        super::policy(&[super::STYLE, STYLE, UPLOAD_STYLE], &[EARLY, UPLOAD_SCRIPT], SOURCES, "'self'")
+    });
+    if mount.uploads.is_some() { UPLOADING.clone() } else { READING.clone() }
+}
 
 /// Where the rows go in the page. Every name in it is escaped, so no name can hold it.
 pub(super) const ROWS: &str = "<!--rows-->";
@@ -48,14 +65,17 @@ pub(super) const FILES: &str = "</tbody><tbody class=\"files\">";
 /// The page around the rows.
 pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup {
     let title = format!("{}{path}", mount.prefix);
+    let takes = mount.uploads.is_some();
     let head = html! {
         style { (PreEscaped(STYLE)) }
+        @if takes { style { (PreEscaped(UPLOAD_STYLE)) } }
         script { (PreEscaped(EARLY)) }
     };
     let body = html! {
         (symbols())
         header.bar {
             (crumbs(mount, path))
+            @if takes { (upload::form()) }
             div.tools hidden {
                 input.filter type="search" placeholder="Filter" aria-label="Filter by name" autocomplete="off"
                     spellcheck="false" aria-keyshortcuts="/";
@@ -68,7 +88,7 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
         main {
             p.count role="status" { (count(entries)) }
             p.news.unseen role="status" {}
-            @if entries.is_empty() { (empty()) }
+            @if entries.is_empty() { (empty(takes)) }
             table.entries aria-label=(title) data-state=(State::of(entries)) hidden[entries.is_empty()] {
                 thead {
                     tr {
@@ -82,7 +102,8 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
             p.none hidden { "Nothing here has such a name." }
         }
         (preview())
-        script type="module" { (PreEscaped(SCRIPT)) }
+        @if takes { (upload::stage(&title)) }
+        script type="module" { (PreEscaped(if takes { UPLOAD_SCRIPT } else { SCRIPT })) }
     };
     super::document(&title, &head, &body)
 }
@@ -119,12 +140,13 @@ fn count(entries: &[Entry]) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn empty() -> Markup {
+fn empty(takes: bool) -> Markup {
     html! {
         div.empty {
             (icon(Icon::Folder))
             p { "This folder is empty." }
-            p.soft { "What your app stores here appears on this page." }
+            @if takes { p.soft { "Drop files here, paste them, or choose them with Upload." } }
+            @else { p.soft { "What your app stores here appears on this page." } }
         }
     }
 }
@@ -205,7 +227,7 @@ fn preview() -> Markup {
 
 /// All drawings, once; entries point at them.
 fn symbols() -> Markup {
-    const GLYPHS: [(&str, &str); 9] = [
+    const GLYPHS: [(&str, &str); 10] = [
         (
             "grid",
             "<rect x='4' y='4' width='6.5' height='6.5' rx='1.5'/><rect x='13.5' y='4' width='6.5' height='6.5' rx='1.5'/><rect x='4' y='13.5' width='6.5' height='6.5' rx='1.5'/><rect x='13.5' y='13.5' width='6.5' height='6.5' rx='1.5'/>",
@@ -217,6 +239,7 @@ fn symbols() -> Markup {
         ),
         ("tag", "<path d='M8 7l-5 5 5 5M16 7l5 5-5 5M13.5 5l-3 14'/>"),
         ("download", "<path d='M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14'/>"),
+        ("upload", "<path d='M12 15.5v-11M7.5 9L12 4.5 16.5 9M5 19.5h14'/>"),
         ("open", "<path d='M13.5 4.5h6v6M19 5l-8 8M17.5 14v3.5a2 2 0 0 1-2 2h-9a2 2 0 0 1-2-2v-9a2 2 0 0 1 2-2H10'/>"),
         ("close", "<path d='M6 6l12 12M18 6L6 18'/>"),
         ("previous", "<path d='M14.5 5.5L8 12l6.5 6.5'/>"),

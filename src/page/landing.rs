@@ -16,11 +16,9 @@ pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
             let body = html! {
                 h1 { "devmedia" }
                 p.soft { "Media files for development. Mounted here:" }
-                table {
-                    tbody {
-                        @for (url, access) in rows() {
-                            tr { td { a href=(url) { (url) } } td.soft { (access) } }
-                        }
+                ul.mounts {
+                    @for (url, access) in rows() {
+                        li { a href=(url) { (url) } " " span.soft { (access) } }
                     }
                 }
             };

@@ -81,7 +81,7 @@ pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: For
     let mut response = Response::new(Body::Chunks(Box::new(chunks.map(Bytes::from))));
     *response.headers_mut() = super::headers(content_type);
     if format == Format::Html {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, gallery::POLICY.clone());
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, gallery::policy(mount));
     }
     response
 }

@@ -42,7 +42,7 @@ impl Kind {
     }
 }
 
-/// Reads a folder: folders first, then by name without regard to case. Hidden names only where `hidden` says so. What a
+/// Reads a folder: folders first, then by name as people number them. Hidden names only where `hidden` says so. What a
 /// link leads to is asked of `follow`: beneath this folder's handle alone a link such as `../a.jpg` would lead out.
 ///
 /// Cost: one call an entry, an open a link. An entry that vanishes while it is read is left out.
@@ -74,9 +74,33 @@ fn order(a: &Entry, b: &Entry) -> Ordering {
     let is_file = |entry: &Entry| entry.kind != Kind::Directory;
     is_file(a)
         .cmp(&is_file(b))
-        .then_with(|| {
-            let (a, b) = (a.name.iter(), b.name.iter());
-            a.map(u8::to_ascii_lowercase).cmp(b.map(u8::to_ascii_lowercase))
-        })
+        .then_with(|| natural(&a.name, &b.name))
+        // what only case or leading zeros tell apart still has an order
         .then_with(|| a.name.cmp(&b.name))
+}
+
+/// Names as people number them: `photo2` before `photo10`, without regard to case.
+fn natural(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    while let ([x, after_x @ ..], [y, after_y @ ..]) = (a, b) {
+        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
+            let (m, n) = (take_number(&mut a), take_number(&mut b));
+            m.len().cmp(&n.len()).then_with(|| m.cmp(n))
+        } else {
+            (a, b) = (after_x, after_y);
+            x.to_ascii_lowercase().cmp(&y.to_ascii_lowercase())
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+/// Takes the digits off the front, of any length, and gives them without leading zeros: the longer is the greater.
+fn take_number<'a>(name: &mut &'a [u8]) -> &'a [u8] {
+    let end = name.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(name.len());
+    let (digits, rest) = name.split_at(end);
+    *name = rest;
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    &digits[zeros..]
 }

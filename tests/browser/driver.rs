@@ -225,6 +225,36 @@ impl Tab {
         self.browser.wait(press).unwrap_or_else(|error| panic!("the keys {keys:?}: {error}"));
     }
 
+    /// Clicks what this selector names.
+    pub(crate) fn click(&self, selector: &str) {
+        let click = async { self.browser.client.find(Locator::Css(selector)).await?.click().await };
+        self.browser.wait(click).unwrap_or_else(|error| panic!("a click on {selector}: {error}"));
+    }
+
+    /// The window of this story that all else is about.
+    pub(crate) fn window(&self) -> WindowHandle {
+        self.browser.wait(self.browser.client.window()).expect("a window")
+    }
+
+    /// Opens another window beside it and turns to that.
+    pub(crate) fn new_window(&self) -> WindowHandle {
+        let window = self.browser.wait(self.browser.client.new_window(false)).expect("a window").handle;
+        self.turn_to(&window);
+        window
+    }
+
+    /// Turns to another window of this story.
+    pub(crate) fn turn_to(&self, window: &WindowHandle) {
+        self.browser.wait(self.browser.client.switch_to_window(window.clone())).expect("an open window");
+    }
+
+    /// Chooses files in the field that this selector names, as its dialog would.
+    pub(crate) fn choose(&self, field: &str, files: &[&Path]) {
+        let paths = files.iter().map(|file| file.to_str().expect("a path in UTF-8")).collect::<Vec<_>>().join("\n");
+        let choose = async { self.browser.client.find(Locator::Css(field)).await?.send_keys(&paths).await };
+        self.browser.wait(choose).unwrap_or_else(|error| panic!("choosing {paths}: {error}"));
+    }
+
     /// What the browser's button does.
     pub(crate) fn back(&self) {
         self.browser.wait(self.browser.client.back()).expect("an earlier page");
@@ -233,6 +263,12 @@ impl Tab {
     /// The URL in the address bar.
     pub(crate) fn url(&self) -> String {
         self.browser.wait(self.browser.client.current_url()).expect("a URL").into()
+    }
+
+    /// What a person sees of the first element that this selector names, as a PNG.
+    pub(crate) fn picture(&self, selector: &str) -> Vec<u8> {
+        let picture = async { self.browser.client.find(Locator::Css(selector)).await?.screenshot().await };
+        self.browser.wait(picture).unwrap_or_else(|error| panic!("a picture of {selector}: {error}"))
     }
 
     /// The title in the tab.

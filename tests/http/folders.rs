@@ -114,6 +114,35 @@ fn a_listing_in_json_tells_name_url_type_size_and_time() {
 }
 
 #[test]
+fn names_are_in_the_order_in_which_people_number_them() {
+    const ORDER: [&str; 16] = [
+        "1.txt",
+        "2.txt",
+        "10.txt",
+        "18446744073709551615.txt", // the largest number of 64 bits
+        "18446744073709551616.txt",
+        "a",
+        "A1",
+        "a2",
+        "img 007.png",
+        "img 7.png",
+        "img 07a.png",
+        "IMG 8.png",
+        "photo2.jpg",
+        "photo10.jpg",
+        "v1.9.10",
+        "v1.10.2",
+    ];
+    let server = start(&[]);
+    for name in ORDER.iter().rev() {
+        server.put(name, "");
+    }
+    let listing = server.get("/media/?format=json").json();
+    let names: Vec<_> = listing.as_array().expect("a list").iter().filter_map(|item| item["name"].as_str()).collect();
+    assert_eq!(names, ORDER);
+}
+
+#[test]
 fn hidden_names_are_listed_only_where_they_are_served() {
     for (args, shown) in [(&[][..], false), (&["--hidden"], true)] {
         let server = start(args);

@@ -41,7 +41,11 @@ function fill(type, url, tell, is) {
   const kind = type.split('/')[0];
   if (kind === 'image') {
     const image = element('img', { alt: '', src: url, className: type === 'image/svg+xml' ? 'vector' : '' });
-    image.onload = () => tell(image.naturalWidth && `${image.naturalWidth} × ${image.naturalHeight}`);
+    image.onload = () => {
+      const { naturalWidth: width, naturalHeight: height } = image;
+      image.style.setProperty('--ratio', width / height);
+      tell(width && `${width} × ${height}`);
+    };
     image.onerror = () => sorry('This browser cannot show the picture.');
     stage.replaceChildren(image);
   } else if (kind === 'video' || kind === 'audio') {

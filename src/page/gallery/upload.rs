@@ -1,0 +1,34 @@
+//! What a folder that takes uploads has more than others.
+
+use maud::{Markup, html};
+
+use super::glyph;
+
+/// The button. Without JavaScript it is an ordinary form: choose, send, and the folder is shown again.
+pub(super) fn form() -> Markup {
+    html! {
+        form.upload method="post" enctype="multipart/form-data" {
+            input type="file" name="file" multiple required aria-label="Files to upload";
+            button title="Upload files (or drop or paste them here)" { (glyph("upload")) span { "Upload" } }
+        }
+    }
+}
+
+/// The drop target, and the list of what is being uploaded: both empty, the script fills them.
+pub(super) fn stage(title: &str) -> Markup {
+    html! {
+        div.drop hidden aria-hidden="true" {
+            (glyph("upload"))
+            p { "Drop to upload to " (title) }
+        }
+        section.uploads aria-labelledby="uploads-title" hidden {
+            header {
+                h2 id="uploads-title" {}
+                button type="button" title="Clear what is finished" {
+                    (glyph("close")) span.unseen { "Clear what is finished" }
+                }
+            }
+            ol {}
+        }
+    }
+}
