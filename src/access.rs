@@ -38,7 +38,7 @@ pub enum Policy {
     /// Whoever has a URL that was signed.
     Signed(Signed),
     /// Whom the app lets.
-    Ask(Ask),
+    Ask(Box<Ask>),
 }
 
 impl Policy {
@@ -57,16 +57,16 @@ impl Policy {
         matches!(self, Self::Public)
     }
 
-    async fn judge(&self, mount: &Mount, path: &MediaPath, asker: &Asker<'_>) -> Result<Pass, Refusal> {
-        let request = asker.request;
+    async fn judge(&self, mount: &Mount, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Pass, Refusal> {
+        let request = visitor.request;
         match self {
             Self::Public => Ok(Pass::default()),
             Self::Deny => Err(Refusal::Denied),
-            Self::Ask(ask) => ask.ask(&mount.prefix.url_of(path), asker).await,
+            Self::Ask(ask) => ask.ask(&mount.prefix.url_of(path), visitor).await,
             Self::Signed(signed) => {
                 let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-                let path = &asker.path;
-                let asked = Asked { method, uri, path, headers, remote: asker.peer };
+                let path = &visitor.path;
+                let asked = Asked { method, uri, path, headers, remote: visitor.peer };
                 match signed.check(&asked, Timestamp::now()) {
                     Ok(_) => Ok(Pass::verdict(format!("{}: signed", signed.name()))),
                     Err(bad) => Err(Refusal::Unsigned(bad)),
@@ -89,7 +89,7 @@ impl fmt::Display for Policy {
 
 /// Who asks, and for what, before anything of it was looked at.
 #[derive(Debug)]
-pub struct Asker<'a> {
+pub struct Visitor<'a> {
     /// The request.
     pub request: &'a Request<()>,
     /// The whole path of its URL.
@@ -137,7 +137,7 @@ impl Pass {
 }
 
 /// Asks every policy that judges `path`; the first that says no is the answer.
-pub async fn admit(mount: &Arc<Mount>, path: &MediaPath, asker: &Asker<'_>) -> Result<Pass, Refusal> {
+pub async fn admit(mount: &Arc<Mount>, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Pass, Refusal> {
     let access = &mount.access;
     let real = if access.is_uniform() {
         None
@@ -148,7 +148,7 @@ pub async fn admit(mount: &Arc<Mount>, path: &MediaPath, asker: &Asker<'_>) -> R
     };
     let mut pass = Pass::default();
     for policy in access.judges([Some(path), real.as_ref()].into_iter().flatten()) {
-        pass = pass.and(policy.judge(mount, path, asker).await?);
+        pass = pass.and(policy.judge(mount, path, visitor).await?);
     }
     Ok(pass)
 }

@@ -9,7 +9,7 @@ use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::access::{self, Asker};
+use crate::access::{self, Visitor};
 use crate::access_log::{Logged, Received};
 use crate::answer::decide::decide;
 use crate::answer::head::head;
@@ -130,8 +130,8 @@ impl Service {
             return self.elsewhere(request, asked).await;
         };
         mount.allows(request.method(), &path)?;
-        let asker = Asker { request, path: asked, peer: connection.peer };
-        let pass = access::admit(mount, &path, &asker).await?;
+        let visitor = Visitor { request, path: asked, peer: connection.peer };
+        let pass = access::admit(mount, &path, &visitor).await?;
         let answer = self.serve(mount, path, request, body, connection).await;
         Ok(pass.onto(answer.unwrap_or_else(|refusal| explained(refusal, request))))
     }

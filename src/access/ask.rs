@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use self::cache::Cache;
-use super::{Asker, Pass};
+use super::{Pass, Visitor};
 use crate::body::Body;
 use crate::refusal::Refusal;
 
@@ -95,8 +95,8 @@ impl Ask {
     }
 
     /// Asks whether the request may have `url_path`, the one spelling of its path.
-    pub async fn ask(&self, url_path: &str, asker: &Asker<'_>) -> Result<Pass, Refusal> {
-        let request = asker.request;
+    pub async fn ask(&self, url_path: &str, visitor: &Visitor<'_>) -> Result<Pass, Refusal> {
+        let request = visitor.request;
         let target = match request.uri().query() {
             Some(query) => format!("{url_path}?{query}"),
             None => url_path.to_owned(),
@@ -108,11 +108,11 @@ impl Ask {
         if let (Some(cache), Some(key)) = (&self.cache, &key)
             && let Some(fields) = cache.get(key)
         {
-            return Ok(self.pass(fields, "remembered"));
+            return Ok(yes(fields, "remembered"));
         }
         let mut question = Request::new(Empty::new());
         *question.uri_mut() = self.url.clone();
-        *question.headers_mut() = fields::question(request, &target, asker.peer);
+        *question.headers_mut() = fields::question(request, &target, visitor.peer);
         let answer = timeout(self.patience, self.exchange(question)).await;
         let answer = answer.unwrap_or(Err(AskError::TimedOut(self.patience))).map_err(|error| self.failed(error))?;
         let status = answer.status();
@@ -121,7 +121,7 @@ impl Ask {
             if let (Some(cache), Some(key)) = (&self.cache, key) {
                 cache.put(key, fields.clone());
             }
-            return Ok(self.pass(fields, status.as_str()));
+            return Ok(yes(fields, status.as_str()));
         }
         if status.is_redirection() || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let (mut head, body) = answer.into_parts();
@@ -158,11 +158,11 @@ impl Ask {
         self.copy.iter().flat_map(all).collect()
     }
 
-    fn pass(&self, fields: HeaderMap, how: &str) -> Pass {
-        Pass { fields, ..Pass::verdict(format!("ask: yes ({how})")) }
-    }
-
     fn failed(&self, error: AskError) -> Refusal {
         Refusal::AppFailed { app: self.url.to_string(), error }
     }
+}
+
+fn yes(fields: HeaderMap, how: &str) -> Pass {
+    Pass { fields, ..Pass::verdict(format!("ask: yes ({how})")) }
 }

@@ -78,7 +78,8 @@ fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Optio
     let copy = section.texts("copy", problems);
     let copy = problems
         .each(&copy, |name| name.parse::<HeaderName>().map_err(|_| "it is no header's name; write one such as X-User"));
-    Some(Policy::Ask(Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default())))
+    let ask = Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
+    Some(Policy::Ask(Box::new(ask)))
 }
 
 fn app_url(text: &str) -> Result<Uri, &'static str> {

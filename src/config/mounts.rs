@@ -45,7 +45,7 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
     let mut mounts = Vec::new();
     for typed in typed_mounts(args, file, problems) {
         let settings = flags.over(&typed.settings).over(&below);
-        let Some(prefix) = problems.check(&typed.prefix, Prefix::parse) else { continue };
+        let prefix = problems.check(&typed.prefix, Prefix::parse);
         let hidden = problems.boolean(settings.hidden.as_ref());
         let listing = !problems.boolean(settings.no_index.as_ref());
         let follow = problems.boolean(settings.follow_links.as_ref());
@@ -53,11 +53,12 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
         let policy = settings.cache_control.as_ref().and_then(|typed| problems.check(typed, cache_control));
         let cache_control = policy.unwrap_or(HeaderValue::from_static("no-cache"));
         let takes = problems.boolean(settings.upload.as_ref());
-        let takes = upload_to_mounts.takes(&prefix).unwrap_or(takes);
+        let takes = prefix.as_ref().and_then(|prefix| upload_to_mounts.takes(prefix)).unwrap_or(takes);
         let rules = uploads::rules(&settings, hidden, problems);
         let uploads = takes.then_some(rules);
         let access = Access::new(typed.access, typed.rules);
-        if let Some(root) = roots.open(&typed.root, typed.base, links, takes, problems) {
+        let root = roots.open(&typed.root, typed.base, links, takes, problems);
+        if let (Some(prefix), Some(root)) = (prefix, root) {
             mounts.push(Mount { prefix, root, listing, hidden, cache_control, uploads, access });
         }
     }
@@ -109,6 +110,6 @@ fn typed_mounts<'a>(args: &Args, file: FileLayers<'a>, problems: &mut Problems) 
 }
 
 /// A mount that a flag made.
-fn plain<'a>(prefix: Typed, root: Typed, base: &'a Path) -> TypedMount<'a> {
+fn plain(prefix: Typed, root: Typed, base: &Path) -> TypedMount<'_> {
     TypedMount { prefix, root, base, settings: Settings::default(), access: Policy::Public, rules: Vec::new() }
 }

@@ -22,7 +22,7 @@ pub(super) struct Source<'t> {
 impl Source<'_> {
     /// Name and line, as compilers write them.
     pub(super) fn at(self, offset: usize) -> String {
-        let line = self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|&&b| b == b'\n').count() + 1;
+        let line = self.text.get(..offset).unwrap_or_default().matches('\n').count() + 1;
         format!("{}:{line}", self.name)
     }
 }
@@ -104,7 +104,7 @@ impl<'t> Section<'t> {
             return Vec::new();
         };
         let mut sections = Vec::new();
-        for value in values.iter() {
+        for value in values {
             match value.get_ref() {
                 DeValue::Table(table) => sections.push(self.below(value, table)),
                 _ => problems.usage(format!("{}: {key} holds something that is no table", self.line(value))),

@@ -125,10 +125,10 @@ fn nothing_happens_before_the_policy_said_yes() {
         ("GET", "/members/", ""),
         ("GET", "/members/?format=json", ""),
         ("GET", "/members/?events", ""),
-        ("PUT", "/members/new.txt", "Content-Length: 3\r\n"),
+        ("PUT", "/members/new.txt", "Content-Length: 0\r\n"),
         ("DELETE", "/members/a%20b.txt", ""),
-        ("POST", "/members/", "Content-Length: 3\r\nTus-Resumable: 1.0.0\r\nUpload-Length: 3\r\n"),
-        ("PATCH", "/members/.devmedia-partial/0000000000000000000000", "Content-Length: 3\r\n"),
+        ("POST", "/members/", "Content-Length: 0\r\nTus-Resumable: 1.0.0\r\nUpload-Length: 3\r\n"),
+        ("PATCH", "/members/.devmedia-partial/0000000000000000000000", "Content-Length: 0\r\n"),
     ] {
         let mut stream = server.connect();
         let host = server.address;
