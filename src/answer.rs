@@ -1,5 +1,6 @@
 //! What is answered. Pure: no file system, no clock, no log, no async.
 
+pub mod common;
 pub mod conditional;
 pub mod decide;
 pub mod disposition;

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use futures_util::FutureExt as _;
 use hyper::body::{Body as HttpBody, Bytes};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::access::{self, Visitor};
 use crate::access_log::{Logged, Received};
+use crate::answer::common::{self, Cors};
 use crate::answer::decide::decide;
 use crate::answer::head::head;
 use crate::body::Body;
@@ -39,29 +40,6 @@ pub struct Service {
     live: Live,
     /// Row (e) has been logged: once is enough for a page full of pictures.
     opaque_logged: AtomicBool,
-}
-
-/// What scripts of other origins may send and see beside what every script may (the Fetch standard's CORS protocol).
-#[derive(Debug, Clone, Copy)]
-struct Cors {
-    allowed: &'static str,
-    exposed: &'static str,
-}
-
-impl Cors {
-    const READING: Self = Self {
-        allowed: "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control",
-        exposed: "Content-Range, Content-Length, Accept-Ranges, ETag",
-    };
-
-    /// Where a mount takes uploads, by tus too.
-    const UPLOADING: Self = Self {
-        allowed: "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control, \
-                  Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
-        exposed: "Content-Range, Content-Length, Accept-Ranges, ETag, Location, Content-Location, Tus-Resumable, \
-                  Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Offset, Upload-Length, Upload-Metadata, \
-                  Upload-Expires",
-    };
 }
 
 impl Service {
@@ -94,7 +72,7 @@ impl Service {
             Err(refusal) => (None, Err(refusal)),
         };
         let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
-        add_common_fields(&request, admission.as_ref(), self.cors, response.headers_mut());
+        common::add(&request, admission.as_ref(), self.cors, response.headers_mut());
         if request.method() == Method::HEAD {
             // hyper announces the length of a body that it sees; a file's is announced already, empty or not
             if let Some(length @ 1..) = response.body().size_hint().exact() {
@@ -241,7 +219,7 @@ impl Service {
     fn note<B>(&self, admission: &Admission, request: &Request<B>) {
         if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
             tracing::info!(
-                "{} was shown to a page that does not say who it is (its Referrer-Policy): it can show it, not read it",
+                "{} was asked for by a page that does not say who it is (its Referrer-Policy): it may show it, not read it",
                 Visible(request.uri().path())
             );
         }
@@ -265,42 +243,6 @@ fn redirect(mount: &Mount, path: &MediaPath, query: Option<&str>) -> Response<Bo
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     response
-}
-
-/// What every answer carries, a 304 and a refusal too: no guessing of types, and which pages may use it.
-///
-/// A 304 without the CORS fields would break a `fetch` that follows an `<img>` of the same URL.
-fn add_common_fields<B>(request: &Request<B>, admission: Option<&Admission>, cors: Cors, headers: &mut HeaderMap) {
-    const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
-    const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
-    const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let policy = match admission {
-        Some(Admission { row: Row::Tool, .. }) => "same-site",
-        _ => "cross-origin",
-    };
-    headers.insert(RESOURCE_POLICY, HeaderValue::from_static(policy));
-    if tus::is_spoken(request.headers()) || headers.contains_key("tus-version") {
-        headers.insert(tus::RESUMABLE, HeaderValue::from_static(tus::VERSION));
-    }
-
-    let Some(origin) = admission.and_then(|admission| admission.origin.as_ref()) else { return };
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(cors.exposed));
-    if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
-        return;
-    }
-    if let Some(methods) = headers.get(header::ALLOW).cloned() {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-    }
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(cors.allowed));
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    if request.headers().contains_key(PRIVATE_NETWORK) {
-        headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
-    }
 }
 
 /// Runs what may wait for a disk off the reactor. A panic in it goes on in the caller.

@@ -100,7 +100,7 @@ impl Refusal {
             ),
             Self::LeavesRoot => (
                 "A symbolic link on the way leads out of the media root, or nowhere.".to_owned(),
-                "Start devmedia with --follow-links to serve what such links lead to.",
+                "Start devmedia with --follow-links to serve what such links lead to; links of /proc never are.",
             ),
             Self::Unreadable => (
                 "The system does not let devmedia read it.".to_owned(),
