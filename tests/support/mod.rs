@@ -1,6 +1,7 @@
 //! The real binary on a free port, and raw HTTP to it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod client;
 pub mod process;
 
 use std::collections::BTreeMap;

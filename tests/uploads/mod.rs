@@ -6,47 +6,15 @@ mod tus;
 mod whole;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 
-use crate::support::{Answer, PATIENCE, Server, Way, command, python};
-
-/// Header fields of a request.
-type Fields<'a> = &'a [(&'a str, &'a str)];
+use crate::support::client::{Fields, answer, head, send};
+use crate::support::{Answer, Server, Way, command, python};
 
 /// A server that takes uploads.
 fn server(args: &[&str]) -> Server {
     Server::start(Way::Fast, &[&["--upload"], args].concat())
-}
-
-/// One request with a body, on a connection of its own.
-fn send(address: SocketAddr, method: &str, target: &str, fields: Fields<'_>, body: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).expect("the server accepts");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-    let _ = stream.write_all(&head(address, method, target, fields, body.len()));
-    // a refusal may come before all is sent
-    let _ = stream.write_all(body);
-    answer(&mut stream, method)
-}
-
-/// The head of a request that announces a body of this length.
-fn head(address: SocketAddr, method: &str, target: &str, fields: Fields<'_>, length: usize) -> Vec<u8> {
-    let lines: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!(
-        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{lines}Content-Length: {length}\r\n\r\n"
-    )
-    .into_bytes()
-}
-
-/// The answer to a request of this method; reads until the server closes.
-fn answer(stream: &mut TcpStream, method: &str) -> Answer {
-    let mut bytes = Vec::new();
-    match stream.read_to_end(&mut bytes) {
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
-        result => drop(result.expect("the server answers or closes")),
-    }
-    Answer::take(&mut bytes.as_slice(), method)
 }
 
 /// All files below a folder, whatever their names are.

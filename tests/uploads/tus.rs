@@ -1,7 +1,7 @@
 //! Resumable uploads: the tus protocol, byte by byte and by a real client.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::Command;
 
 use rustix::process::Signal;

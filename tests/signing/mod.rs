@@ -1,0 +1,23 @@
+//! Signed URLs over a real socket to the real binary.
+
+mod hmac;
+mod s3;
+mod secure_link;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::support::{Server, Way};
+
+const SECRET: &str = "geheim & 42";
+
+/// A server whose configuration holds these mounts; the root of the first is the server's.
+fn server(config: &str, args: &[&str]) -> Server {
+    Server::prepared(Way::Fast, args, |folder| {
+        std::fs::write(folder.join("devmedia.toml"), config).expect("the configuration");
+    })
+}
+
+/// Unix time, in seconds.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs()
+}

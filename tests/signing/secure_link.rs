@@ -1,0 +1,241 @@
+//! One list of URLs, asked of a real nginx and of devmedia: the answers are the same, status for status.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
+use md5::{Digest as _, Md5};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{SECRET, now, server};
+use crate::support::Server;
+use crate::support::client::send;
+
+/// (url, `secure_link_md5` with `$secret`, `secure_link`)
+const MOUNTS: [(&str, &str, &str); 5] = [
+    ("/private/", "$secure_link_expires$uri $secret", "$arg_md5,$arg_expires"),
+    ("/device/", "$secure_link_expires$uri$remote_addr $secret", "$arg_md5,$arg_expires"),
+    ("/method/", "${request_method}:$host:$scheme:${uri} $secret", "$arg_st"),
+    ("/agent/", "$uri|$http_user_agent|$http_x_two_words|$arg_user|$arg_none|$secret", "$arg_st,$arg_e"),
+    ("/for-ever/", "${uri}$secret", "$arg_md5"),
+];
+
+/// A real nginx, stopped when dropped.
+struct Nginx {
+    child: Child,
+    address: SocketAddr,
+    _home: TempDir,
+}
+
+impl Nginx {
+    /// `None`, with the reason printed, where there is none.
+    fn start(root: &Path) -> Option<Self> {
+        let program = ["nginx", "/usr/sbin/nginx"].into_iter().find(|program| {
+            Command::new(program)
+                .arg("-V")
+                .output()
+                .is_ok_and(|output| String::from_utf8_lossy(&output.stderr).contains("--with-http_secure_link_module"))
+        });
+        let Some(program) = program else {
+            println!("skipped: there is no nginx with its secure_link module");
+            return None;
+        };
+        let home = tempfile::tempdir().expect("a temporary folder");
+        // nginx takes over a listening socket that is named in its environment (it replaces its own binary that way), so
+        // the port is free and connections wait until it is ready
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        fcntl_setfd(&listener, FdFlags::empty()).expect("our own descriptor");
+        let address = listener.local_addr().expect("bound");
+        fs::write(home.path().join("nginx.conf"), configuration(address, root)).expect("the configuration");
+        let nginx = || {
+            let mut command = Command::new(program);
+            command.arg("-p").arg(home.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
+            command.env("NGINX", format!("{};", listener.as_raw_fd()));
+            command
+        };
+        let checked = nginx().arg("-t").output().expect("nginx checks its configuration");
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        let child = nginx().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nginx starts");
+        Some(Self { child, address, _home: home })
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // not SIGKILL, which its worker would survive
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+fn configuration(address: SocketAddr, root: &Path) -> String {
+    let root = root.display();
+    let location = |(url, expression, link): &(&str, &str, &str)| {
+        let expression = expression.replace("$secret", SECRET);
+        format!(
+            "location {url} {{
+               alias {root}/; secure_link {link}; secure_link_md5 '{expression}';
+               if ($secure_link = '') {{ return 403; }}
+               if ($secure_link = '0') {{ return 410; }}
+             }}"
+        )
+    };
+    let locations = MOUNTS.iter().map(location).collect::<String>();
+    // else its worker is a user who may not read the root
+    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    format!(
+        "{user} daemon off; worker_processes 1; pid nginx.pid; events {{}}
+         http {{
+           access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+           uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+           server {{ listen {address}; {locations} }}
+         }}"
+    )
+}
+
+fn devmedia() -> Server {
+    let mount = |(url, expression, link): &(&str, &str, &str)| {
+        format!(
+            "[[mount]]
+             url = '{url}'
+             root = 'media'
+             access = {{ signed = 'secure_link', secret = '{SECRET}', expression = '{expression}', link = '{link}' }}\n"
+        )
+    };
+    let server = server(&MOUNTS.iter().map(mount).collect::<String>(), &[]);
+    for name in ["a.txt", "a b.txt", "é+1.txt", "100%.txt", "sub/a.txt"] {
+        server.put(name, "content");
+    }
+    server
+}
+
+/// A request, the text whose MD5 stands for `{md5}` in its query, and the answer of both. `{later}` and `{past}` are
+/// times, `{secret}` is the secret, `{hex}` and `{base64}` the MD5 in other forms.
+type Row<'a> = (&'a str, &'a str, &'a str, &'a str, u16);
+
+#[rustfmt::skip]
+const ROWS: &[Row<'_>] = &[
+    ("GET", "/private/a.txt", "md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("HEAD", "/private/a.txt", "md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={md5}&expires={later}", "{later}/private/a.txt secret", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires={later}", "{later}/private/b.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires={later}", "{past}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires={past}", "{past}/private/a.txt {secret}", 410),
+    ("GET", "/private/a.txt", "md5={md5}&expires={past}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/none.txt", "md5={md5}&expires={later}", "{later}/private/none.txt {secret}", 404),
+    ("GET", "/private/none.txt", "md5={md5}&expires={later}", "", 403),
+    ("GET", "/private/a.txt", "", "", 403),
+    // the path is the decoded and collapsed one
+    ("GET", "/private/a%20b.txt", "md5={md5}&expires={later}", "{later}/private/a b.txt {secret}", 200),
+    ("GET", "/private/a%20b.txt", "md5={md5}&expires={later}", "{later}/private/a%20b.txt {secret}", 403),
+    ("GET", "/private/%C3%A9+1.txt", "md5={md5}&expires={later}", "{later}/private/é+1.txt {secret}", 200),
+    ("GET", "/private/%C3%A9%2b1.txt", "md5={md5}&expires={later}", "{later}/private/é+1.txt {secret}", 200),
+    ("GET", "/private/100%25.txt", "md5={md5}&expires={later}", "{later}/private/100%.txt {secret}", 200),
+    ("GET", "//private//./a.txt", "md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/%70rivate/%61.txt", "md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/sub%2Fa.txt", "md5={md5}&expires={later}", "{later}/private/sub/a.txt {secret}", 200),
+    ("GET", "/private/sub/a.txt", "md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/PRIVATE/a.txt", "md5={md5}&expires={later}", "{later}/PRIVATE/a.txt {secret}", 404),
+    // how the query is read
+    ("GET", "/private/a.txt", "x=1&expires={later}&&y&md5={md5}&z=", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "x=1;md5={md5};expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "MD5={md5}&Expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "xmd5=x&md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={md5}&md5=x&expires={later}&expires={past}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5=x&md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5=&md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5&md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "%6dd5={md5}&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5},{later}&expires={later}", "{later},{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires={later}?x", "{later}/private/a.txt {secret}", 403),
+    // how the hash is read
+    ("GET", "/private/a.txt", "md5={md5}=&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={md5}==&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={md5}===&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}=x&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={md5}%3D%3D&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}A&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}AA&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={last}&expires={later}", "{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={hex}&expires={later}", "{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={base64}&expires={later}", "{later}/private/a.txt {secret}", 403),
+    // how the expiry is read
+    ("GET", "/private/a.txt", "md5={md5}&expires=0{later}", "0{later}/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={md5}&expires={later}", "0{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires={later}000", "{later}000/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={md5}&expires=1", "1/private/a.txt {secret}", 410),
+    ("GET", "/private/a.txt", "md5={md5}&expires=0", "0/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires=-1", "-1/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires=%2B{later}", "%2B{later}/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires={later}.5", "{later}.5/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires=9223372036854775807", "9223372036854775807/private/a.txt {secret}", 200),
+    ("GET", "/private/a.txt", "md5={md5}&expires=9223372036854775808", "9223372036854775808/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}&expires=", "/private/a.txt {secret}", 403),
+    ("GET", "/private/a.txt", "md5={md5}", "/private/a.txt {secret}", 403),
+    // other expressions
+    ("GET", "/device/a.txt", "md5={md5}&expires={later}", "{later}/device/a.txt127.0.0.1 {secret}", 200),
+    ("GET", "/device/a.txt", "md5={md5}&expires={later}", "{later}/device/a.txt10.0.0.1 {secret}", 403),
+    ("GET", "/method/a.txt", "st={md5}", "GET:127.0.0.1:http:/method/a.txt {secret}", 200),
+    ("HEAD", "/method/a.txt", "st={md5}", "HEAD:127.0.0.1:http:/method/a.txt {secret}", 200),
+    ("HEAD", "/method/a.txt", "st={md5}", "GET:127.0.0.1:http:/method/a.txt {secret}", 403),
+    ("GET", "/agent/a.txt", "st={md5}&e={later}&user=%31", "/agent/a.txt|probe/1|two words|%31||{secret}", 200),
+    ("GET", "/agent/a.txt", "st={md5}&e={past}&user=%31", "/agent/a.txt|probe/1|two words|%31||{secret}", 410),
+    ("GET", "/agent/a.txt", "st={md5}&e={later}&user=1", "/agent/a.txt|probe/1|two words|%31||{secret}", 403),
+    ("GET", "/for-ever/a.txt", "md5={md5}", "/for-ever/a.txt{secret}", 200),
+    ("GET", "/for-ever/a.txt", "md5={md5}&expires={past}", "/for-ever/a.txt{secret}", 200),
+    // the hash may bring an expiry along
+    ("GET", "/for-ever/a.txt", "md5={md5},{later}", "/for-ever/a.txt{secret}", 200),
+    ("GET", "/for-ever/a.txt", "md5={md5},{past}", "/for-ever/a.txt{secret}", 410),
+    ("GET", "/for-ever/a.txt", "md5={md5},", "/for-ever/a.txt{secret}", 403),
+];
+
+#[test]
+fn nginx_and_devmedia_answer_alike() {
+    let devmedia = devmedia();
+    let Some(nginx) = Nginx::start(&devmedia.root) else { return };
+    let past = now() - 3600;
+    // one whose hash has a digit that base64 and base64url spell differently
+    let differs =
+        |later: &u64| BASE64.encode(Md5::digest(format!("{later}/private/a.txt {SECRET}"))).contains(['+', '/']);
+    let later = (now() + 3600..=now() + 9999).find(differs).expect("half of them");
+    let fields = [("User-Agent", "probe/1"), ("X-Two-Words", "two words")];
+    for &(method, path, query, text, expected) in ROWS {
+        let fill = |text: &str| {
+            let text = text.replace("{later}", &later.to_string()).replace("{past}", &past.to_string());
+            text.replace("{secret}", SECRET)
+        };
+        let digest = Md5::digest(fill(text));
+        let md5 = BASE64URL.encode(digest);
+        // four bits of the last digit are left over, which is A, Q, g or w
+        let last = format!("{}{}", &md5[..21], char::from(md5.as_bytes()[21] + 1));
+        let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let query = fill(query).replace("{md5}", &md5).replace("{last}", &last).replace("{hex}", &hex);
+        let target = format!("{path}?{}", query.replace("{base64}", &BASE64.encode(digest)));
+        let answers =
+            [nginx.address, devmedia.address].map(|address| send(address, method, &target, &fields, b"").status);
+        assert_eq!(answers, [expected; 2], "nginx and devmedia: {method} {target} signed {text:?}");
+    }
+}
+
+/// Where devmedia is known to be stricter, whatever the signature: paths (design, "Path bytes").
+#[test]
+fn where_devmedia_differs() {
+    let devmedia = devmedia();
+    let Some(nginx) = Nginx::start(&devmedia.root) else { return };
+    let later = now() + 3600;
+    for (path, signed, expected) in [
+        ("/private/sub/../a.txt", "/private/a.txt", [200, 400]),
+        ("/private/100%.txt", "/private/100%.txt", [400, 200]),
+    ] {
+        let md5 = BASE64URL.encode(Md5::digest(format!("{later}{signed} {SECRET}")));
+        let target = format!("{path}?md5={md5}&expires={later}");
+        let answers = [nginx.address, devmedia.address].map(|address| send(address, "GET", &target, &[], b"").status);
+        assert_eq!(answers, expected, "nginx and devmedia: {target}");
+    }
+}
