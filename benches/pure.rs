@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use devmedia::access::secret::Secret;
+use devmedia::access::signed::{Asked, Hmac, S3, SecureLink, Signed};
 use devmedia::answer::decide::{Decision, decide};
 use devmedia::answer::head::head;
 use devmedia::answer::range::{ByteRange, requested};
@@ -11,7 +13,8 @@ use devmedia::storage::entity::Entity;
 use devmedia::storage::media_type::{MediaType, MediaTypes};
 use divan::{Bencher, black_box};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Uri};
+use jiff::{SignedDuration, Timestamp};
 
 fn main() {
     divan::main();
@@ -107,4 +110,35 @@ fn admit_page(bencher: Bencher) {
 #[divan::bench(args = ["a.jpg", "a.txt", "a.mp4", "A.JPG", "a.heic", "noextension"])]
 fn media_type(name: &str) -> Option<MediaType> {
     MediaTypes::default().by_name(black_box(name).as_bytes())
+}
+
+/// What each scheme adds to a request whose URL it takes.
+#[divan::bench(args = ["secure_link", "hmac", "s3"])]
+fn signature(bencher: Bencher, scheme: &str) {
+    signed(bencher, scheme, "http://localhost:8001/private/photos/a%20b.jpg", true);
+}
+
+/// A URL that was signed for something else, and no likely mistake explains it: the most work there is.
+#[divan::bench(args = ["secure_link", "hmac", "s3"])]
+fn signature_refused(bencher: Bencher, scheme: &str) {
+    signed(bencher, scheme, "http://localhost:8001/private/photos/another.jpg", false);
+}
+
+fn signed(bencher: Bencher, scheme: &str, made_for: &str, good: bool) {
+    let secret = Secret::new("a secret of some length").expect("something");
+    let signed = match scheme {
+        "secure_link" => Signed::SecureLink(SecureLink::new(secret, None, None).expect("an expression")),
+        "hmac" => Signed::Hmac(Hmac::new(secret)),
+        _ => Signed::S3(S3::new("AKIDEXAMPLE", secret, None)),
+    };
+    let now = Timestamp::now();
+    let made_for = made_for.parse().expect("a URL");
+    let url = signed.sign(&Method::GET, &made_for, now, now + SignedDuration::from_hours(1)).expect("signed");
+    let (_, query) = url.split_once('?').expect("a query");
+    let uri: Uri = format!("/private/photos/a%20b.jpg?{query}").parse().expect("a URL");
+    let path = MediaPath::parse(uri.path().as_bytes()).expect("a path");
+    let headers = fields(&[("host", "localhost:8001"), ("user-agent", "curl/8.5.0"), ("accept", "*/*")]);
+    let asked = Asked { method: &Method::GET, uri: &uri, path: &path, headers: &headers, remote: None };
+    assert_eq!(signed.check(&asked, now).is_ok(), good);
+    bencher.bench(|| signed.check(black_box(&asked), now).is_ok());
 }
