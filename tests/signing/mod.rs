@@ -1,5 +1,6 @@
 //! Signed URLs over a real socket to the real binary.
 
+mod command;
 mod hmac;
 mod s3;
 mod secure_link;

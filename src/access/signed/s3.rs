@@ -73,8 +73,9 @@ impl S3 {
         let canonical = |asked: &Asked<'_>, path: &[u8]| {
             canonical_request(asked.method, path, &query, asked.headers, &presigned.signed_headers)
         };
+        let key = self.key(&presigned.scope);
         let genuine = |asked: &Asked<'_>, path: &[u8]| {
-            let mac = self.signature(&presigned.date, &presigned.scope, &canonical(asked, path));
+            let mac = signature(&key, &presigned.date, &presigned.scope, &canonical(asked, path));
             mac.verify_slice(&presigned.signature).is_ok()
         };
         let path = encode_path(asked.uri.path());
@@ -117,8 +118,8 @@ impl S3 {
         let mut headers = HeaderMap::new();
         headers.insert("host", host.as_str().try_into().map_err(|_| "the host's name cannot be sent in a header")?);
         let canonical = canonical_request(method, &encode_path(url.path()), &query, &headers, "host");
-        let signature = hex(&self.signature(&date, &scope, &canonical).finalize().into_bytes());
-        Ok(format!("{unsigned}&X-Amz-Signature={signature}"))
+        let signed = hex(&signature(&self.key(&scope), &date, &scope, &canonical).finalize().into_bytes());
+        Ok(format!("{unsigned}&X-Amz-Signature={signed}"))
     }
 
     fn read(&self, parameters: &Parameters) -> Result<Presigned, BadSignature> {
@@ -178,14 +179,16 @@ impl S3 {
         }
     }
 
-    /// "Task 2" and "Task 3" of the Signature Version 4 documentation: what is signed, and the key derived for a day.
-    fn signature(&self, date: &str, scope: &str, canonical: &[u8]) -> ::hmac::Hmac<Sha256> {
-        let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
+    /// The key for a day, region and service ("Calculate the signature" in the Signature Version 4 documentation).
+    fn key(&self, scope: &str) -> Vec<u8> {
         let secret = [b"AWS4", self.secret.as_bytes()].concat();
-        let key =
-            scope.split('/').fold(secret, |key, part| mac(&key, part.as_bytes()).finalize().into_bytes().to_vec());
-        mac(&key, to_sign.as_bytes())
+        scope.split('/').fold(secret, |key, part| mac(&key, part.as_bytes()).finalize().into_bytes().to_vec())
     }
+}
+
+/// Over the "string to sign", which holds the canonical request's hash.
+fn signature(key: &[u8], date: &str, scope: &str, canonical: &[u8]) -> ::hmac::Hmac<Sha256> {
+    mac(key, format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical))).as_bytes())
 }
 
 /// The host must be signed, and so must all `x-amz-` fields (the S3 API reference); what is signed must be there.

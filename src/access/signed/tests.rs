@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::access::secret::Secret;
+use crate::request::path::encode_segment;
 
 /// 2026-11-23T04:00:00Z
 const NOW: i64 = 1_795_406_400;
@@ -329,21 +330,25 @@ fn what_cannot_be_signed_is_said() {
 proptest! {
     /// Whatever a path holds, a signed URL is good, and with another byte in its path, expiry or signature it is not.
     #[test]
-    fn signed_is_good_and_changed_is_not(name in "[a-z %+&=~.é/-]{0,12}[a-z]", at_byte in any::<prop::sample::Index>()) {
+    fn signed_is_good_and_changed_is_not(
+        name in "[a-z %+&=~.é/-]{0,12}[a-z]",
+        place in any::<prop::sample::Index>(),
+        byte in "[0-9a-zA-Z_-]",
+    ) {
+        let path = name.split('/').map(|part| encode_segment(part.as_bytes())).collect::<Vec<_>>().join("/");
+        prop_assume!(name.split('/').all(|part| part != ".."));
         for signed in all() {
-            let path: String = name.split('/').map(|part| crate::request::path::encode_segment(part.as_bytes()) + "/").collect();
-            prop_assume!(!name.split('/').any(|part| part == ".."));
-            let url = sign(&signed, &Method::GET, &format!("http://localhost:8001/p/{}", path.trim_end_matches('/')));
+            let url = sign(&signed, &Method::GET, &format!("http://localhost:8001/p/{path}"));
             prop_assert_eq!(request(Method::GET, &url).check(&signed, NOW), Ok(Some(NOW + 3600)));
 
             let start = "http://localhost:8001/".len();
-            let index = start + at_byte.index(url.len() - start);
-            let byte = if url.as_bytes()[index] == b'x' { "y" } else { "x" };
-            let changed = format!("{}{byte}{}", &url[..index], &url[index + 1..]);
+            let at = start + place.index(url.len() - start);
+            let changed = format!("{}{byte}{}", &url[..at], &url[at + 1..]);
+            // escapes have no case, and neither have the names of nginx's parameters
+            let same = changed.eq_ignore_ascii_case(&url);
             // the last digit of an MD5 in base64url has four bits that nginx does not look at
-            let unread = matches!(signed, Signed::SecureLink(_)) && url[index + 1..].starts_with("&expires=");
-            let collapsed = url[..index].ends_with('/') || url[index..].starts_with('/');
-            if let Ok(uri) = changed.parse::<Uri>() && MediaPath::parse(uri.path().as_bytes()).is_ok() && !unread && !collapsed {
+            let unread = matches!(signed, Signed::SecureLink(_)) && url[at + 1..].starts_with("&expires=");
+            if !same && !unread && MediaPath::parse(changed[start - 1..].as_bytes()).is_ok() {
                 prop_assert!(request(Method::GET, &changed).check(&signed, NOW).is_err(), "{} for {}", changed, url);
             }
         }
