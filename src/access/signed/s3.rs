@@ -32,6 +32,8 @@ const SKEW: SignedDuration = SignedDuration::from_mins(15);
 /// boto3's, and everybody's where none is configured.
 const REGION: &str = "us-east-1";
 
+const METHODS: [Method; 3] = [Method::GET, Method::HEAD, Method::PUT];
+
 const DATE: &str = "%Y%m%dT%H%M%SZ";
 
 /// URLs that an S3 client presigns.
@@ -64,7 +66,7 @@ impl S3 {
     pub fn check(&self, asked: &Asked<'_>, now: Timestamp) -> Result<Timestamp, BadSignature> {
         let parameters = Parameters::parse(asked.uri.query().unwrap_or_default());
         let presigned = self.read(&parameters)?;
-        if !matches!(*asked.method, Method::GET | Method::HEAD | Method::PUT) {
+        if !METHODS.contains(asked.method) {
             return Err(BadSignature::Method { method: asked.method.clone(), has: "GET, HEAD and PUT" });
         }
         check_headers(asked.headers, &presigned.signed_headers)?;
@@ -99,6 +101,9 @@ impl S3 {
     pub fn sign(&self, method: &Method, url: &Uri, now: Timestamp, expires: Timestamp) -> Result<String, String> {
         let host =
             url.authority().ok_or("s3 signs the host too: write the whole URL, such as http://localhost:8001/...")?;
+        if !METHODS.contains(method) {
+            return Err("URLs for GET, HEAD and PUT can be presigned here".to_owned());
+        }
         let seconds = expires.as_second() - now.as_second();
         if !(1..=LONGEST).contains(&seconds) {
             return Err("a presigned URL of S3 is good for 1 second to 7 days".to_owned());

@@ -41,6 +41,9 @@ const EXPRESSION: &str = "$secure_link_expires$uri $secret";
 
 const LINK: &str = "$arg_md5,$arg_expires";
 
+/// What a link without a method is good for.
+const READING: &str = "GET and HEAD";
+
 /// What the parameter with the hash should hold.
 const HASH: &str = "an MD5 in base64url without padding, 22 characters; openssl md5 -binary | openssl base64 | \
                     tr +/ -_ | tr -d = makes one";
@@ -54,6 +57,13 @@ pub struct SecureLink {
     hash: String,
     /// The parameter that holds the expiry; without one links are good for ever.
     expires: Option<String>,
+}
+
+/// What a link says.
+struct Link {
+    hash: [u8; 16],
+    expires: String,
+    until: Option<i64>,
 }
 
 impl SecureLink {
@@ -76,55 +86,63 @@ impl SecureLink {
 
     /// Until when the URL is good; `None` where links have no expiry.
     pub fn check(&self, asked: &Asked<'_>, now: Timestamp) -> Result<Option<Timestamp>, BadSignature> {
-        let names = std::iter::once(&self.hash).chain(&self.expires);
-        let missing: Vec<String> = names.filter(|name| argument(asked.uri, name).is_empty()).cloned().collect();
-        if !missing.is_empty() {
-            return Err(BadSignature::Missing(missing));
-        }
-        // nginx joins the two and divides the whole at the first comma; the hash may bring its expiry along
-        let mut link = argument(asked.uri, &self.hash).to_owned();
-        if let Some(expires) = &self.expires {
-            link = format!("{link},{}", argument(asked.uri, expires));
-        }
-        let (hash, expires) = link.split_once(',').map_or((link.as_str(), None), |(hash, rest)| (hash, Some(rest)));
-        let until = match expires {
-            Some(text) => {
-                let name = self.expires.as_ref().unwrap_or(&self.hash);
-                Some(
-                    seconds(text)
-                        .ok_or_else(|| BadSignature::malformed(name, "Unix time in seconds, greater than 0"))?,
-                )
-            }
-            None => None,
-        };
-        let hash = decode(hash).ok_or_else(|| BadSignature::malformed(&self.hash, HASH))?;
-
-        let expires = expires.unwrap_or_default();
+        let Link { hash, expires, until } = self.read(asked.uri)?;
         let genuine = |asked: &Asked<'_>, path: &[u8]| {
-            let digest = Md5::digest(self.expression.value(asked, path, expires, self.secret.as_bytes()));
+            let digest = Md5::digest(self.expression.value(asked, path, &expires, self.secret.as_bytes()));
             CtOutput::<Md5>::from(digest) == CtOutput::from(md5::digest::Output::<Md5>::from(hash))
         };
         let path = decoded_path(asked.path);
         if !genuine(asked, &path) {
-            let message = self.expression.value(asked, &path, expires, b"$secret");
+            let message = self.expression.value(asked, &path, &expires, b"$secret");
             let own = [&self.hash, self.expires.as_ref().unwrap_or(&self.hash)].map(String::as_str);
             return Err(explain(asked, &path, &taken_for_path(asked, &own), &message, genuine));
         }
-        let Some(until) = until else { return Ok(None) };
-        if now.as_second() > until {
-            let until = Timestamp::from_second(until).expect("after 1970 and before now");
-            return Err(BadSignature::Expired { ago: now.duration_since(until), status: StatusCode::GONE });
+        if !self.is_for(asked.method) {
+            return Err(BadSignature::Method { method: asked.method.clone(), has: READING });
         }
-        if !self.expression.covers_method() && !matches!(*asked.method, Method::GET | Method::HEAD) {
-            return Err(BadSignature::Method { method: asked.method.clone(), has: "GET and HEAD" });
+        match until {
+            Some(until) if now.as_second() > until => {
+                let until = Timestamp::from_second(until).expect("after 1970 and before now");
+                Err(BadSignature::Expired { ago: now.duration_since(until), status: StatusCode::GONE })
+            }
+            // milliseconds, a common mistake that nginx takes as well, are later than any date there is
+            until => Ok(until.map(|until| Timestamp::from_second(until).unwrap_or(Timestamp::MAX))),
         }
-        // milliseconds, a common mistake that nginx takes as well, are later than any date there is
-        Ok(Some(Timestamp::from_second(until).unwrap_or(Timestamp::MAX)))
+    }
+
+    /// What the query says. nginx joins the two parameters and divides the whole at the first comma, so a hash may bring
+    /// its expiry along.
+    fn read(&self, uri: &Uri) -> Result<Link, BadSignature> {
+        let names = std::iter::once(&self.hash).chain(&self.expires);
+        let missing: Vec<String> = names.filter(|name| argument(uri, name).is_empty()).cloned().collect();
+        if !missing.is_empty() {
+            return Err(BadSignature::Missing(missing));
+        }
+        let mut link = argument(uri, &self.hash).to_owned();
+        if let Some(expires) = &self.expires {
+            link = format!("{link},{}", argument(uri, expires));
+        }
+        let (hash, expires) = link.split_once(',').map_or((link.as_str(), None), |(hash, rest)| (hash, Some(rest)));
+        let until = expires.map(|text| {
+            let parameter = self.expires.as_ref().unwrap_or(&self.hash);
+            seconds(text).ok_or_else(|| BadSignature::malformed(parameter, "Unix time in seconds, greater than 0"))
+        });
+        let until = until.transpose()?;
+        let hash = decode(hash).ok_or_else(|| BadSignature::malformed(&self.hash, HASH))?;
+        Ok(Link { hash, expires: expires.unwrap_or_default().to_owned(), until })
+    }
+
+    /// nginx lets a link be good for every method. Here that would make a link to a picture one that deletes it.
+    fn is_for(&self, method: &Method) -> bool {
+        self.expression.covers_method() || matches!(*method, Method::GET | Method::HEAD)
     }
 
     /// The URL, signed; for ever where links have no expiry, and for 127.0.0.1 where the client's address is covered.
     /// The error is a sentence of advice.
     pub fn sign(&self, method: &Method, url: &Uri, expires: Timestamp) -> Result<String, String> {
+        if !self.is_for(method) {
+            return Err(format!("links are good for {READING} only, until their expression holds $request_method"));
+        }
         self.expression.can_sign(url)?;
         let path = path_of(url)?;
         let expires = self.expires.as_ref().map(|name| (name, expires.as_second().to_string()));

@@ -1,3 +1,5 @@
+mod reading;
+
 use hyper::StatusCode;
 use proptest::prelude::*;
 
@@ -137,11 +139,14 @@ fn what_each_scheme_signs_it_takes_until_it_expires() {
 #[test]
 fn a_link_is_good_for_its_method() {
     let with_method = secure_link("$request_method$secure_link_expires$uri $secret", "$arg_md5,$arg_expires");
+    let for_ever = secure_link("$uri$secret", "$arg_md5");
     let [plain, hmac, s3] = all();
     for (signed, made_for, asked_with, expected) in [
         (&plain, Method::GET, Method::GET, ""),
         (&plain, Method::GET, Method::HEAD, ""),
-        (&plain, Method::PUT, Method::PUT, "A signed URL is good for GET and HEAD here, not for PUT."),
+        (&plain, Method::GET, Method::PUT, "A signed URL is good for GET and HEAD here, not for PUT."),
+        (&for_ever, Method::GET, Method::HEAD, ""),
+        (&for_ever, Method::GET, Method::DELETE, "A signed URL is good for GET and HEAD here, not for DELETE."),
         (&with_method, Method::PUT, Method::PUT, ""),
         (&with_method, Method::GET, Method::HEAD, "The URL is signed for the method GET, not for HEAD."),
         (&with_method, Method::GET, Method::DELETE, "The URL is signed for the method GET, not for DELETE."),
@@ -154,7 +159,7 @@ fn a_link_is_good_for_its_method() {
         (&s3, Method::GET, Method::HEAD, "The URL is signed for the method GET, not for HEAD."),
         (&s3, Method::HEAD, Method::HEAD, ""),
         (&s3, Method::GET, Method::PUT, "The URL is signed for the method GET, not for PUT."),
-        (&s3, Method::DELETE, Method::DELETE, "A signed URL is good for GET, HEAD and PUT here, not for DELETE."),
+        (&s3, Method::GET, Method::DELETE, "A signed URL is good for GET, HEAD and PUT here, not for DELETE."),
     ] {
         let url = sign(signed, &made_for, "http://localhost:8001/private/a.jpg");
         let answer = request(asked_with.clone(), &url).answer(signed);
@@ -203,128 +208,11 @@ fn a_likely_mistake_is_named() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
-    let good = format!("signature={}", "0".repeat(64));
-    for (query, expected) in [
-        ("", "This URL must be signed, and has no expires, signature in its query."),
-        (&good, "This URL must be signed, and has no expires in its query."),
-        (&format!("expires=1795406400000&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=%2B1&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=+1&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=1&expires=2&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=1&{}", good.to_uppercase()), "This URL must be signed, and has no signature in its query."),
-        (&format!("expires=1&signature={}", "A".repeat(64)), "The parameter signature cannot be read."),
-        (&format!("expires=1&signature={}", "a".repeat(63)), "The parameter signature cannot be read."),
-    ] {
-        let answer = request(Method::GET, &format!("/a.jpg?{query}")).answer(&hmac("secret"));
-        assert_eq!(answer, (403, expected.to_owned()), "{query}");
-    }
-    let presigned = sign(&s3(None), &Method::GET, "http://localhost:8001/a.jpg");
-    for (from, to, status, expected) in [
-        ("X-Amz-Date=", "Date=", 403, "This URL must be signed, and has no X-Amz-Date in its query."),
-        ("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1", 400, "The parameter X-Amz-Algorithm cannot be read."),
-        ("Expires=3600", "Expires=604801", 400, "The parameter X-Amz-Expires cannot be read."),
-        ("Expires=3600", "Expires=0", 400, "The parameter X-Amz-Expires cannot be read."),
-        ("Expires=3600", "Expires=-1", 400, "The parameter X-Amz-Expires cannot be read."),
-        ("20261123T", "20261123t", 400, "The parameter X-Amz-Date cannot be read."),
-        ("T040000Z", "T250000Z", 400, "The parameter X-Amz-Date cannot be read."),
-        ("Date=20261123", "Date=20261122", 400, "The parameter X-Amz-Credential cannot be read."),
-        ("%2Fs3%2F", "%2Fsqs%2F", 400, "The parameter X-Amz-Credential cannot be read."),
-        ("AKIDEXAMPLE", "AKID", 403, "The URL is signed for the access key AKID, not for AKIDEXAMPLE."),
-        ("us-east-1", "eu-west-1", 400, "The URL is signed for the region eu-west-1, not for us-east-1."),
-        ("Headers=host", "Headers=date", 403, "The header field host is not signed."),
-        ("Headers=host", "Headers=date%3Bhost", 403, "The header field date is signed, but was not sent."),
-        ("&X-Amz-Expires", "&X-Amz-Expires=9&X-Amz-Expires", 400, "The parameter X-Amz-Expires cannot be read."),
-        ("X-Amz-Date", "X-Amz-Content-Sha256=00&X-Amz-Date", 400, "The parameter X-Amz-Content-Sha256 cannot be read."),
-        (
-            "?",
-            "?AWSAccessKeyId=A&Signature=B&Expires=1&",
-            400,
-            "This URL has a signature of version 2, which S3 no longer takes.",
-        ),
-    ] {
-        assert!(presigned.contains(from), "{from}");
-        let answer = request(Method::GET, &presigned.replace(from, to)).answer(&s3(Some("us-east-1")));
-        assert_eq!(answer, (status, expected.to_owned()), "{from} -> {to}");
-    }
-    let with_field =
-        request(Method::PUT, &sign(&s3(None), &Method::PUT, "http://localhost:8001/a")).field("x-amz-acl", "public");
-    assert_eq!(with_field.answer(&s3(None)), (403, "The header field x-amz-acl is not signed.".to_owned()));
-}
-
-#[test]
 fn a_clock_may_be_off_as_far_as_s3_has_it() {
     let url = sign(&s3(None), &Method::GET, "http://localhost:8001/a.jpg");
     assert_eq!(request(Method::GET, &url).check(&s3(None), NOW - 900), Ok(Some(NOW + 3600)));
     let early = request(Method::GET, &url).check(&s3(None), NOW - 901).expect_err("early");
     assert_eq!(early.to_string(), "The link is dated 15m 1s in the future.");
-}
-
-/// As a real nginx answers them (`tests/signed.rs`).
-#[test]
-fn links_are_read_as_nginx_reads_them() {
-    let signed = secure_link("$uri $secret", "$arg_md5,$arg_expires");
-    let good = "wMu9Yvy5brIZ3aL_t8kaeA";
-    for (query, status) in [
-        ("md5=GOOD&expires=9999999999", 200),
-        ("MD5=GOOD&Expires=9999999999", 200),
-        ("md5=GOOD==&expires=9999999999", 200),
-        ("md5=GOOD===&expires=9999999999", 403),
-        ("md5=GOOD&expires=1795406400", 200),
-        ("md5=GOOD&expires=1795406399", 410),
-        ("md5=GOOD&expires=0009999999999", 200),
-        ("md5=GOOD&expires=1795406400000", 200),
-        ("md5=GOOD&expires=0", 403),
-        ("md5=GOOD&expires=-1", 403),
-        ("md5=GOOD&expires=9999999999999999999", 403),
-        ("md5=GOOD&expires=12x", 403),
-        ("md5=GOOD", 403),
-        ("expires=9999999999", 403),
-        ("md5=GOOD,9999999999&expires=1", 403),
-        ("md5=GOOD&md5=x&expires=9999999999", 200),
-        ("md5=x&md5=GOOD&expires=9999999999", 403),
-        ("md5&md5=GOOD&expires=9999999999", 200),
-        ("md5=%77Mu9Yvy5brIZ3aL_t8kaeA&expires=9999999999", 403),
-        ("md5=GOO&expires=9999999999", 403),
-    ] {
-        let url = format!("/private/a.jpg?{}", query.replace("GOOD", good));
-        assert_eq!(request(Method::GET, &url).answer(&signed).0, status, "{query}");
-    }
-}
-
-#[test]
-fn expressions_and_links() {
-    let new = |expression, link| SecureLink::new(secret("secret"), expression, link).map(|_| ());
-    assert_eq!(new(None, None), Ok(()));
-    assert_eq!(new(Some("${secure_link_expires}${uri} $secret"), Some("${arg_st},$arg_e")), Ok(()));
-    assert_eq!(new(Some("$http_user_agent$arg_user$host$scheme$request_method$secret"), Some("$arg_st")), Ok(()));
-    for (expression, advice) in [
-        ("$uri secret", "does not hold the secret"),
-        ("$uri$secrets", "$secrets is not known here"),
-        ("$uri $secret $", "$ is not known here"),
-        ("$uri ${secret", "$ is not known here"),
-        ("$request_uri $secret", "write $uri"),
-        ("$cookie_id $secret", "there are $secure_link_expires, $uri"),
-    ] {
-        assert!(new(Some(expression), None).expect_err(expression).contains(advice), "{expression}");
-    }
-    for link in ["", "md5", "$arg_", "$arg_a,$arg_b,$arg_c", "$arg_a;$arg_b", "$cookie_md5,$arg_expires", "$arg_md5,"] {
-        assert!(new(None, Some(link)).expect_err(link).contains("such as $arg_md5,$arg_expires"), "{link}");
-    }
-}
-
-#[test]
-fn what_cannot_be_signed_is_said() {
-    let url = |text: &str| text.parse::<Uri>().expect("a URL");
-    let sign = |signed: &Signed, target: &str, seconds| {
-        signed.sign(&Method::GET, &url(target), at(NOW), at(NOW + seconds)).expect_err(target)
-    };
-    assert!(sign(&s3(None), "/private/a.jpg", 60).contains("whole URL"));
-    assert!(sign(&s3(None), "http://localhost/a.jpg", 604_801).contains("7 days"));
-    assert!(sign(&secure_link("$host$uri$secret", "$arg_md5"), "/a.jpg", 60).contains("whole URL"));
-    assert!(sign(&secure_link("$http_cookie$uri$secret", "$arg_md5"), "/a.jpg", 60).contains("cookie"));
-    assert!(sign(&hmac("secret"), "/../a.jpg", 60).contains("'..'"));
 }
 
 proptest! {
@@ -348,7 +236,7 @@ proptest! {
             let same = changed.eq_ignore_ascii_case(&url);
             // the last digit of an MD5 in base64url has four bits that nginx does not look at
             let unread = matches!(signed, Signed::SecureLink(_)) && url[at + 1..].starts_with("&expires=");
-            if !same && !unread && MediaPath::parse(changed[start - 1..].as_bytes()).is_ok() {
+            if !same && !unread && MediaPath::parse(&changed.as_bytes()[start - 1..]).is_ok() {
                 prop_assert!(request(Method::GET, &changed).check(&signed, NOW).is_err(), "{} for {}", changed, url);
             }
         }
