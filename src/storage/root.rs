@@ -22,6 +22,7 @@ use super::open_file::{NoWait, OpenFile};
 use crate::request::path::MediaPath;
 
 pub mod reach;
+pub mod real;
 
 /// How long a handle is used before its path is asked again who it is: a folder that was removed and made again (a
 /// test's clean-up, a checkout) is noticed within this time.
@@ -155,20 +156,6 @@ impl Root {
     pub fn follow(&self, link: &MediaPath) -> Option<Metadata> {
         let dir = self.dir(RECHECK).ok()?;
         self.open_file(&dir, link, self.links).ok()?.metadata().ok()
-    }
-
-    /// The path that `path` comes to when the links on its way are followed, as far as it is there; `None` where it leaves
-    /// the root. Blocks.
-    pub fn real(&self, path: &MediaPath) -> Option<MediaPath> {
-        let root = self.path.canonicalize().ok()?;
-        let there = (0..=path.segments().count()).rev().find_map(|count| {
-            let real = self.path.join(path.head(count).as_path()).canonicalize().ok()?;
-            Some((count, real))
-        });
-        let (count, real) = there?;
-        let real = real.strip_prefix(&root).ok()?;
-        let top = real.iter().fold(MediaPath::top(), |path, name| path.join(name.as_encoded_bytes()));
-        Some(path.segments().skip(count).fold(top, |path, segment| path.join(segment)))
     }
 
     fn open_in(&self, dir: &Dir, path: &MediaPath) -> Result<Found, OpenError> {

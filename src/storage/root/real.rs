@@ -1,0 +1,47 @@
+//! What a path comes to when the links on its way are followed: access rules are about that, too.
+
+#[cfg(target_os = "linux")]
+use std::sync::Arc;
+
+#[cfg(target_os = "linux")]
+use cap_std::fs::Dir;
+#[cfg(target_os = "linux")]
+use rustix::fs::OFlags;
+
+#[cfg(target_os = "linux")]
+use super::RECHECK;
+use super::Root;
+use crate::request::path::MediaPath;
+
+impl Root {
+    /// Whether `path` names something without any link on its way, as far as that is known at once: the kernel's caches
+    /// have it. `false` says nothing.
+    #[cfg(target_os = "linux")]
+    pub fn is_straight_now(&self, path: &MediaPath) -> bool {
+        use rustix::fs::{Mode, ResolveFlags, openat2};
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
+        let named =
+            |dir: Arc<Dir>| openat2(&*dir, path.as_path(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve);
+        self.nowait.may_try() && self.dir(RECHECK).is_ok_and(|dir| named(dir).is_ok())
+    }
+
+    /// Elsewhere there is no way to ask the caches only.
+    #[cfg(not(target_os = "linux"))]
+    pub fn is_straight_now(&self, _path: &MediaPath) -> bool {
+        false
+    }
+
+    /// The path that `path` comes to when the links on its way are followed, as far as it is there; `None` where it leaves
+    /// the root. Blocks.
+    pub fn real(&self, path: &MediaPath) -> Option<MediaPath> {
+        let root = self.path.canonicalize().ok()?;
+        let there = (0..=path.segments().count()).rev().find_map(|count| {
+            let real = self.path.join(path.head(count).as_path()).canonicalize().ok()?;
+            Some((count, real))
+        });
+        let (count, real) = there?;
+        let real = real.strip_prefix(&root).ok()?;
+        let top = real.iter().fold(MediaPath::top(), |path, name| path.join(name.as_encoded_bytes()));
+        Some(path.segments().skip(count).fold(top, |path, segment| path.join(segment)))
+    }
+}
