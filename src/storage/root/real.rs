@@ -35,11 +35,10 @@ impl Root {
     /// the root. Blocks.
     pub fn real(&self, path: &MediaPath) -> Option<MediaPath> {
         let root = self.path.canonicalize().ok()?;
-        let there = (0..=path.segments().count()).rev().find_map(|count| {
-            let real = self.path.join(path.head(count).as_path()).canonicalize().ok()?;
-            Some((count, real))
-        });
-        let (count, real) = there?;
+        let whole = path.segments().count();
+        let resolve = |count| self.path.join(path.head(count).as_path()).canonicalize().map(|real| (count, real));
+        // from the top, and no further than the folders that are there: a path may have 30,000 segments
+        let (count, real) = resolve(whole).ok().or_else(|| (0..whole).map_while(|count| resolve(count).ok()).last())?;
         let real = real.strip_prefix(&root).ok()?;
         let top = real.iter().fold(MediaPath::top(), |path, name| path.join(name.as_encoded_bytes()));
         Some(path.segments().skip(count).fold(top, |path, segment| path.join(segment)))
