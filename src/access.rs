@@ -137,17 +137,21 @@ impl Pass {
 }
 
 /// Asks every policy that judges `path`; the first that says no is the answer.
+///
+/// An upload that can be resumed was let in when it began; its URL, which nobody can guess, is the permission.
 pub async fn admit(mount: &Arc<Mount>, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Pass, Refusal> {
-    let access = &mount.access;
-    let real = if access.is_uniform() || mount.root.is_straight_now(path) {
+    let mut pass = Pass::default();
+    if mount.partial(path).is_some() {
+        return Ok(pass);
+    }
+    let real = if mount.access.is_uniform() || mount.root.is_straight_now(path) {
         None
     } else {
         // a link may lead from what everybody may see to what they may not
-        let (mount, path) = (Arc::clone(mount), path.clone());
-        blocking(move || mount.root.real(&path)).await
+        let (owner, asked) = (Arc::clone(mount), path.clone());
+        blocking(move || owner.root.real(&asked)).await.map_err(|error| Refusal::of_open(error, path))?
     };
-    let mut pass = Pass::default();
-    for policy in access.judges([Some(path), real.as_ref()].into_iter().flatten()) {
+    for policy in mount.access.judges([Some(path), real.as_ref()].into_iter().flatten()) {
         pass = pass.and(policy.judge(mount, path, visitor).await?);
     }
     Ok(pass)

@@ -7,12 +7,13 @@ use cap_std::fs::Dir;
 use hyper::Method;
 use hyper::header::HeaderValue;
 
-use crate::access::rules::Access;
+use crate::access::Policy;
+use crate::access::rules::{self, Access};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::prefix::Prefix;
 use crate::storage::folder::{self, Entry};
-use crate::storage::root::Root;
+use crate::storage::root::{OpenError, Root};
 use crate::upload::folder::UploadTo;
 use crate::upload::partial::PartialId;
 
@@ -81,25 +82,47 @@ impl Mount {
         }
     }
 
-    /// Whether a 404 may name `path`: everybody may see it, and where its links lead to. Blocks.
-    pub fn may_suggest(&self, path: &MediaPath) -> bool {
-        let is_public = |path: &MediaPath| self.access.is_public(path);
-        is_public(path) && (self.access.is_uniform() || self.root.real(path).is_none_or(|real| is_public(&real)))
+    /// The policies that judge `path`: as it is, and as what the links on its way lead to. Blocks.
+    pub fn judges(&self, path: &MediaPath) -> Result<Vec<&Policy>, OpenError> {
+        let real = if self.access.is_uniform() { None } else { self.root.real(path)? };
+        Ok(self.access.judges([Some(path), real.as_ref()].into_iter().flatten()))
     }
 
-    /// What a folder of this mount holds, for whoever may see the folder: hidden names and what other policies judge than
-    /// the folder are left out. Blocks.
+    /// Whether a 404 may name `path`: everybody may see it. Blocks.
+    pub fn may_suggest(&self, path: &MediaPath) -> bool {
+        self.judges(path).is_ok_and(|judges| judges.iter().all(|policy| policy.is_public()))
+    }
+
+    /// Refuses to store at `path` for who may post to `folder`, where a policy guards it that has not been passed. Blocks.
+    pub fn takes_at(&self, folder: &MediaPath, path: &MediaPath) -> Result<(), Refusal> {
+        let judges = |path| self.judges(path).map_err(|error| Refusal::of_open(error, path));
+        if rules::pass_too(&judges(folder)?, &judges(path)?) {
+            Ok(())
+        } else {
+            Err(Refusal::Guarded { path: path.clone() })
+        }
+    }
+
+    /// What a folder of this mount holds, for whoever may see the folder: hidden names, and what policies guard that have
+    /// not judged the folder, are left out. Blocks.
     pub fn entries(&self, folder: &MediaPath, dir: &Dir) -> io::Result<Vec<Entry>> {
-        let judged_alike = |path: &MediaPath| self.access.judges_alike(folder, path);
+        if self.access.is_uniform() {
+            return folder::read(dir, self.hidden, |name| self.root.follow(&folder.join(name)));
+        }
+        let real = self.root.real(folder).map_err(|_| io::ErrorKind::NotFound)?;
+        let folders = || [Some(folder), real.as_ref()].into_iter().flatten();
+        let passed = self.access.judges(folders());
+        let shows = |name: &[u8]| {
+            let paths: Vec<MediaPath> = folders().map(|folder| folder.join(name)).collect();
+            rules::pass_too(&passed, &self.access.judges(paths.iter()))
+        };
         let follow = |name: &[u8]| {
             let link = folder.join(name);
-            let is_ours = self.access.is_uniform() || self.root.real(&link).is_some_and(|real| judged_alike(&real));
-            is_ours.then(|| self.root.follow(&link)).flatten()
+            let judges = self.judges(&link).ok()?;
+            rules::pass_too(&passed, &judges).then(|| self.root.follow(&link)).flatten()
         };
         let mut entries = folder::read(dir, self.hidden, follow)?;
-        if !self.access.is_uniform() {
-            entries.retain(|entry| judged_alike(&folder.join(&entry.name)));
-        }
+        entries.retain(|entry| shows(&entry.name));
         Ok(entries)
     }
 
@@ -159,21 +182,23 @@ impl Mounts {
         &self.all[0]
     }
 
-    /// What a guarded mount's folder being served by another mount as well is worth: a sentence each.
+    /// What a guarded folder being served by another mount as well is worth: a sentence each.
     pub fn overlaps(&self) -> Vec<String> {
         let real = |mount: &Mount| mount.root.path().canonicalize().unwrap_or_default();
-        let guarded = self.all.iter().filter(|mount| !mount.access.default_policy().is_public());
-        let pairs = guarded.flat_map(|inner| self.all.iter().map(move |outer| (inner, outer)));
-        let open = pairs.filter(|(inner, outer)| {
-            inner.prefix != outer.prefix
-                && outer.access.default_policy().is_public()
-                && real(inner).starts_with(real(outer))
+        let share = |one: &Mount, other: &Mount| {
+            let (one, other) = (real(one), real(other));
+            one.starts_with(&other) || other.starts_with(&one)
+        };
+        let guarded = self.all.iter().filter(|mount| mount.access.guards());
+        let pairs = guarded.flat_map(|guarded| self.all.iter().map(move |open| (guarded, open)));
+        let open = pairs.filter(|(guarded, open)| {
+            guarded.prefix != open.prefix && open.access.default_policy().is_public() && share(guarded, open)
         });
-        open.map(|(inner, outer)| {
+        open.map(|(guarded, open)| {
             format!(
-                "the folder of {0} lies in that of {1}, so {1} may show to everybody what {0} guards. Move it out, or \
-                 add a [[mount.rule]] to {1}",
-                inner.prefix, outer.prefix
+                "{} and {} share a folder, so the one may show to everybody what the other guards. Move it out, or add a \
+                 [[mount.rule]] to {}",
+                open.prefix, guarded.prefix, open.prefix
             )
         })
         .collect()

@@ -40,6 +40,11 @@ pub enum Refusal {
     },
     /// Nobody may see it.
     Denied,
+    /// A policy guards the place where an upload would go, and has not been passed.
+    Guarded {
+        /// Relative to the root.
+        path: MediaPath,
+    },
     /// Its URL has to be signed, and is not as it should be.
     Unsigned(BadSignature),
     /// The app was asked, and this is its no.
@@ -190,9 +195,12 @@ impl Refusal {
             Self::Unsigned(bad) => bad.status(),
             Self::AppSaysNo(answer) => answer.status(),
             Self::AppFailed { .. } => StatusCode::BAD_GATEWAY,
-            Self::Denied | Self::Stranger { .. } | Self::LeavesRoot | Self::Unreadable | Self::Unwritable => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Denied
+            | Self::Guarded { .. }
+            | Self::Stranger { .. }
+            | Self::LeavesRoot
+            | Self::Unreadable
+            | Self::Unwritable => StatusCode::FORBIDDEN,
             Self::NoMount { .. }
             | Self::NotFound { .. }
             | Self::Hidden

@@ -70,7 +70,7 @@ impl fmt::Display for AskError {
 
 impl fmt::Display for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} s at most", self.url, self.patience.as_secs_f64())?;
+        write!(f, "{}, {} s at most", self.shown(), self.patience.as_secs_f64())?;
         if let Some(cache) = &self.cache {
             write!(f, ", a yes is remembered for {} s", cache.span().as_secs_f64())?;
         }
@@ -104,26 +104,25 @@ impl Ask {
         if fields::is_question(request.headers()) {
             return Err(self.failed(AskError::Loop));
         }
-        let key = self.cache.as_ref().map(|_| cache::key(request, &target));
-        if let (Some(cache), Some(key)) = (&self.cache, &key)
-            && let Some(fields) = cache.get(key)
-        {
-            return Ok(yes(fields, "remembered"));
-        }
         let mut question = Request::new(Empty::new());
         *question.uri_mut() = self.url.clone();
         *question.headers_mut() = fields::question(request, &target, visitor.peer);
+        let remembered = self.cache.as_ref().map(|cache| (cache, cache::key(question.headers())));
+        if let Some(fields) = remembered.as_ref().and_then(|(cache, key)| cache.get(key)) {
+            return Ok(yes(fields, "remembered"));
+        }
         let answer = timeout(self.patience, self.exchange(question)).await;
         let answer = answer.unwrap_or(Err(AskError::TimedOut(self.patience))).map_err(|error| self.failed(error))?;
         let status = answer.status();
         if status.is_success() {
             let fields = self.copied(answer.headers());
-            if let (Some(cache), Some(key)) = (&self.cache, key) {
+            if let Some((cache, key)) = remembered {
                 cache.put(key, fields.clone());
             }
             return Ok(yes(fields, status.as_str()));
         }
-        if status.is_redirection() || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        // not 304, by which a browser would show what it has kept
+        if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308 | 401 | 403) {
             let (mut head, body) = answer.into_parts();
             head.headers = fields::no(&head.headers, &self.url);
             return Err(Refusal::AppSaysNo(Box::new(Response::from_parts(head, Body::full(body)))));
@@ -158,8 +157,14 @@ impl Ask {
         self.copy.iter().flat_map(all).collect()
     }
 
+    /// Its address, without the query, which may hold a key.
+    fn shown(&self) -> String {
+        let authority = self.url.authority().map_or("", |authority| authority.as_str());
+        format!("http://{authority}{}", self.url.path())
+    }
+
     fn failed(&self, error: AskError) -> Refusal {
-        Refusal::AppFailed { app: self.url.to_string(), error }
+        Refusal::AppFailed { app: self.shown(), error }
     }
 }
 

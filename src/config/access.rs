@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::Uri;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::problems::Problems;
 use super::section::{Section, Value};
@@ -22,21 +22,35 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest that a yes may be remembered: a log-out should count soon.
 const LONGEST_MEMORY: Duration = Duration::from_secs(10);
 
-/// Fields that no rule may set: they say how the answer is sent, or what a browser is kept from.
-const NOT_A_RULES: &[&str] = &[
+/// Fields that neither a rule nor an app may set: they say how the answer is sent, what it is, or what a browser is kept
+/// from.
+const OURS: &[&str] = &[
+    "accept-ranges",
     "connection",
-    "transfer-encoding",
+    "content-encoding",
     "content-length",
     "content-range",
-    "content-encoding",
-    "accept-ranges",
+    "content-type",
+    "cross-origin-resource-policy",
     "date",
     "etag",
     "last-modified",
     "location",
+    "transfer-encoding",
+    "vary",
     "x-content-type-options",
-    "cross-origin-resource-policy",
 ];
+
+/// The name of a field that a rule or an app may set.
+fn field_name(text: &str) -> Result<HeaderName, &'static str> {
+    match text.parse::<HeaderName>() {
+        Ok(name) if OURS.contains(&name.as_str()) || name.as_str().starts_with("access-control-") => {
+            Err("this field is devmedia's to set")
+        }
+        Ok(name) => Ok(name),
+        Err(_) => Err("it is no header's name; write one such as X-User"),
+    }
+}
 
 /// The `access` of a mount or a rule, where it says any.
 pub(super) fn policy(section: &mut Section<'_>, problems: &mut Problems) -> Option<Policy> {
@@ -60,15 +74,27 @@ pub(super) fn policy(section: &mut Section<'_>, problems: &mut Problems) -> Opti
                     return None;
                 }
             };
-            access.end(problems, |_| None);
+            access.end(problems, |key| match key {
+                "timeout" | "cache" | "copy" => Some("it goes with ask"),
+                "secret" => Some("it goes with signed"),
+                "expression" | "link" => Some("it goes with signed = \"secure_link\""),
+                "access_key" | "region" => Some("it goes with signed = \"s3\""),
+                _ => None,
+            });
             policy
         }
     }
 }
 
 fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Option<Policy> {
-    let url = problems.check(url, app_url);
-    let patience = section.text("timeout", problems).and_then(|typed| problems.check(&typed, duration));
+    // it may hold a password or a key, so what was typed is not shown
+    let url = app_url(&url.value).map_err(|advice| problems.usage(format!("{}: ask: {advice}", section.at()))).ok();
+    let patience = section.text("timeout", problems).and_then(|typed| {
+        problems.check(&typed, |text| match duration(text)? {
+            Duration::ZERO => Err("no app answers in no time; write 10s, 500ms or 1m"),
+            span => Ok(span),
+        })
+    });
     let remember = section.text("cache", problems).and_then(|typed| {
         problems.check(&typed, |text| match duration(text)? {
             span if span <= LONGEST_MEMORY => Ok(span),
@@ -76,8 +102,10 @@ fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Optio
         })
     });
     let copy = section.texts("copy", problems);
-    let copy = problems
-        .each(&copy, |name| name.parse::<HeaderName>().map_err(|_| "it is no header's name; write one such as X-User"));
+    let copy = problems.each(&copy, |name| match field_name(name)? {
+        header::CONTENT_SECURITY_POLICY => Err("it would take the sandbox from what can run script"),
+        name => Ok(name),
+    });
     let ask = Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
     Some(Policy::Ask(Box::new(ask)))
 }
@@ -101,8 +129,14 @@ fn signed(scheme: &Typed, section: &mut Section<'_>, problems: &mut Problems) ->
         "secure_link" => {
             let (expression, link) = (section.text("expression", problems), section.text("link", problems));
             let text = |typed: &Option<Typed>| typed.as_ref().map(|typed| typed.value.clone());
-            let made = SecureLink::new(secret?, text(&expression).as_deref(), text(&link).as_deref());
-            Signed::SecureLink(problems.check(expression.as_ref().or(link.as_ref()).unwrap_or(scheme), |_| made)?)
+            // nginx's own expression holds the secret, so what was typed is not shown
+            match SecureLink::new(secret?, text(&expression).as_deref(), text(&link).as_deref()) {
+                Ok(scheme) => Signed::SecureLink(scheme),
+                Err(advice) => {
+                    problems.usage(format!("{}: secure_link: {advice}", section.at()));
+                    return None;
+                }
+            }
         }
         "hmac" => Signed::Hmac(Hmac::new(secret?)),
         "s3" => {
@@ -150,17 +184,26 @@ fn secret(section: &mut Section<'_>, problems: &mut Problems) -> Option<Secret> 
     read.map_err(|advice| problems.usage(format!("{at}: secret: {advice}"))).ok()
 }
 
-/// The `[[mount.rule]]`s of a mount.
-pub(super) fn rules(section: &mut Section<'_>, problems: &mut Problems) -> Vec<(Patterns, Rule)> {
-    let sections = section.sections("rule", problems);
-    sections.into_iter().filter_map(|section| rule(section, problems)).collect()
+/// The `[[mount.rule]]`s of the mount at `url`.
+pub(super) fn rules(url: Option<&str>, section: &mut Section<'_>, problems: &mut Problems) -> Vec<(Patterns, Rule)> {
+    let sections = section.sections("rule", "mount.rule", problems);
+    sections.into_iter().filter_map(|section| rule(url, section, problems)).collect()
 }
 
-fn rule(mut section: Section<'_>, problems: &mut Problems) -> Option<(Patterns, Rule)> {
+fn rule(url: Option<&str>, mut section: Section<'_>, problems: &mut Problems) -> Option<(Patterns, Rule)> {
     let at = section.at().to_owned();
     let typed = section.texts("match", problems);
-    let patterns = Patterns::parse(typed.iter().map(|typed| typed.value.as_str()));
-    let patterns = patterns.map_err(|error| problems.usage(format!("{at}: match: {error}"))).ok();
+    let mut all_read = true;
+    for typed in &typed {
+        let read = problems.check(typed, |pattern| match (Patterns::parse(std::iter::once(pattern)), url) {
+            (Ok(_), Some(url)) if url != "/" && pattern.starts_with(url) => {
+                Err(format!("patterns are relative to the mount; write {}", &pattern[url.len()..]))
+            }
+            (read, _) => read.map_err(|error| error.to_string()),
+        });
+        all_read &= read.is_some();
+    }
+    let patterns = Patterns::parse(typed.iter().map(|typed| typed.value.as_str())).ok().filter(|_| all_read);
     if typed.is_empty() {
         problems.usage(format!(
             r#"{at}: this [[mount.rule]] has no match; write match = "private/**" or ["*.pdf", "*.doc"]"#
@@ -177,7 +220,12 @@ fn rule(mut section: Section<'_>, problems: &mut Problems) -> Option<(Patterns, 
         }),
         fields: fields(&mut section, problems),
     };
-    section.end(problems, |_| None);
+    section.end(problems, |key| match key {
+        "url" | "root" | "upload" | "upload_to" | "max_upload" | "hidden" | "no_index" | "follow_links" => {
+            Some("it belongs to the [[mount]] above")
+        }
+        _ => None,
+    });
     Some((patterns?, rule))
 }
 
@@ -185,15 +233,9 @@ fn rule(mut section: Section<'_>, problems: &mut Problems) -> Option<(Patterns, 
 fn fields(section: &mut Section<'_>, problems: &mut Problems) -> HeaderMap {
     let mut fields = HeaderMap::new();
     for (name, typed) in section.pairs("headers", problems) {
-        let is_ours =
-            |name: &HeaderName| NOT_A_RULES.contains(&name.as_str()) || name.as_str().starts_with("access-control-");
-        let field = problems.check(&typed, |value| match name.parse::<HeaderName>() {
-            Ok(name) if is_ours(&name) => Err("this field is devmedia's to set"),
-            Ok(name) => {
-                let value = HeaderValue::from_str(value).map_err(|_| "this cannot be a header's value")?;
-                Ok((name, value))
-            }
-            Err(_) => Err("this is no header's name; write one such as X-Robots-Tag"),
+        let field = problems.check(&typed, |value| {
+            let value = HeaderValue::from_str(value).map_err(|_| "this cannot be a header's value")?;
+            Ok::<_, &str>((field_name(&name)?, value))
         });
         fields.extend(field);
     }

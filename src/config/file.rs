@@ -1,5 +1,6 @@
 //! `devmedia.toml`: what flags cannot carry. Flags and environment beat it; an unknown key in it is a problem.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -40,16 +41,21 @@ pub(super) struct FileMount {
 impl File {
     /// Reads the file that was named, else the one in the working directory if it is there.
     pub(super) fn read(args: &Args, problems: &mut Problems) -> Self {
-        let (path, named) = match &args.config {
+        let (path, named) = match args.config.as_ref().filter(|named| !named.is_empty()) {
             Some(named) => (Path::new(named), Some(Typed::by_flag(args, "--config", named))),
             None => (Path::new(NAME), None),
         };
         let text = match (std::fs::read_to_string(path), named) {
             (Ok(text), _) => text,
-            (Err(error), None) if error.kind() == std::io::ErrorKind::NotFound => return Self::default(),
+            // a link that leads nowhere is no file that is not there: its guards would vanish with it
+            (Err(_), None) if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) => {
+                return Self::default();
+            }
             (Err(error), named) => {
                 let shown = named.map_or_else(|| NAME.to_owned(), |typed| typed.shown);
-                problems.system(format!("{shown}: the configuration cannot be read: {error}"));
+                problems.system(format!(
+                    "{shown}: the configuration cannot be read: {error}. It is a file of TOML in UTF-8"
+                ));
                 return Self::default();
             }
         };
@@ -59,14 +65,17 @@ impl File {
             Ok(table) => table.into_inner(),
             Err(error) => {
                 let at = error.span().map_or(name.clone(), |span| source.at(span.start));
-                problems.usage(format!("{at}: this is not TOML: {}", error.message().replace('\n', "; ")));
+                let message = error.message().replace('\n', "; ");
+                let hint =
+                    if message.contains("duplicate") { "; a [[mount.rule]] stands below its [[mount]]" } else { "" };
+                problems.usage(format!("{at}: this is not TOML: {message}{hint}"));
                 return Self::default();
             }
         };
         let mut section = Section::new(source, name.clone(), table);
         let general = General::of_file(&mut section, problems);
         let settings = Settings::of_file(&mut section, problems);
-        let mounts = section.sections("mount", problems);
+        let mounts = section.sections("mount", "mount", problems);
         section.end(problems, |key| match key {
             "debug" => Some("a file that is deployed by accident must not say yes: write --debug, or set DEBUG=1"),
             "url" | "root" | "access" | "rule" => Some("it belongs to a mount; write it below [[mount]]"),
@@ -87,7 +96,7 @@ impl FileMount {
         }
         let settings = Settings::of_file(&mut section, problems);
         let access = access::policy(&mut section, problems);
-        let rules = access::rules(&mut section, problems);
+        let rules = access::rules(url.as_ref().map(|typed| typed.value.as_str()), &mut section, problems);
         section.end(problems, |_| None);
         Self { url, root, settings, access: access.unwrap_or(Policy::Public), rules }
     }

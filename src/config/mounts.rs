@@ -100,7 +100,7 @@ fn typed_mounts<'a>(args: &Args, file: FileLayers<'a>, problems: &mut Problems) 
         let same = |other: &&mut TypedMount<'_>| {
             Prefix::parse(prefix).is_ok_and(|prefix| Prefix::parse(&other.prefix.value) == Ok(prefix))
         };
-        let in_file = if base == here && file.path.is_none() { 0 } else { of_file };
+        let in_file = if file.path.is_none() { 0 } else { of_file };
         match mounts[..in_file].iter_mut().find(same) {
             Some(known) => (known.root, known.base) = (typed.part(root), here),
             None => mounts.push(plain(typed.part(prefix), typed.part(root), here)),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytesize::ByteSize;
+
 use super::Config;
 use crate::access::Policy;
 use crate::access::rules::Rule;
@@ -15,6 +17,12 @@ impl fmt::Display for Config {
         }
         for listen in &self.listen {
             writeln!(f, "listen         {listen}")?;
+        }
+        for host in &self.guard.hosts {
+            writeln!(f, "allow_host     {host}")?;
+        }
+        for origin in &self.guard.origins {
+            writeln!(f, "allow_origin   {origin}")?;
         }
         writeln!(f, "grace          {} s", self.grace.as_secs_f64())?;
         if let Some(poll) = self.poll {
@@ -45,7 +53,7 @@ fn describe(mount: &Mount, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(f, "  shows          {}", words.join(", "))?;
     match &mount.uploads {
         None => writeln!(f, "  upload         no"),
-        Some(uploads) => writeln!(f, "  upload         up to {} bytes each", uploads.max),
+        Some(uploads) => writeln!(f, "  upload         up to {} each", ByteSize::b(uploads.max).display().iec()),
     }
 }
 

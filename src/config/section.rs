@@ -96,11 +96,11 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// `[[key]]`, as often as it stands there.
-    pub(super) fn sections(&mut self, key: &'static str, problems: &mut Problems) -> Vec<Section<'t>> {
+    /// `[[key]]`, as often as it stands there; `whole` is the key with those above it.
+    pub(super) fn sections(&mut self, key: &'static str, whole: &str, problems: &mut Problems) -> Vec<Section<'t>> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let DeValue::Array(values) = value.get_ref() else {
-            problems.usage(format!("{}: {key} stands there once; write [[{key}]], twice bracketed", self.line(&value)));
+            problems.usage(format!("{}: write [[{whole}]], twice bracketed: there may be several", self.line(&value)));
             return Vec::new();
         };
         let mut sections = Vec::new();
@@ -115,7 +115,9 @@ impl<'t> Section<'t> {
 
     /// Notes the keys that nobody asked for. `elsewhere` says of a key where it belongs, if not here.
     pub(super) fn end(self, problems: &mut Problems, elsewhere: impl Fn(&str) -> Option<&'static str>) {
-        for (key, _) in &self.table {
+        let mut unknown: Vec<_> = self.table.keys().collect();
+        unknown.sort_by_key(|key| key.span().start);
+        for key in unknown {
             let (at, key) = (self.line(key), key.get_ref());
             let near = self.known.iter().map(|known| (strsim::damerau_levenshtein(known, key), known));
             let near = near.filter(|(typos, _)| *typos <= TYPOS).min_by_key(|(typos, _)| *typos);

@@ -1,6 +1,6 @@
 //! The feed of one folder: one task, whatever number of streams it has.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cap_std::fs::{Dir, MetadataExt as _};
@@ -99,6 +99,8 @@ pub(super) struct Folder {
     base: String,
     watches: Arc<Watches>,
     poll: Option<Duration>,
+    /// What its links led to when it was first looked at, where access rules are about that.
+    real: OnceLock<Option<MediaPath>>,
 }
 
 /// A folder as it was found last.
@@ -122,7 +124,7 @@ impl Held {
 impl Folder {
     pub(super) fn new(mount: Arc<Mount>, path: MediaPath, watches: Arc<Watches>, poll: Option<Duration>) -> Self {
         let base = mount.prefix.url_of(&path.with_slash(true));
-        Self { mount, path, base, watches, poll }
+        Self { mount, path, base, watches, poll, real: OnceLock::new() }
     }
 
     /// What is there now, and what to tell of it, with the state it led to. May wait for a disk.
@@ -130,6 +132,9 @@ impl Folder {
         // said once, not at each look in vain
         let gone = held.is_some().then(|| (State::GONE, change::refresh(&self.base, State::GONE)));
         let Ok(Found::Directory(dir)) = self.mount.root.open(&self.path) else { return (None, gone) };
+        if !self.is_as_judged() {
+            return (None, gone);
+        }
         let same = held.filter(|held| held.is(&dir));
         if same.is_some() && !stirred {
             return (same, None);
@@ -150,6 +155,15 @@ impl Folder {
             change::events(&self.base, &changes, state)
         };
         (Some(now), Some((state, text)))
+    }
+
+    /// Whether it still is the folder that the mount's policies let somebody see: a link may be pointed elsewhere.
+    fn is_as_judged(&self) -> bool {
+        if self.mount.access.is_uniform() {
+            return true;
+        }
+        let real = self.mount.root.real(&self.path);
+        real.is_ok_and(|real| *self.real.get_or_init(|| real.clone()) == real)
     }
 
     fn watch(&self) -> Option<Watched> {

@@ -10,7 +10,7 @@ use crate::mount::Mounts;
 
 /// The landing page. It names prefixes and policies, never a path of this machine nor a secret.
 pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
-    let rows = || mounts.iter().map(|mount| (mount.prefix.as_str(), mount.access.default_policy().name()));
+    let rows = || mounts.iter().map(|mount| (mount.prefix.as_str(), mount.access.name()));
     let (content_type, text) = match format {
         Format::Html => ("text/html; charset=utf-8", {
             let body = html! {

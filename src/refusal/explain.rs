@@ -49,6 +49,10 @@ impl Refusal {
                 "The access rules of this mount let nobody see it.".to_owned(),
                 "Its access is \"deny\" in the configuration; 'devmedia check' prints which rule says so.",
             ),
+            Self::Guarded { path } => (
+                format!("The upload would go to {path}, which an access rule guards."),
+                "Send it by PUT to its own URL, where that rule can say yes.",
+            ),
             Self::Unsigned(bad) => {
                 return Explanation { what: bad.to_string(), advice: bad.advice(), meant: None };
             }

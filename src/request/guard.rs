@@ -295,6 +295,22 @@ pub struct OriginPattern {
     any_port: bool,
 }
 
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(host) => host.fmt(f),
+            Self::Below(suffix) => write!(f, "*{suffix}"),
+        }
+    }
+}
+
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let any_port = if self.any_port { ":*" } else { "" };
+        write!(f, "{}{any_port}", self.origin)
+    }
+}
+
 impl OriginPattern {
     /// Reads a pattern; `None` if it is not an origin (a path, a `*` in place of a host, no scheme).
     pub fn parse(text: &str) -> Option<Self> {

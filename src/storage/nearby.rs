@@ -21,15 +21,15 @@ const PREFIX_TYPOS: usize = 2;
 pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<String> {
     let spelled_otherwise = [mount.prefix.strip(missing), missing.with_backslashes_turned()];
     let mut others = mounts.iter().filter(|other| other.prefix != mount.prefix);
-    (spelled_otherwise.into_iter().flatten().find_map(|path| exists(mount, &path)))
-        .or_else(|| find(mount, missing).filter(|path| mount.may_suggest(path)).map(|path| mount.prefix.url_of(&path)))
-        .or_else(|| others.find_map(|other| exists(other, missing)))
+    (spelled_otherwise.into_iter().flatten().find_map(|path| exists(mounts, mount, &path)))
+        .or_else(|| find(mount, missing).and_then(|path| url(mounts, mount, &path)))
+        .or_else(|| others.find_map(|other| exists(mounts, other, missing)))
 }
 
 /// The URL that was probably meant by a path on no mount: the same path on one, or a prefix that nearly matches.
 /// Blocks.
 pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
-    mounts.iter().find_map(|mount| exists(mount, asked)).or_else(|| {
+    mounts.iter().find_map(|mount| exists(mounts, mount, asked)).or_else(|| {
         let (mount, depth, _) = mounts
             .iter()
             .map(|mount| {
@@ -42,16 +42,21 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
             .min_by_key(|(_, _, typos)| *typos)?;
         let rest = asked.segments().skip(depth).fold(MediaPath::top(), |path, segment| path.join(segment));
         let rest = if rest.is_top() { rest } else { rest.with_slash(asked.has_slash()) };
-        exists(mount, &rest).or_else(|| Some(mount.prefix.to_string()))
+        exists(mounts, mount, &rest).or_else(|| Some(mount.prefix.to_string()))
     })
 }
 
+/// The URL of a path that everybody may see; nothing where another mount has that URL.
+fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
+    let url = mount.prefix.url_of(path);
+    let (owner, _) = mounts.find(&MediaPath::parse(url.as_bytes()).ok()?)?;
+    (owner.prefix == mount.prefix && mount.may_suggest(path)).then_some(url)
+}
+
 /// The URL of a path on a mount that serves it.
-fn exists(mount: &Mount, path: &MediaPath) -> Option<String> {
+fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     mount.shows(path).ok()?;
-    if !mount.may_suggest(path) {
-        return None;
-    }
+    url(mounts, mount, path)?;
     let slash = match mount.root.open(path).ok()? {
         Found::Directory(_) => true,
         Found::File(..) => false,

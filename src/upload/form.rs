@@ -102,8 +102,12 @@ async fn read(
             return Err(Refusal::BadForm { why: "it has more than 100 files" });
         }
         let path = place(mount, &uploads.to, folder, &name)?;
-        let (owner, parent) = (Arc::clone(mount), path.parent());
-        let draft = blocking(move || Draft::create(&owner.root, &parent)).await?;
+        let (owner, posted_to, place) = (Arc::clone(mount), folder.clone(), path.clone());
+        let draft = blocking(move || {
+            owner.takes_at(&posted_to, &place)?;
+            Draft::create(&owner.root, &place.parent())
+        });
+        let draft = draft.await?;
         let mut filling = Filling::new(draft.file());
         while let Some(bytes) = part.chunk().await? {
             fruitless.store(0, Relaxed);

@@ -135,8 +135,9 @@ pub async fn create(
     let name = file_name(metadata)?.unwrap_or_else(|| NAMELESS.to_owned());
     let path = form::place(mount, &uploads.to, folder, &name)?;
     let info = Info { length, metadata: metadata.to_owned(), path: path.to_url(), complete: false };
-    let owner = Arc::clone(mount);
+    let (owner, posted_to) = (Arc::clone(mount), folder.clone());
     let partial = blocking(move || {
+        owner.takes_at(&posted_to, &path)?;
         // it would be sad to learn this after the last byte
         let parent = path.parent();
         if let Reach::InTheWay(path) = owner.root.reach(&parent).map_err(|error| Refusal::of_open(error, &parent))? {

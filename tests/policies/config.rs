@@ -67,9 +67,17 @@ fn a_wrong_file_is_told_by_line_and_with_what_to_type() {
         ("{M}access = { signed = \"jwt\", secret = \"s\" }", "it is unknown; write secure_link, hmac or s3"),
         ("{M}access = { signed = \"s3\", secret = \"s\" }", "it needs the access_key"),
         ("{M}[[mount.rule]]\naccess = \"deny\"", "devmedia.toml:4: this [[mount.rule]] has no match"),
-        ("{M}[[mount.rule]]\nmatch = \"a[\"", "devmedia.toml:4: match:"),
+        ("{M}[[mount.rule]]\nmatch = \"a[\"", "match = \"a[\":"),
         ("{M}[[mount.rule]]\nmatch = \"*\"\ndisposition = \"save\"", "write attachment or inline"),
         ("{M}[[mount.rule]]\nmatch = \"*\"\nheaders = { Content-Length = 1 }", "this field is devmedia's to set"),
+        ("{M}[[mount.rule]]\nmatch = \"/media/a/**\"", "patterns are relative to the mount; write a/**"),
+        ("{M}[[mount.rule]]\nmatch = \"./a/**\"", "it has an empty segment, '.' or '..'"),
+        ("{M}[[mount.rule]]\nmatch = \"*\"\nupload = true", "it belongs to the [[mount]] above"),
+        ("{M}access = { ask = \"http://a/\", timeout = \"0s\" }", "no app answers in no time"),
+        ("{M}access = { ask = \"http://a/\", copy = \"Content-Length\" }", "this field is devmedia's to set"),
+        ("{M}access = { signed = \"hmac\", secret = \"s\", cache = \"1s\" }", "it goes with ask"),
+        ("[mount]\nurl = \"/a/\"", "write [[mount]], twice bracketed"),
+        ("[[mount.rule]]\nmatch = \"*\"\n{M}", "a [[mount.rule]] stands below its [[mount]]"),
         ("{M}[[mount]]\nurl = \"/media\"\nroot = \"members\"", "two mounts have the prefix /media/"),
     ] {
         let ended = check(&text.replace("{M}", MOUNT), &[]);
@@ -79,6 +87,34 @@ fn a_wrong_file_is_told_by_line_and_with_what_to_type() {
     }
     let both = check("graze = 1\nhiden = true", &[]);
     assert_eq!(both.stderr.len(), 2, "all problems at once: {both:?}");
+}
+
+/// What nginx's users paste holds the secret; an address may hold a password or a key.
+#[test]
+fn no_problem_shows_a_secret() {
+    const MOUNT: &str = "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n";
+    for access in [
+        r#"{ signed = "secure_link", secret = "hunter2", expression = "$nothing hunter2" }"#,
+        r#"{ signed = "secure_link", secret = "hunter2", link = "hunter2" }"#,
+        r#"{ ask = "http://u:hunter2@127.0.0.1/" }"#,
+    ] {
+        let ended = check(&format!("{MOUNT}access = {access}"), &[]);
+        assert_eq!(ended.code, Some(2), "{access}");
+        assert!(!ended.stderr.join("\n").contains("hunter2"), "{access}: {ended:?}");
+    }
+    let ended = check(&format!("{MOUNT}access = {{ ask = \"http://127.0.0.1:9/?key=hunter2\" }}"), &[]);
+    assert!(ended.code == Some(0) && !ended.stdout.join("\n").contains("hunter2"), "{ended:?}");
+}
+
+/// A deployment's link to a release that is gone must not take the guards with it.
+#[test]
+fn a_file_that_is_a_dangling_link_is_no_missing_file() {
+    let folder = folder("");
+    fs::remove_file(folder.path().join("devmedia.toml")).expect("the file");
+    std::os::unix::fs::symlink("gone", folder.path().join("devmedia.toml")).expect("a link");
+    let ended = run(devmedia(folder.path(), &["check"]));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr[0].contains("the configuration cannot be read"), "{ended:?}");
 }
 
 #[test]
@@ -134,15 +170,18 @@ fn check_shows_each_policy_and_no_secret() {
                 [[mount.rule]]\nmatch = [\"a/**\", \"*.pdf\"]\naccess = \"deny\"\n\
                 [[mount]]\nurl = \"/members/\"\nroot = \"members\"\naccess = { ask = \"http://127.0.0.1:9/\" }\n";
     let said = check(text, &[]).stdout.join("\n");
-    for part in
-        ["access         signed: hmac", "a/** *.pdf", "deny", "access         ask: http://127.0.0.1:9/, 10 s at most"]
-    {
+    for part in [
+        "access         signed: hmac",
+        r#""a/**", "*.pdf""#,
+        "deny",
+        "access         ask: http://127.0.0.1:9/, 10 s at most",
+    ] {
         assert!(said.contains(part), "{part} in {said}");
     }
     assert!(!said.contains("hunter2"));
     let overlap = "[[mount]]\nurl = \"/all/\"\nroot = \".\"\n[[mount]]\nurl = \"/members/\"\nroot = \"members\"\naccess = \"deny\"\n";
     let said = check(overlap, &[]).stdout.join("\n");
-    assert!(said.contains("warning: the folder of /members/ lies in that of /all/"), "{said}");
+    assert!(said.contains("warning: /all/ and /members/ share a folder"), "{said}");
 }
 
 #[test]

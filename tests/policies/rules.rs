@@ -1,9 +1,11 @@
 //! `[[mount.rule]]`, and that no other way leads past a rule.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::symlink;
 
 use super::app::App;
+use crate::support::client::send;
 use crate::support::{SECRET, Server, Way};
 
 const NO: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nMembers only";
@@ -182,4 +184,152 @@ fn a_rule_says_how_a_file_is_served() {
     assert_eq!(text.field("cache-control"), "max-age=1");
     let same = server.request("GET", "/media/docs/r%C3%A9sum%C3%A9.pdf", &[("If-None-Match", pdf.field("etag"))]);
     assert_eq!((same.status, same.field("cache-control")), (304, "public, max-age=3600"));
+}
+
+/// A server with this configuration, and these files below the root.
+fn configured(text: &str, files: &[&str], args: &[&str]) -> Server {
+    Server::prepared(Way::Fast, args, |folder| {
+        for name in files {
+            let path = folder.join("media").join(name);
+            fs::create_dir_all(path.parent().expect("below the root")).expect("the folder");
+            fs::write(path, SECRET).expect("the file");
+        }
+        fs::write(folder.join("devmedia.toml"), format!("[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n{text}"))
+            .expect("the configuration");
+    })
+}
+
+const DENY_KEYS: &str = "[[mount.rule]]\nmatch = \"sub/*.key\"\naccess = \"deny\"\n";
+
+#[test]
+fn a_rule_about_caching_lifts_no_guard() {
+    let server = configured(
+        "[[mount.rule]]\nmatch = \"*.jpg\"\ncache_control = \"max-age=60\"\n\
+         [[mount.rule]]\nmatch = \"private/**\"\naccess = \"deny\"\n",
+        &["private/x.jpg"],
+        &[],
+    );
+    assert_eq!(server.get("/media/private/x.jpg").status, 403);
+}
+
+/// Where a file lands counts, not where it was posted to; nor may the name that it gets tell what is there.
+#[test]
+fn an_upload_is_judged_where_it_lands() {
+    let server = configured(
+        &format!("{DENY_KEYS}[[mount.rule]]\nmatch = \"private/**\"\naccess = \"deny\"\n"),
+        &["private/there.txt", "sub/a.txt"],
+        &["--upload", "--upload-to", "private/"],
+    );
+    let form = |name: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=f; filename={name}\r\n\r\nx\r\n--b--\r\n").into_bytes()
+    };
+    let fields = [("Content-Type", "multipart/form-data; boundary=b")];
+    for (folder, name, status) in [
+        ("/media/", "new.txt", 403),
+        ("/media/", "there.txt", 403),
+        ("/media/sub/", "a.key", 403),
+        ("/media/sub/", "a.txt", 201),
+    ] {
+        let answer = send(server.address, "POST", folder, &fields, &form(name));
+        assert_eq!(answer.status, status, "{folder} {name}: {answer:?}");
+        let metadata = format!("filename {}", base64(name));
+        let fields = [("Tus-Resumable", "1.0.0"), ("Upload-Length", "1"), ("Upload-Metadata", metadata.as_str())];
+        assert_eq!(send(server.address, "POST", folder, &fields, b"").status, status, "tus {folder} {name}");
+    }
+    assert!(!server.root.join("private/new.txt").exists() && !server.root.join("sub/a.key").exists());
+}
+
+/// An upload was let in when it began; the URL that it got is the permission to go on.
+#[test]
+fn an_upload_goes_on_where_only_a_rule_opens_a_folder() {
+    let server =
+        configured("access = \"deny\"\n[[mount.rule]]\nmatch = \"open/**\"\naccess = \"public\"\n", &[], &["--upload"]);
+    let fields = [("Tus-Resumable", "1.0.0"), ("Upload-Length", "1"), ("Upload-Metadata", "filename YS50eHQ=")];
+    let begun = send(server.address, "POST", "/media/open/", &fields, b"");
+    assert_eq!(begun.status, 201, "{begun:?}");
+    let fields =
+        [("Tus-Resumable", "1.0.0"), ("Upload-Offset", "0"), ("Content-Type", "application/offset+octet-stream")];
+    assert_eq!(send(server.address, "PATCH", begun.field("location"), &fields, b"x").status, 204);
+    assert_eq!(server.get("/media/open/a.txt").text(), "x");
+}
+
+#[test]
+fn a_link_to_a_folder_shows_no_more_than_the_folder() {
+    let server = configured(DENY_KEYS, &["sub/secret.key"], &[]);
+    server.put("sub/open.txt", "open");
+    symlink("sub", server.root.join("link")).expect("a link");
+    for folder in ["/media/sub/", "/media/link/"] {
+        let names = server.request("GET", folder, &[("Accept", "text/plain")]).text();
+        assert_eq!(names, format!("{folder}open.txt\n"));
+    }
+}
+
+/// The system follows 40 links at most, and counts those of the root's own path; beneath the root's handle it does not.
+#[test]
+fn a_way_that_cannot_be_followed_to_its_end_leads_nowhere() {
+    let server = Server::prepared(Way::Fast, &[], |folder| {
+        fs::create_dir_all(folder.join("real/private")).expect("the folder");
+        fs::write(folder.join("real/private/x.txt"), SECRET).expect("the file");
+        symlink("real", folder.join("media")).expect("a link");
+        symlink(".", folder.join("real/s")).expect("a link");
+        symlink("private/x.txt", folder.join("real/l.txt")).expect("a link");
+        let rule = "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n[[mount.rule]]\nmatch = \"private/**\"\naccess = \"deny\"\n";
+        fs::write(folder.join("devmedia.toml"), rule).expect("the configuration");
+    });
+    for count in [0, 1, 38, 39, 40, 41] {
+        let answer = server.get(format!("/media/{}l.txt", "s/".repeat(count)));
+        assert!(answer.status >= 400, "{count}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_suggestion_leads_to_the_mount_that_it_is_of() {
+    let server = Server::prepared(Way::Fast, &[], |folder| {
+        fs::create_dir_all(folder.join("media/nested")).expect("the folder");
+        fs::write(folder.join("media/nested/in.txt"), SECRET).expect("the file");
+        let text = "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n\
+                    [[mount]]\nurl = \"/media/nested/\"\nroot = \"media/nested\"\naccess = \"deny\"\n";
+        fs::write(folder.join("devmedia.toml"), text).expect("the configuration");
+    });
+    for target in ["/media/NESTED/IN.TXT", "/nested/in.txt", "/mediaa/nested/in.txt", "/media/Nested/"] {
+        let answer = server.get(target);
+        assert_eq!(answer.status, 404, "{target}");
+        assert!(!answer.text().contains("/media/nested/"), "{target}: {}", answer.text());
+    }
+}
+
+#[test]
+fn a_stream_of_events_ends_to_tell_when_a_link_is_pointed_elsewhere() {
+    let server = configured(DENY_KEYS, &["sub/a.key"], &["--poll", "50ms"]);
+    server.put("first/a.txt", "a");
+    symlink("first", server.root.join("current")).expect("a link");
+    let mut stream = server.connect();
+    let host = server.address;
+    write!(stream, "GET /media/current/?events HTTP/1.1\r\nHost: {host}\r\n\r\n").expect("sent");
+    let mut reader = BufReader::new(stream);
+    let mut until = |text: &str| {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(reader.read_line(&mut line).expect("a line") > 0, "the stream goes on");
+            assert!(!line.contains("open.txt"), "what is told is of another folder: {line}");
+            assert!(!line.starts_with(':'), "nothing came until the line that keeps a stream alive");
+        }
+    };
+    until("retry:");
+    server.put("first/b.txt", "b");
+    until("b.txt");
+    server.put("sub/open.txt", "open");
+    symlink("sub", server.root.join("next")).expect("a link");
+    fs::rename(server.root.join("next"), server.root.join("current")).expect("replaced");
+    until("event: refresh");
+    server.put("sub/open.txt", "changed");
+    fs::remove_file(server.root.join("current")).expect("the link");
+    symlink("first", server.root.join("current")).expect("a link");
+    until("event: refresh");
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
 }

@@ -4,26 +4,36 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::Request;
-use hyper::header::{self, HeaderMap};
+use hyper::header::HeaderMap;
+use sha2::{Digest as _, Sha256};
 
 /// Yeses at once; beyond them all are forgotten.
 const MAX: usize = 4096;
 
-/// What a yes holds for: method, target, and who asks.
-pub(super) type Key = (String, String, Vec<Vec<u8>>, Vec<Vec<u8>>);
+/// What a yes holds for: the whole question, hashed. An app may decide by any field of it, so another token in a field of
+/// its own is another question.
+pub(super) type Key = [u8; 32];
 
-/// The yeses of one policy of one mount.
+/// The yeses of one policy.
 #[derive(Debug)]
 pub(super) struct Cache {
     span: Duration,
     known: Mutex<HashMap<Key, (Instant, HeaderMap)>>,
 }
 
-/// Everything that an app may have decided by, of what a browser sends to tell who it is.
-pub(super) fn key(request: &Request<()>, target: &str) -> Key {
-    let all = |name| request.headers().get_all(name).iter().map(|value| value.as_bytes().to_vec()).collect();
-    (request.method().to_string(), target.to_owned(), all(header::COOKIE), all(header::AUTHORIZATION))
+/// The key of a question with these fields, the target and the method of the request among them.
+pub(super) fn key(question: &HeaderMap) -> Key {
+    let mut lines: Vec<(&str, &[u8])> =
+        question.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    lines.sort_unstable();
+    let mut hash = Sha256::new();
+    for (name, value) in lines {
+        for text in [name.as_bytes(), value] {
+            hash.update(text.len().to_be_bytes());
+            hash.update(text);
+        }
+    }
+    hash.finalize().into()
 }
 
 impl Cache {

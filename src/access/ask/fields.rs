@@ -33,23 +33,41 @@ const OF_THE_REQUEST: [HeaderName; 8] = [
     header::EXPECT,
 ];
 
-const FORWARDED: &str = "x-forwarded-";
+/// What tells an app where a request came from and what it was about, beside `X-Forwarded-*` and `X-Original-*`: this
+/// server's to say, not its client's.
+const CLAIMS: [&str; 5] = ["forwarded", "x-real-ip", "x-rewrite-url", "x-http-method-override", "remote-user"];
+
+/// What a browser would keep of a no: for this server's whole host, or for the next request.
+const LASTING: [&str; 8] = [
+    "strict-transport-security",
+    "service-worker-allowed",
+    "clear-site-data",
+    "etag",
+    "last-modified",
+    "accept-ranges",
+    "content-range",
+    "cache-control",
+];
 
 /// Whether a request is itself a question to an app.
 pub(super) fn is_question(headers: &HeaderMap) -> bool {
-    headers.get_all(header::VIA).iter().any(|via| via.as_bytes().ends_with(VIA.as_bytes()))
+    headers.get_all(header::VIA).iter().any(|via| via.to_str().is_ok_and(|via| via.contains(VIA)))
 }
 
 /// The fields of the question about a request for `target`.
 ///
 /// `X-Original-URI` is the one spelling of the path, escaped the one way: an app that decides by it decides about what
-/// is served. What a client says of itself in `X-Original-*`, `X-Forwarded-*` and `Forwarded` is not believed.
+/// is served. What a client says of itself in `X-Original-*`, `X-Forwarded-*` and the like is not believed, nor in any name
+/// with an underscore, which CGI and WSGI take for a hyphen (nginx drops them, too: `underscores_in_headers`).
 pub(super) fn question(request: &Request<()>, target: &str, peer: Option<IpAddr>) -> HeaderMap {
     let named = connection_options(request.headers());
     let mut fields = HeaderMap::new();
     for (name, value) in request.headers() {
         let text = name.as_str();
-        let is_claim = text.starts_with(FORWARDED) || text.starts_with("x-original-") || name == header::FORWARDED;
+        let is_claim = text.starts_with("x-forwarded-")
+            || text.starts_with("x-original-")
+            || text.contains('_')
+            || CLAIMS.contains(&text);
         let is_content = text.starts_with("content-");
         let is_local = HOP_BY_HOP.contains(name) || OF_THE_REQUEST.contains(name) || named.contains(name);
         if !(is_claim || is_content || is_local) {
@@ -82,7 +100,8 @@ pub(super) fn no(answer: &HeaderMap, app: &Uri) -> HeaderMap {
     let mut fields = HeaderMap::new();
     for (name, value) in answer {
         let is_ours = name.as_str().starts_with("access-control-")
-            || matches!(*name, header::CONTENT_LENGTH | header::DATE | header::X_CONTENT_TYPE_OPTIONS);
+            || matches!(*name, header::CONTENT_LENGTH | header::DATE | header::X_CONTENT_TYPE_OPTIONS)
+            || LASTING.contains(&name.as_str());
         if !(is_ours || HOP_BY_HOP.contains(name) || named.contains(name)) {
             fields.append(name, value.clone());
         }
@@ -90,7 +109,7 @@ pub(super) fn no(answer: &HeaderMap, app: &Uri) -> HeaderMap {
     if let Some(location) = fields.get(header::LOCATION).and_then(|location| whole(location, app)) {
         fields.insert(header::LOCATION, location);
     }
-    fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields
 }
 

@@ -31,11 +31,43 @@ fn patterns_match_as_in_a_gitignore() {
     ] {
         let access = access(&[(pattern, None)]);
         for text in matches {
-            assert!(access.rule(&path(text)).is_some(), "{pattern} matches {text}");
+            assert!(access.exact(&path(text)).next().is_some(), "{pattern} matches {text}");
         }
         for text in others {
-            assert!(access.rule(&path(text)).is_none(), "{pattern} does not match {text}");
+            assert!(access.exact(&path(text)).next().is_none(), "{pattern} does not match {text}");
         }
+    }
+}
+
+/// A rule about caching that stands first must not lift a guard.
+#[test]
+fn the_first_rule_that_says_something_of_a_matter_decides_it() {
+    let access = access(&[("*.jpg", None), ("private/**", Some(Policy::Deny)), ("**", Some(Policy::Public))]);
+    assert!(!access.is_public(&path("private/a.jpg")));
+    assert!(access.is_public(&path("a.jpg")));
+}
+
+#[test]
+fn what_can_match_nothing_is_no_pattern() {
+    for pattern in [
+        "",
+        "/",
+        "./a/**",
+        "../a",
+        "a//b",
+        "a/./b",
+        " a/**",
+        "a/** ",
+        "a/**, b/**",
+        "{a, b}/**",
+        "!a",
+        "a**",
+        "a/**.txt",
+        "a[",
+        "{a",
+        "http://a/b",
+    ] {
+        assert!(Patterns::parse(std::iter::once(pattern)).is_err(), "{pattern:?}");
     }
 }
 
@@ -58,6 +90,10 @@ fn a_spelling_that_some_file_system_takes_for_another_is_judged_as_both() {
     for text in ["e\u{301}te\u{301}/a", "\u{e9}t\u{e9}/a", "\u{c9}T\u{c9}/a"] {
         assert!(!guarded.is_public(&path(text)), "{text}");
     }
+    let sharp = access(&[("stra\u{df}e/**", Some(Policy::Deny))]);
+    for text in ["stra\u{df}e/a", "STRASSE/a", "stra\u{1e9e}e/a", "\u{17f}tra\u{df}e/a"] {
+        assert!(!sharp.is_public(&path(text)), "{text}");
+    }
     let opened = access(&[("open/**", Some(Policy::Public)), ("**", Some(Policy::Deny))]);
     assert!(!opened.is_public(&path("OPEN/a")), "it may be another folder");
 }
@@ -67,6 +103,6 @@ fn each_policy_judges_once() {
     let access = access(&[("a/**", Some(Policy::Deny))]);
     assert_eq!(access.judges([path("a/b"), path("a/b")].iter()).len(), 1);
     assert_eq!(access.judges([path("b"), path("a/b")].iter()).len(), 2, "a link leads from b to a/b");
-    assert!(access.judges_alike(&path("a"), &path("a/b")));
-    assert!(!access.judges_alike(&path(""), &path("a")));
+    let of = |text: &str| access.judges([path(text)].iter()).into_iter().map(Policy::name).collect::<Vec<_>>();
+    assert_eq!((of("a"), of("a/b"), of("")), (vec!["deny"], vec!["deny"], vec!["public"]));
 }

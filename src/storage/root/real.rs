@@ -1,5 +1,6 @@
 //! What a path comes to when the links on its way are followed: access rules are about that, too.
 
+use std::io::ErrorKind;
 #[cfg(target_os = "linux")]
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use rustix::fs::OFlags;
 
 #[cfg(target_os = "linux")]
 use super::RECHECK;
-use super::Root;
+use super::{OpenError, Root};
 use crate::request::path::MediaPath;
 
 impl Root {
@@ -32,15 +33,26 @@ impl Root {
     }
 
     /// The path that `path` comes to when the links on its way are followed, as far as it is there; `None` where it leaves
-    /// the root. Blocks.
-    pub fn real(&self, path: &MediaPath) -> Option<MediaPath> {
-        let root = self.path.canonicalize().ok()?;
+    /// the root. An error is a way that cannot be followed to its end, so nobody knows where it leads. Blocks.
+    pub fn real(&self, path: &MediaPath) -> Result<Option<MediaPath>, OpenError> {
+        let root = self.path.canonicalize().map_err(|_| OpenError::RootGone)?;
+        let resolve = |count| match self.path.join(path.head(count).as_path()).canonicalize() {
+            Ok(real) => Ok(Some((count, real))),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(OpenError::Io(error)),
+        };
         let whole = path.segments().count();
-        let resolve = |count| self.path.join(path.head(count).as_path()).canonicalize().map(|real| (count, real));
-        // from the top, and no further than the folders that are there: a path may have 30,000 segments
-        let (count, real) = resolve(whole).ok().or_else(|| (0..whole).map_while(|count| resolve(count).ok()).last())?;
-        let real = real.strip_prefix(&root).ok()?;
+        let mut deepest = resolve(whole)?;
+        if deepest.is_none() {
+            // from the top, and no further than the folders that are there: a path may have 30,000 segments
+            for count in 0..whole {
+                let Some(deeper) = resolve(count)? else { break };
+                deepest = Some(deeper);
+            }
+        }
+        let Some((count, real)) = deepest else { return Err(OpenError::RootGone) };
+        let Ok(real) = real.strip_prefix(&root) else { return Ok(None) };
         let top = real.iter().fold(MediaPath::top(), |path, name| path.join(name.as_encoded_bytes()));
-        Some(path.segments().skip(count).fold(top, |path, segment| path.join(segment)))
+        Ok(Some(path.segments().skip(count).fold(top, |path, segment| path.join(segment))))
     }
 }

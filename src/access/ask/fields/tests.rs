@@ -36,6 +36,9 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
         ("x-forwarded-user", "admin"),
         ("x-original-uri", "/public/"),
         ("x-original-url", "/public/"),
+        ("x_original_uri", "/public/"),
+        ("x-real-ip", "1.2.3.4"),
+        ("x-http-method-override", "GET"),
     ]);
     let asked = question(&request, "/members/a%20b?x=1", Some([127, 0, 0, 1].into()));
     let expected = headers(&[
@@ -53,6 +56,7 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
     ]);
     assert_eq!(asked, expected);
     assert!(is_question(&asked) && !is_question(request.headers()));
+    assert!(is_question(&headers(&[("via", "1.1 devmedia-ask, 1.1 vite")])), "RFC 9110 section 7.6.3: others append");
 }
 
 /// RFC 3986 section 5.2: the login page is the app's, which does not live where the media do.
@@ -86,6 +90,10 @@ fn a_no_keeps_what_its_client_needs() {
         ("transfer-encoding", "chunked"),
         ("access-control-allow-origin", "*"),
         ("date", "today"),
+        ("cache-control", "public, max-age=999"),
+        ("etag", "\"a\""),
+        ("strict-transport-security", "max-age=31536000"),
+        ("clear-site-data", "*"),
     ]);
     let expected = headers(&[
         ("www-authenticate", "Basic realm=\"a\""),
