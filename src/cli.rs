@@ -90,6 +90,23 @@ pub struct Args {
     #[arg(long, env = "DEVMEDIA_MAX_UPLOAD", value_name = "SIZE")]
     pub max_upload: Option<String>,
 
+    /// Fetch what is missing in the first mount from here, such as https://www.example.com/media/, and store it
+    #[arg(long, env = "DEVMEDIA_FALLBACK", value_name = "URL")]
+    pub fallback: Option<String>,
+
+    /// Send the fallback this field too, such as 'Authorization: env:PROD_TOKEN' with the value in that environment
+    /// variable (repeatable)
+    #[arg(long, env = "DEVMEDIA_FALLBACK_HEADER", value_name = "FIELD", action = ArgAction::Append)]
+    pub fallback_header: Vec<String>,
+
+    /// Store what the fallback sends; no only streams it [default: yes]
+    #[arg(long, env = "DEVMEDIA_FALLBACK_STORE", value_name = "BOOL")]
+    pub fallback_store: Option<String>,
+
+    /// Store no file that is larger than this: it is only streamed [default: 1GiB]
+    #[arg(long, env = "DEVMEDIA_FALLBACK_MAX", value_name = "SIZE")]
+    pub fallback_max: Option<String>,
+
     /// How long running transfers may go on after Ctrl-C [default: 10s]
     #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION")]
     pub grace: Option<String>,

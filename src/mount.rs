@@ -8,6 +8,7 @@ use hyper::Method;
 use hyper::header::HeaderValue;
 
 use crate::access::rules::Access;
+use crate::fallback::Fallback;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::prefix::Prefix;
@@ -33,6 +34,8 @@ pub struct Mount {
     pub uploads: Option<Uploads>,
     /// Who may see what of it.
     pub access: Access,
+    /// Who has what is not here.
+    pub fallback: Option<Arc<Fallback>>,
 }
 
 /// How a mount takes uploads.
@@ -101,6 +104,11 @@ impl Mount {
             entries.retain(|entry| judged_alike(&folder.join(&entry.name)));
         }
         Ok(entries)
+    }
+
+    /// Whether files are written beneath the root.
+    pub fn writes(&self) -> bool {
+        self.uploads.is_some() || self.fallback.as_ref().is_some_and(|fallback| fallback.stores())
     }
 
     /// The upload that can be resumed at this path, if it is the URL of one.

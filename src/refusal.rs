@@ -14,6 +14,7 @@ use crate::access::ask::AskError;
 use crate::access::signed::BadSignature;
 use crate::body::Body;
 use crate::body::incoming::BodyError;
+use crate::fallback::reason::NotFetched;
 use crate::request::path::{MediaPath, PathError};
 use crate::upload::names::NameError;
 use crate::upload::tus::{self, TusRefusal};
@@ -69,6 +70,17 @@ pub enum Refusal {
         path: MediaPath,
         /// A URL that was probably meant.
         meant: Option<String>,
+    },
+    /// Nothing there, and the fallback has nothing either.
+    NotFetched {
+        /// Relative to the root.
+        path: MediaPath,
+        /// A URL that was probably meant.
+        meant: Option<String>,
+        /// The fallback's URL.
+        origin: String,
+        /// Why it has nothing.
+        why: NotFetched,
     },
     /// A name that starts with a dot.
     Hidden,
@@ -195,6 +207,7 @@ impl Refusal {
             }
             Self::NoMount { .. }
             | Self::NotFound { .. }
+            | Self::NotFetched { .. }
             | Self::Hidden
             | Self::Own
             | Self::RootGone

@@ -10,13 +10,14 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::access::{self, Visitor};
-use crate::access_log::{Logged, Received};
+use crate::access_log::{Logged, Received, Source};
 use crate::answer::common::{self, Cors};
 use crate::answer::decide::decide;
 use crate::answer::head::head;
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
+use crate::fallback::{self, Instead};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
 use crate::page::format::Format;
@@ -132,7 +133,14 @@ impl Service {
             return upload::receive(mount, uploads, &path, request, body).await;
         }
 
-        match self.open(mount, &path).await? {
+        let found = match self.open(mount, &path).await {
+            Err(missing @ Refusal::NotFound { .. }) => match fallback::instead(mount, &path, request, missing).await? {
+                Instead::Found(found) => found,
+                Instead::Answer(response) => return Ok(response),
+            },
+            found => found?,
+        };
+        match found {
             Found::File(..) if path.has_slash() => {
                 let meant = Some(mount.prefix.url_of(&path.with_slash(false)));
                 Err(Refusal::NotFound { path, meant })
@@ -141,6 +149,7 @@ impl Service {
                 if let Some(size) = thumbnail::asked(query, &entity)? {
                     return self.thumbnails.answer(method, headers, size, file, &entity).await;
                 }
+                let fetched = file.growth().map(|_| Source::Fetched);
                 let decision = decide(method, headers, &entity)?;
                 let (status, mut headers, pieces) = head(decision, &entity, &mount.cache_control);
                 mount.access.dress(&path, &mut headers);
@@ -148,6 +157,7 @@ impl Service {
                 let mut response = Response::new(Body::File(body));
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
+                fetched.map(|source| response.extensions_mut().insert(source));
                 Ok(response)
             }
             Found::Directory(_) if !path.has_slash() => Ok(redirect(mount, &path, query)),
