@@ -107,6 +107,12 @@ pub struct Args {
     #[arg(long, env = "DEVMEDIA_FALLBACK_MAX", value_name = "SIZE")]
     pub fallback_max: Option<String>,
 
+    /// Draw the pictures that nobody has, so that pages keep their shape; film and sound become silent ones. With
+    /// =status, the status stays 404
+    #[arg(long, env = "DEVMEDIA_PLACEHOLDER", value_name = "BOOL|status", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub placeholder: Option<String>,
+
     /// How long running transfers may go on after Ctrl-C [default: 10s]
     #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION")]
     pub grace: Option<String>,

@@ -42,6 +42,7 @@ use crate::answer::range::ByteRange;
 use crate::body::Body;
 use crate::body::streamed::Streamed;
 use crate::mount::Mount;
+use crate::placeholder;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::service::blocking;
@@ -106,9 +107,24 @@ impl Fallback {
     }
 }
 
-/// What there is for a GET or HEAD of `path`, which is not here (`missing` says so): production's file, or the refusal
-/// that says why that has none.
+/// What there is for a GET or HEAD of `path`, which is not here (`missing` says so): production's file, a drawing, or the
+/// refusal that says why there is nothing.
 pub async fn instead(
+    mount: &Arc<Mount>,
+    path: &MediaPath,
+    request: &Request<()>,
+    missing: Refusal,
+) -> Result<Instead, Refusal> {
+    match fetched(mount, path, request, missing).await {
+        Err(missing @ (Refusal::NotFound { .. } | Refusal::NotFetched { .. })) => {
+            placeholder::draw(mount, path, request, missing).map(Instead::Answer)
+        }
+        result => result,
+    }
+}
+
+/// Production's file, where there is one.
+async fn fetched(
     mount: &Arc<Mount>,
     path: &MediaPath,
     request: &Request<()>,

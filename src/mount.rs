@@ -9,6 +9,7 @@ use hyper::header::HeaderValue;
 
 use crate::access::rules::Access;
 use crate::fallback::Fallback;
+use crate::placeholder::Placeholder;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::prefix::Prefix;
@@ -36,6 +37,8 @@ pub struct Mount {
     pub access: Access,
     /// Who has what is not here.
     pub fallback: Option<Arc<Fallback>>,
+    /// Whether and how what nobody has is drawn.
+    pub placeholder: Option<Placeholder>,
 }
 
 /// How a mount takes uploads.

@@ -1,4 +1,4 @@
-//! `--fallback` and what belongs to it. A field's secret comes from the environment, and no problem about it shows it.
+//! `--fallback` and what belongs to it, and `--placeholder`. A field's secret comes from the environment, and no problem about it shows it.
 
 use std::sync::Arc;
 
@@ -9,8 +9,10 @@ use super::layers::Settings;
 use super::problems::Problems;
 use super::typed::Typed;
 use super::uploads::size;
+use crate::debug_gate::boolean;
 use crate::fallback::origin::Origin;
 use crate::fallback::{Fallback, Rules};
+use crate::placeholder::Placeholder;
 
 /// Fields that say where a request goes, how it travels, or which bytes are asked for: the client's own.
 const OWN_FIELDS: [HeaderName; 11] = [
@@ -47,6 +49,16 @@ pub(super) fn read(url: &Typed, guarded: bool, settings: &Settings, problems: &m
         ));
     });
     fallback.ok().map(Arc::new)
+}
+
+/// How what nobody has is drawn, if it is. With `guarded`, that is so for what an access policy judges, too.
+pub(super) fn placeholder(settings: &Settings, guarded: bool, problems: &mut Problems) -> Option<Placeholder> {
+    let read = |text: &str| match (boolean(text), text) {
+        (Some(yes), _) => Ok(yes.then_some(Placeholder { keeps_status: false, guarded })),
+        (None, "status") => Ok(Some(Placeholder { keeps_status: true, guarded })),
+        _ => Err("it is neither yes nor no; write true, false, or status to keep the status 404"),
+    };
+    problems.check(settings.placeholder.as_ref()?, read)?
 }
 
 /// A field to add: any word of its value may be `env:NAME`.

@@ -63,10 +63,11 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
         let access = Access::new(typed.access, typed.rules);
         let fallback = typed.fallback.as_ref();
         let fallback = fallback.and_then(|url| fallback::read(url, typed.fallback_guarded, &settings, problems));
+        let placeholder = fallback::placeholder(&settings, typed.settings.placeholder.is_some(), problems);
         let make = takes || fallback.as_ref().is_some_and(|fallback| fallback.stores());
         let root = roots.open(&typed.root, typed.base, links, make, problems);
         if let (Some(prefix), Some(root)) = (prefix, root) {
-            mounts.push(Mount { prefix, root, listing, hidden, cache_control, uploads, access, fallback });
+            mounts.push(Mount { prefix, root, listing, hidden, cache_control, uploads, access, fallback, placeholder });
         }
     }
     upload_to_mounts.check(&mounts, problems);

@@ -47,6 +47,10 @@ fn describe(mount: &Mount, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept = if fallback.stores() { "stored" } else { "streamed only" };
         writeln!(f, "  fallback       {}, {kept}", fallback.origin)?;
     }
+    if let Some(placeholder) = mount.placeholder {
+        let status = if placeholder.keeps_status { "with status 404" } else { "with status 200" };
+        writeln!(f, "  placeholder    {status}")?;
+    }
     match &mount.uploads {
         None => writeln!(f, "  upload         no"),
         Some(uploads) => writeln!(f, "  upload         up to {} bytes each", uploads.max),

@@ -1,6 +1,9 @@
 //! Fetching over real sockets, from a real nginx and from origins that are anything but.
 
+mod drawn;
 mod faults;
+mod fetching;
+mod nginx;
 mod origin;
 mod sharing;
 

@@ -1,4 +1,5 @@
 //! An origin that answers with raw bytes, whatever a test wants of it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
