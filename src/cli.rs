@@ -107,6 +107,11 @@ pub struct Args {
     #[arg(long, env = "DEVMEDIA_FALLBACK_MAX", value_name = "SIZE")]
     pub fallback_max: Option<String>,
 
+    /// Ask the fallback again about a stored file that is older than this, such as 1d, when it is looked at; files that
+    /// did not come from there are never touched
+    #[arg(long, env = "DEVMEDIA_FALLBACK_REFRESH", value_name = "DURATION")]
+    pub fallback_refresh: Option<String>,
+
     /// Draw the pictures that nobody has, so that pages keep their shape; film and sound become silent ones. With
     /// =status, the status stays 404
     #[arg(long, env = "DEVMEDIA_PLACEHOLDER", value_name = "BOOL|status", num_args = 0..=1, require_equals = true,

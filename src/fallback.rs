@@ -5,6 +5,7 @@
 //! a miss --memory--> the origin had none a moment ago
 //!        --fetch---> one fetch a file, however many wait: client --> verdict --> Draft, growing --> a name
 //!        --pass----> what is not stored: the client's range goes to the origin, its answer comes back
+//!        --refresh-> a copy that is old enough: is it still what production has?
 //!        --placeholder, where one is drawn for what nobody has
 //! ```
 //!
@@ -17,11 +18,13 @@ pub mod memory;
 pub mod origin;
 pub mod pass;
 pub mod reason;
+pub mod refresh;
 pub mod verdict;
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::stream;
 use hyper::body::Bytes;
@@ -35,6 +38,7 @@ use self::memory::{Memory, Remembered};
 use self::origin::Origin;
 use self::pass::Stop;
 use self::reason::NotFetched;
+use self::refresh::Schedule;
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, decide};
 use crate::answer::head::{content_range, head};
@@ -67,6 +71,7 @@ pub struct Fallback {
     memory: Memory,
     parallel: Semaphore,
     running: Mutex<HashMap<MediaPath, Coming>>,
+    schedule: Schedule,
 }
 
 /// How a mount uses its fallback.
@@ -76,6 +81,8 @@ pub struct Rules {
     pub store: bool,
     /// No file of more bytes is.
     pub max: u64,
+    /// How old a copy may be before the origin is asked about it again, if it ever is.
+    pub refresh: Option<Duration>,
     /// What an access policy judges is fetched, too.
     pub guarded: bool,
 }
@@ -93,8 +100,15 @@ impl Fallback {
     /// Fails where an https origin is to be asked and the system trusts nobody.
     pub fn new(origin: Origin, headers: HeaderMap, rules: Rules) -> io::Result<Self> {
         let client = Client::new(&origin, headers)?;
-        let (memory, running) = (Memory::default(), Mutex::default());
-        Ok(Self { origin, rules, client, memory, parallel: Semaphore::new(PARALLEL), running })
+        Ok(Self {
+            origin,
+            rules,
+            client,
+            memory: Memory::default(),
+            parallel: Semaphore::new(PARALLEL),
+            running: Mutex::default(),
+            schedule: Schedule::default(),
+        })
     }
 
     /// Whether files are written beneath the root.

@@ -17,7 +17,7 @@ use crate::answer::head::head;
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
-use crate::fallback::{self, Instead};
+use crate::fallback::{self, Instead, refresh};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
 use crate::page::format::Format;
@@ -149,6 +149,7 @@ impl Service {
                 if let Some(size) = thumbnail::asked(query, &entity)? {
                     return self.thumbnails.answer(method, headers, size, file, &entity).await;
                 }
+                refresh::look(mount, &path);
                 let fetched = file.growth().map(|_| Source::Fetched);
                 let decision = decide(method, headers, &entity)?;
                 let (status, mut headers, pieces) = head(decision, &entity, &mount.cache_control);

@@ -1,9 +1,12 @@
-//! `--fallback` and what belongs to it, and `--placeholder`. A field's secret comes from the environment, and no problem about it shows it.
+//! `--fallback` and what belongs to it, and `--placeholder`. A field's secret comes from the environment, and no problem
+//! about it shows it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use hyper::header::{self, HeaderName, HeaderValue};
+use jiff::{Span, SpanRelativeTo};
 
 use super::layers::Settings;
 use super::problems::Problems;
@@ -37,10 +40,11 @@ pub(super) fn read(url: &Typed, guarded: bool, settings: &Settings, problems: &m
     let store = settings.fallback_store.as_ref();
     let store = store.is_none() || problems.boolean(store);
     let max = settings.fallback_max.as_ref().and_then(|typed| problems.check(typed, size));
+    let refresh = settings.fallback_refresh.as_ref().and_then(|typed| problems.check(typed, age));
     let secret = |name: &str| std::env::var(name).ok();
     let headers = problems.each(&settings.fallback_header, |typed| field(typed, secret));
     let origin = problems.check(url, Origin::parse)?;
-    let rules = Rules { store, max: max.unwrap_or(MAX).as_u64(), guarded };
+    let rules = Rules { store, max: max.unwrap_or(MAX).as_u64(), refresh, guarded };
     let fallback = Fallback::new(origin, headers.into_iter().collect(), rules).map_err(|error| {
         problems.system(format!(
             "{}: this system trusts no certificate authority ({error}); install ca-certificates, or name a file of \
@@ -59,6 +63,14 @@ pub(super) fn placeholder(settings: &Settings, guarded: bool, problems: &mut Pro
         _ => Err("it is neither yes nor no; write true, false, or status to keep the status 404"),
     };
     problems.check(settings.placeholder.as_ref()?, read)?
+}
+
+/// Reads a time span of hours or days.
+fn age(text: &str) -> Result<Duration, &'static str> {
+    const ADVICE: &str = "it is no time span; write 12h, 1d or 2w";
+    let span: Span = text.trim().parse().map_err(|_| ADVICE)?;
+    let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| ADVICE)?;
+    span.try_into().map_err(|_| ADVICE)
 }
 
 /// A field to add: any word of its value may be `env:NAME`.
@@ -86,6 +98,23 @@ fn field(typed: &str, secret: impl Fn(&str) -> Option<String>) -> Result<(Header
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_age_is_typed_in_hours_or_days() {
+        let hours = |count: u64| Some(Duration::from_secs(count * 3600));
+        for (typed, expected) in [
+            ("12h", hours(12)),
+            ("1d", hours(24)),
+            ("2w", hours(24 * 14)),
+            ("1d 6h", hours(30)),
+            ("0s", hours(0)),
+            ("-1d", None),
+            ("1", None),
+            ("1 month", None),
+        ] {
+            assert_eq!(age(typed).ok(), expected, "{typed}");
+        }
+    }
 
     #[test]
     fn a_field_is_typed_as_it_is_sent_but_for_its_secret() {

@@ -82,6 +82,7 @@ pub(super) struct Settings {
     pub fallback_header: Vec<Typed>,
     pub fallback_store: Option<Typed>,
     pub fallback_max: Option<Typed>,
+    pub fallback_refresh: Option<Typed>,
     pub placeholder: Option<Typed>,
 }
 
@@ -102,6 +103,7 @@ impl Settings {
             fallback_header: all("--fallback-header", &args.fallback_header),
             fallback_store: one("--fallback-store", &args.fallback_store),
             fallback_max: one("--fallback-max", &args.fallback_max),
+            fallback_refresh: one("--fallback-refresh", &args.fallback_refresh),
             placeholder: one("--placeholder", &args.placeholder),
         }
     }
@@ -118,6 +120,7 @@ impl Settings {
             fallback_header: section.texts("fallback_header", problems),
             fallback_store: section.text("fallback_store", problems),
             fallback_max: section.text("fallback_max", problems),
+            fallback_refresh: section.text("fallback_refresh", problems),
             placeholder: section.text("placeholder", problems),
         }
     }
@@ -137,6 +140,7 @@ impl Settings {
             fallback_header: all(&self.fallback_header, &below.fallback_header),
             fallback_store: first(&self.fallback_store, &below.fallback_store),
             fallback_max: first(&self.fallback_max, &below.fallback_max),
+            fallback_refresh: first(&self.fallback_refresh, &below.fallback_refresh),
             placeholder: first(&self.placeholder, &below.placeholder),
         }
     }

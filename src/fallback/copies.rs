@@ -5,8 +5,8 @@
 //! has it, but another length or time than it says. Neither is ever touched again.
 
 use std::fs::File;
-use std::os::fd::AsFd;
-use std::time::SystemTime;
+use std::sync::Once;
+use std::time::{Duration, SystemTime};
 
 use httpdate::HttpDate;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -23,6 +23,8 @@ pub struct Copied {
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_modified: Option<String>,
+    /// When it was stored, in seconds since 1970.
+    at: u64,
     /// The copy's own length and time when it was stored.
     len: u64,
     mtime: u128,
@@ -48,20 +50,33 @@ impl Copied {
             let _ = file.set_modified(modified);
         }
         let Some((len, mtime)) = state(file) else { return };
-        (self.len, self.mtime) = (len, mtime);
+        (self.len, self.mtime, self.at) = (len, mtime, now());
         let text = serde_json::to_vec(&self).unwrap_or_default();
         if let Err(error) = fsetxattr(file, NAME, &text, XattrFlags::empty()) {
-            tracing::debug!("a copy could not be noted as one: {error}");
+            static ONCE: Once = Once::new();
+            ONCE.call_once(|| tracing::debug!("copies cannot be noted as such here, and are never refreshed: {error}"));
         }
     }
 
     /// What an open file is a copy of, if it is one and as it was stored. Blocks.
-    pub fn read(file: impl AsFd) -> Option<Self> {
-        let file = File::from(file.as_fd().try_clone_to_owned().ok()?);
+    pub fn read(file: &File) -> Option<Self> {
         let mut text = [0; 4096];
-        let len = fgetxattr(&file, NAME, &mut text).ok()?;
+        let len = fgetxattr(file, NAME, &mut text).ok()?;
         let copied: Self = serde_json::from_slice(text.get(..len)?).ok()?;
-        (state(&file)? == (copied.len, copied.mtime)).then_some(copied)
+        (state(file)? == (copied.len, copied.mtime)).then_some(copied)
+    }
+
+    /// How long ago it was stored.
+    pub fn age(&self) -> Duration {
+        Duration::from_secs(now().saturating_sub(self.at))
+    }
+
+    /// Whether both are of one state of the origin's file, which has a validator.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        match (&self.etag, &other.etag) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.last_modified.is_some() && self.last_modified == other.last_modified,
+        }
     }
 
     /// The fields that ask whether the origin's file is still the same (RFC 9110 section 13.1); none where it cannot be
@@ -72,6 +87,11 @@ impl Copied {
         let date = value(&self.last_modified).map(|date| (header::IF_MODIFIED_SINCE, date));
         tag.into_iter().chain(date).collect()
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Length and time of change, in nanoseconds.

@@ -129,10 +129,34 @@ impl Fetch {
         // nobody may be waiting any more: what comes is stored all the same
         let _ = sender.send(head);
         if let Some(transfer) = transfer {
-            let (growing, result) = transfer.run(&self).await;
+            let (growing, written) = transfer.write().await;
+            let result = match written {
+                Ok((draft, copied)) => {
+                    self.publish(draft, copied).await;
+                    Ok(())
+                }
+                Err(why) => {
+                    warn!("{} was not stored: {why}", self.path);
+                    Err(why)
+                }
+            };
             // before the readers hear of it: who is told that it broke off and asks again starts anew
             drop(self);
             growing.end(result);
+        }
+    }
+
+    /// Gives a whole file its name. Whoever waits has its bytes, whether it gets one or not.
+    async fn publish(&self, draft: Draft, copied: Copied) {
+        let name = self.path.clone();
+        let published = blocking(move || {
+            copied.note(&draft.file());
+            draft.publish_new(name.file_name())
+        });
+        match published.await {
+            Ok(Ok(())) => debug!("stored {}", self.path),
+            Ok(Err(_)) => warn!("{} was not stored: something else has the name by now", self.path),
+            Err(refusal) => warn!("{} was not stored: {}", self.path, refusal.reason()),
         }
     }
 
@@ -188,41 +212,16 @@ impl Transfer {
         (Self { draft, body, len, max, copied, growing }, arrival)
     }
 
-    /// Writes until the end, and gives the file its name. What is not whole gets none.
-    async fn run(self, fetch: &Fetch) -> (Growing, Result<(), String>) {
+    /// Writes until the end; gives the whole file, which has no name yet, or what kept it from being whole.
+    pub async fn write(self) -> (Growing, Result<(Draft, Copied), String>) {
         let Self { draft, body, len, max, copied, growing } = self;
-        let result = match fill(&draft, body, len, max, &growing).await {
-            Ok(()) => {
-                let path = fetch.path.clone();
-                let published = blocking(move || {
-                    copied.note(&draft.file());
-                    draft.publish_new(path.file_name())
-                });
-                // whoever waits has its bytes, stored or not
-                match published.await {
-                    Ok(Ok(())) => debug!("stored {}", fetch.path),
-                    Ok(Err(_)) => warn!("{} was not stored: something else has the name by now", fetch.path),
-                    Err(refusal) => warn!("{} was not stored: {}", fetch.path, refusal.reason()),
-                }
-                Ok(())
-            }
-            Err(why) => {
-                warn!("{} was not stored: {why}", fetch.path);
-                Err(why)
-            }
-        };
-        (growing, result)
+        let filled = fill(&draft, body, len, max, &growing).await;
+        (growing, filled.map(|()| (draft, copied)))
     }
 }
 
 /// Writes a body into a draft as it comes, and tells how far it has come. The error is for the log.
-pub async fn fill(
-    draft: &Draft,
-    mut body: Incoming,
-    len: Option<u64>,
-    max: u64,
-    growing: &Growing,
-) -> Result<(), String> {
+async fn fill(draft: &Draft, mut body: Incoming, len: Option<u64>, max: u64, growing: &Growing) -> Result<(), String> {
     let mut filling = Filling::new(draft.file());
     let mut came = 0;
     while let Some(bytes) = next(&mut body, &mut filling, growing).await? {

@@ -5,6 +5,7 @@ mod faults;
 mod fetching;
 mod nginx;
 mod origin;
+mod refreshing;
 mod sharing;
 
 use std::collections::BTreeMap;
