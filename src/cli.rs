@@ -169,6 +169,20 @@ pub enum Command {
         #[arg(long, value_name = "METHOD", default_value = "GET")]
         method: String,
     },
+    /// Fetch ahead from the fallback what is not here; go on where an earlier pull ended
+    Pull {
+        /// Only files whose path fits, such as '*.jpg' or 'avatars/**'
+        #[arg(value_name = "GLOB")]
+        pattern: Option<String>,
+        /// Read the names from this file, a line each, or from stdin (-): URLs at the fallback, paths such as /media/a.jpg,
+        /// or names as they are stored. Without it, the fallback's own listing is read (devmedia's, or that of nginx with
+        /// autoindex_format json)
+        #[arg(long, value_name = "FILE")]
+        from: Option<String>,
+        /// How many files to fetch at a time
+        #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+        parallel: u16,
+    },
     /// Print a completion script
     Completions {
         /// For this shell

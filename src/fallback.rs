@@ -27,10 +27,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 use tokio::sync::Semaphore;
+use url::Url;
 
 use self::client::Client;
 use self::fetch::{Arrival, Beginning, Coming};
@@ -116,6 +117,16 @@ impl Fallback {
         self.rules.store
     }
 
+    /// Whether what is missing at `path` is asked for: everybody may see it, or the `[[mount]]` says so itself.
+    pub fn is_for(&self, mount: &Mount, path: &MediaPath) -> bool {
+        self.rules.guarded || mount.access.is_public(path)
+    }
+
+    /// Asks the origin; see [`Client::ask`].
+    pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+        self.client.ask(method, url, fields).await
+    }
+
     fn running(&self) -> MutexGuard<'_, HashMap<MediaPath, Coming>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,7 +155,7 @@ async fn fetched(
     request: &Request<()>,
     missing: Refusal,
 ) -> Result<Instead, Refusal> {
-    let fallback = mount.fallback.as_ref().filter(|fallback| fallback.rules.guarded || mount.access.is_public(path));
+    let fallback = mount.fallback.as_ref().filter(|fallback| fallback.is_for(mount, path));
     let (Some(fallback), false) = (fallback, path.has_slash()) else { return Err(missing) };
     let why = match seek(mount, fallback, path, request).await {
         Ok(found) => return Ok(found),

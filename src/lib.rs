@@ -39,6 +39,7 @@ pub mod log;
 pub mod mount;
 pub mod page;
 pub mod placeholder;
+pub mod pull;
 pub mod refusal;
 pub mod request;
 pub mod server;

@@ -167,7 +167,7 @@ impl Fetch {
             return Ok((Beginning::Here, None));
         }
         let url = self.fallback.origin.url_of(&self.path);
-        let answer = self.fallback.client.ask(&Method::GET, url, &HeaderMap::new()).await?;
+        let answer = self.fallback.ask(&Method::GET, url, &HeaderMap::new()).await?;
         let promised = self.mount.root.types().by_name(self.path.file_name());
         let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max) {
             Verdict::Store(len) => len,

@@ -70,7 +70,7 @@ pub async fn pass(
     if headers.get(header::RANGE).is_some_and(|range| range.as_bytes().contains(&b',')) {
         fields.remove(header::RANGE);
     }
-    let answer = fallback.client.ask(method, fallback.origin.url_of(path), &fields).await?;
+    let answer = fallback.ask(method, fallback.origin.url_of(path), &fields).await?;
 
     let promised = mount.root.types().by_name(path.file_name());
     let (status, said) = (answer.status(), answer.headers());

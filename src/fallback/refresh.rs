@@ -109,7 +109,7 @@ async fn renew(mount: &Arc<Mount>, fallback: &Fallback, path: &MediaPath, copied
     }
     let _permit = fallback.parallel.acquire().await;
     let url = fallback.origin.url_of(path);
-    let answer = fallback.client.ask(&Method::GET, url, &conditions).await;
+    let answer = fallback.ask(&Method::GET, url, &conditions).await;
     let answer = answer.map_err(|why| format!("the fallback {why}"))?;
     if answer.status() == StatusCode::NOT_MODIFIED || copied.is_same_as(&Copied::of(answer.headers())) {
         return Ok(Outcome::Same);

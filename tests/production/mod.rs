@@ -5,6 +5,7 @@ mod faults;
 mod fetching;
 mod nginx;
 mod origin;
+mod pulling;
 mod refreshing;
 mod sharing;
 
