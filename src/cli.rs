@@ -175,8 +175,7 @@ pub enum Command {
         #[arg(value_name = "GLOB")]
         pattern: Option<String>,
         /// Read the names from this file, a line each, or from stdin (-): URLs at the fallback, paths such as /media/a.jpg,
-        /// or names as they are stored. Without it, the fallback's own listing is read (devmedia's, or that of nginx with
-        /// autoindex_format json)
+        /// or names as they are stored. Without it, the fallback's own listing is read: devmedia's, or nginx's in JSON
         #[arg(long, value_name = "FILE")]
         from: Option<String>,
         /// How many files to fetch at a time

@@ -248,3 +248,48 @@ fn what_is_only_streamed_is_passed_through_with_its_range() {
     }
     assert_eq!(files(&server.root).len(), 0);
 }
+
+#[test]
+fn what_cannot_be_stored_is_shown_all_the_same() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole");
+    let Some(server) = Server::unprivileged(Way::Fast, &["--fallback", &origin.url()], |_| {}) else { return };
+    assert_eq!(server.get("/media/a.jpg").text(), "whole");
+    server.logged("cannot be stored: The system does not let devmedia write there");
+    assert_eq!(files(&server.root).len(), 0);
+}
+
+#[test]
+fn nothing_that_is_here_by_then_is_overwritten() {
+    let (sender, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let origin = Origin::start(move |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nthe");
+        let _ = gate.lock().expect("one request").recv_timeout(PATIENCE);
+        let _ = stream.write_all(b"irs");
+    });
+    let server = server(&origin.url(), &[]);
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| server.get("/media/a/b.jpg"));
+        while origin.count() == 0 {
+            std::thread::yield_now();
+        }
+        server.put("a/b.jpg", "mine");
+        sender.send(()).expect("the origin waits");
+        assert_eq!(asked.join().expect("an answer").text(), "theirs");
+    });
+    server.logged("something else has the name by now");
+    assert_eq!(server.get("/media/a/b.jpg").text(), "mine");
+}
+
+#[test]
+fn an_origin_that_says_nothing_is_given_up() {
+    let origin = Origin::start(|_, stream| {
+        // until devmedia hangs up
+        let _ = std::io::Read::read(stream, &mut [0]);
+    });
+    let server = server(&origin.url(), &[]);
+    let answer = server.get("/media/a.jpg");
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("did not answer in time"), "{}", answer.text());
+    assert_eq!(files(&server.root).len(), 0);
+}
