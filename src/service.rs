@@ -134,9 +134,10 @@ impl Service {
         }
 
         let found = match self.open(mount, &path).await {
-            Err(missing @ Refusal::NotFound { .. }) => match fallback::instead(mount, &path, request, missing).await? {
-                Instead::Found(found) => found,
-                Instead::Answer(response) => return Ok(response),
+            Err(missing @ Refusal::NotFound { .. }) => match fallback::instead(mount, &path, request, missing).await {
+                Ok(Instead::Found(found)) => found,
+                Ok(Instead::Answer(response)) => return Ok(response),
+                Err(refusal) => return Err(self.with_meant(mount, refusal).await),
             },
             found => found?,
         };
@@ -177,7 +178,7 @@ impl Service {
     }
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. What is missing gets the name
-    /// that was probably meant.
+    /// that was probably meant; where a fallback may have it, that is looked for later.
     async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Refusal> {
         if let Some(found) = mount.root.open_now(path) {
             return Ok(found);
@@ -185,12 +186,29 @@ impl Service {
         let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
         blocking(move || {
             mount.root.open(&path).map_err(|error| match Refusal::of_open(error, &path) {
-                Refusal::NotFound { path, .. } => {
+                Refusal::NotFound { path, .. } if mount.fallback.is_none() => {
                     let meant = nearby::in_mounts(&mounts, &mount, &path);
                     Refusal::NotFound { path, meant }
                 }
                 refusal => refusal,
             })
+        })
+        .await
+    }
+
+    /// What the fallback does not have either gets the name that was probably meant.
+    async fn with_meant(&self, mount: &Arc<Mount>, refusal: Refusal) -> Refusal {
+        if mount.fallback.is_none() {
+            return refusal;
+        }
+        let (mounts, mount) = (Arc::clone(&self.mounts), Arc::clone(mount));
+        let search = move |path: &MediaPath| nearby::in_mounts(&mounts, &mount, path);
+        blocking(move || match refusal {
+            Refusal::NotFound { path, .. } => Refusal::NotFound { meant: search(&path), path },
+            Refusal::NotFetched { path, origin, why, .. } => {
+                Refusal::NotFetched { meant: search(&path), path, origin, why }
+            }
+            refusal => refusal,
         })
         .await
     }
