@@ -11,6 +11,7 @@
 //!
 //! The rules are those of an upload: a file gets its name when it is whole, and never one that something has.
 
+mod arriving;
 pub mod client;
 pub mod copies;
 pub mod fetch;
@@ -26,41 +27,29 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::stream;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use self::client::Client;
-use self::fetch::{Arrival, Beginning, Coming};
+use self::fetch::{Beginning, Coming};
 use self::memory::{Memory, Remembered};
 use self::origin::Origin;
 use self::pass::Stop;
 use self::reason::NotFetched;
 use self::refresh::Schedule;
-use crate::access_log::Source;
-use crate::answer::decide::{Decision, decide};
-use crate::answer::head::{content_range, head};
-use crate::answer::range::ByteRange;
 use crate::body::Body;
-use crate::body::streamed::Streamed;
 use crate::mount::Mount;
 use crate::placeholder;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::service::blocking;
-use crate::storage::open_file::OpenFile;
 use crate::storage::root::Found;
-use crate::thumbnail;
 
 /// Fetches at once; more wait. Production is somebody's, and a page has many pictures.
 const PARALLEL: usize = 32;
-
-/// A part that starts this far behind what has been fetched is asked of the origin by itself: a player that seeks to the
-/// end (where an MP4 may have its index) must not wait for all that lies between.
-const FAR: u64 = 4 * 1024 * 1024;
 
 /// Where a mount's missing files are, and what is going on about them.
 #[derive(Debug)]
@@ -159,7 +148,6 @@ async fn fetched(
     let (Some(fallback), false) = (fallback, path.has_slash()) else { return Err(missing) };
     let why = match seek(mount, fallback, path, request).await {
         Ok(found) => return Ok(found),
-        Err(Stop::Unsatisfiable { len }) => return Err(Refusal::RangeNotSatisfiable { len }),
         Err(Stop::Refused(refusal)) => return Err(refusal),
         Err(Stop::Not(why)) => why,
     };
@@ -199,7 +187,7 @@ async fn seek(
         Beginning::Pass => return pass::pass(mount, fallback, path, method, headers).await.map(Instead::Answer),
         Beginning::Here => return here(mount, path).await.map(Instead::Found),
     };
-    arriving(mount, fallback, path, request, arrival).await
+    arriving::answer(mount, fallback, path, request, arrival).await
 }
 
 /// Opens what is here by now.
@@ -207,70 +195,4 @@ async fn here(mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Stop> {
     let (owner, wanted) = (Arc::clone(mount), path.clone());
     let opened = blocking(move || owner.root.open(&wanted)).await;
     opened.map_err(|error| Stop::Refused(Refusal::of_open(error, path)))
-}
-
-/// The file that arrives, as one that is there; or the part of it that would take too long to.
-async fn arriving(
-    mount: &Arc<Mount>,
-    fallback: &Fallback,
-    path: &MediaPath,
-    request: &Request<()>,
-    arrival: Arrival,
-) -> Result<Instead, Stop> {
-    let (method, headers, query) = (request.method(), request.headers(), request.uri().query());
-    let failed = |error: io::Error| Stop::Not(NotFetched::Unreachable(error.to_string()));
-    let (file, entity) = arrival.open(mount, path).await.map_err(failed)?;
-    if thumbnail::asked(query, &entity).map_err(Stop::Refused)?.is_some() {
-        // a picture is decoded when all of it is there
-        arrival.growth.whole().await.map_err(failed)?;
-        return here(mount, path).await.map(Instead::Found);
-    }
-    if arrival.len.is_none() {
-        let (status, mut headers, _) = head(Decision::Whole, &entity, &mount.cache_control);
-        headers.remove(header::CONTENT_LENGTH);
-        headers.remove(header::ACCEPT_RANGES);
-        mount.access.dress(path, &mut headers);
-        let mut response = Response::new(Body::Streamed(Streamed::new(tail(file, arrival), None)));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response.extensions_mut().insert(Source::Fetched);
-        return Ok(Instead::Answer(response));
-    }
-    if let Ok(Decision::Part(part)) = decide(method, headers, &entity)
-        && part.start > arrival.growth.written().saturating_add(FAR)
-        && let Some(validator) = &arrival.validator
-    {
-        // the same part of the same state of the file, or it is waited for
-        let range = HeaderValue::try_from(format!("bytes={}-{}", part.start, part.end - 1)).expect("digits");
-        let fields = HeaderMap::from_iter([(header::RANGE, range), (header::IF_RANGE, validator.clone())]);
-        let passed = pass::pass(mount, fallback, path, method, &fields).await;
-        let wanted = content_range(part, entity.len);
-        if let Ok(response) = passed
-            && response.headers().get(header::CONTENT_RANGE) == Some(&wanted)
-        {
-            return Ok(Instead::Answer(response));
-        }
-    }
-    Ok(Instead::Found(Found::File(file, entity)))
-}
-
-/// The bytes of a file whose length is not known, as they arrive.
-fn tail(file: OpenFile, arrival: Arrival) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
-    /// Bytes read at once.
-    const CHUNK: u64 = 64 * 1024;
-    let file = Arc::new(file);
-    stream::try_unfold(0, move |start| {
-        let (file, growth) = (Arc::clone(&file), arrival.growth.clone());
-        async move {
-            let written = growth.at_least(start + 1).await?;
-            let Some(range) = file.arrived(ByteRange { start, end: written.max(start + 1) }) else { return Ok(None) };
-            let range = range.front(CHUNK);
-            let bytes = match file.read_now(range) {
-                Some(bytes) => bytes,
-                None => blocking(move || file.read(range)).await?,
-            };
-            let next = start + bytes.len() as u64;
-            Ok(Some((bytes, next)))
-        }
-    })
 }

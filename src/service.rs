@@ -159,7 +159,9 @@ impl Service {
                 let mut response = Response::new(Body::File(body));
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
-                fetched.map(|source| response.extensions_mut().insert(source));
+                if let Some(source) = fetched {
+                    response.extensions_mut().insert(source);
+                }
                 Ok(response)
             }
             Found::Directory(_) if !path.has_slash() => Ok(redirect(mount, &path, query)),

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
@@ -26,6 +26,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long the origin may take until its answer begins, connecting included.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long the origin may say nothing in mid-body.
+const STALL: Duration = Duration::from_secs(30);
 
 /// More than this leads nowhere (RFC 9110 section 15.4 once recommended the number).
 const MAX_REDIRECTS: usize = 5;
@@ -130,8 +133,25 @@ impl Client {
     }
 }
 
+/// The next bytes of an answer; nothing at its end. The error is for the log.
+pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, String> {
+    loop {
+        let frame = tokio::time::timeout(STALL, body.frame()).await;
+        match frame.map_err(|_| format!("the fallback sent nothing for {} s", STALL.as_secs()))? {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(format!("the fallback broke off: {}", cause(&error))),
+            // trailers are of no use here
+            Some(Ok(frame)) => {
+                if let Ok(bytes) = frame.into_data() {
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+    }
+}
+
 /// The innermost cause, which is what the system said: "Connection refused", "invalid peer certificate".
-pub fn cause(error: &dyn Error) -> String {
+fn cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

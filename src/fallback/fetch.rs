@@ -3,11 +3,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
-use http_body_util::BodyExt as _;
 use httpdate::HttpDate;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -31,9 +30,6 @@ use crate::storage::media_type::{MediaTypes, SNIFF_LEN};
 use crate::storage::open_file::OpenFile;
 use crate::upload::filling::Filling;
 use crate::upload::store::Draft;
-
-/// How long the origin may say nothing in mid-file.
-const STALL: Duration = Duration::from_secs(30);
 
 /// What all who wait are told as soon as the head of the origin's answer is there.
 pub type Head = Result<Beginning, NotFetched>;
@@ -241,25 +237,11 @@ async fn fill(draft: &Draft, mut body: Incoming, len: Option<u64>, max: u64, gro
 
 /// The next bytes. Before they have to be waited for, all that came is written, so that it can be sent on.
 async fn next(body: &mut Incoming, filling: &mut Filling, growing: &Growing) -> Result<Option<Bytes>, String> {
-    loop {
-        let frame = if let Some(frame) = body.frame().now_or_never() {
-            frame
-        } else {
-            flush(filling, growing).await?;
-            let frame = tokio::time::timeout(STALL, body.frame()).await;
-            frame.map_err(|_| format!("the fallback sent nothing for {} s", STALL.as_secs()))?
-        };
-        match frame {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(format!("the fallback broke off: {}", client::cause(&error))),
-            // trailers are not asked for
-            Some(Ok(frame)) => {
-                if let Ok(bytes) = frame.into_data() {
-                    return Ok(Some(bytes));
-                }
-            }
-        }
+    if let Some(next) = client::next(body).now_or_never() {
+        return next;
     }
+    flush(filling, growing).await?;
+    client::next(body).await
 }
 
 async fn flush(filling: &mut Filling, growing: &Growing) -> Result<(), String> {

@@ -4,10 +4,8 @@
 //! bytes come.
 
 use std::io;
-use std::time::Duration;
 
 use futures_util::{Stream, stream};
-use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Response, StatusCode};
@@ -25,9 +23,6 @@ use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::storage::entity::Entity;
 
-/// How long the origin may say nothing in mid-body.
-const STALL: Duration = Duration::from_secs(30);
-
 /// What is passed on of a client's request: which bytes, under which conditions. No Cookie, no Authorization, nothing that
 /// says whose request it is.
 const PASSED_ON: [HeaderName; 4] = [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
@@ -37,13 +32,8 @@ const PASSED_ON: [HeaderName; 4] = [header::RANGE, header::IF_RANGE, header::IF_
 pub enum Stop {
     /// The origin does not have it.
     Not(NotFetched),
-    /// Something here stands in the way.
+    /// It has it, but there is nothing to send of it; or something here stands in the way.
     Refused(Refusal),
-    /// It has none of the bytes asked for.
-    Unsatisfiable {
-        /// The file's length.
-        len: u64,
-    },
 }
 
 impl From<NotFetched> for Stop {
@@ -78,7 +68,7 @@ pub async fn pass(
         StatusCode::NOT_MODIFIED => (Decision::NotModified, None),
         StatusCode::RANGE_NOT_SATISFIABLE => {
             let len = verdict::unsatisfied(said).ok_or(NotFetched::Answered(status))?;
-            return Err(Stop::Unsatisfiable { len });
+            return Err(Stop::Refused(Refusal::RangeNotSatisfiable { len }));
         }
         StatusCode::PARTIAL_CONTENT => match verdict::content_range(said) {
             Some((part, len)) if fields.contains_key(header::RANGE) => (Decision::Part(part), Some(len)),
@@ -98,7 +88,7 @@ pub async fn pass(
     };
     let whole = decision == Decision::Whole;
     let (status, mut headers, pieces) = head(decision, &entity, &mount.cache_control);
-    if let (true, Some(coding)) = (whole, said.get(header::CONTENT_ENCODING)) {
+    if let Some(coding) = said.get(header::CONTENT_ENCODING).filter(|_| status != StatusCode::NOT_MODIFIED) {
         headers.insert(header::CONTENT_ENCODING, coding.clone());
     }
     let mut announced = Some(length(&pieces));
@@ -121,19 +111,7 @@ pub async fn pass(
 /// The bytes of a body as they come.
 fn bytes(body: Incoming) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold(body, |mut body| async {
-        loop {
-            let frame = tokio::time::timeout(STALL, body.frame()).await;
-            match frame.map_err(|_| io::Error::other("the fallback sent nothing more"))? {
-                None => return Ok(None),
-                Some(Err(error)) => {
-                    return Err(io::Error::other(format!("the fallback broke off: {}", client::cause(&error))));
-                }
-                Some(Ok(frame)) => {
-                    if let Ok(bytes) = frame.into_data() {
-                        return Ok(Some((bytes, body)));
-                    }
-                }
-            }
-        }
+        let next = client::next(&mut body).await.map_err(io::Error::other)?;
+        Ok(next.map(|bytes| (bytes, body)))
     })
 }
