@@ -15,6 +15,7 @@ use crate::access::signed::BadSignature;
 use crate::body::Body;
 use crate::body::incoming::BodyError;
 use crate::fallback::reason::NotFetched;
+use crate::fallback::verdict;
 use crate::request::path::{MediaPath, PathError};
 use crate::upload::names::NameError;
 use crate::upload::tus::{self, TusRefusal};
@@ -242,6 +243,9 @@ impl Refusal {
             }
             Self::Tus(TusRefusal::Version) => {
                 headers.insert("tus-version", HeaderValue::from_static(tus::VERSION));
+            }
+            Self::NotFetched { why: NotFetched::Loop, .. } => {
+                headers.insert(verdict::DEVMEDIA, HeaderValue::from_static(verdict::LOOP));
             }
             Self::OutOfDescriptors | Self::TooManyStreams => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -42,7 +42,8 @@ pub(super) fn read(url: &Typed, guarded: bool, settings: &Settings, problems: &m
     let max = settings.fallback_max.as_ref().and_then(|typed| problems.check(typed, size));
     let refresh = settings.fallback_refresh.as_ref().and_then(|typed| problems.check(typed, age));
     let secret = |name: &str| std::env::var(name).ok();
-    let headers = problems.each(&settings.fallback_header, |typed| field(typed, secret));
+    let headers: Vec<Typed> = settings.fallback_header.iter().map(without_value).collect();
+    let headers = problems.each(&headers, |typed| field(typed, secret));
     let origin = problems.check(url, Origin::parse)?;
     let rules = Rules { store, max: max.unwrap_or(MAX).as_u64(), refresh, guarded };
     let fallback = Fallback::new(origin, headers.into_iter().collect(), rules).map_err(|error| {
@@ -71,6 +72,16 @@ fn age(text: &str) -> Result<Duration, &'static str> {
     let span: Span = text.trim().parse().map_err(|_| ADVICE)?;
     let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| ADVICE)?;
     span.try_into().map_err(|_| ADVICE)
+}
+
+/// A field for which a problem shows the name only: what follows may be a secret.
+fn without_value(typed: &Typed) -> Typed {
+    let (_, value) = typed.value.split_once([':', ' ']).unwrap_or_default();
+    let shown = match value.trim() {
+        "" => typed.shown.clone(),
+        value => typed.shown.replace(&value.escape_debug().to_string(), "..."),
+    };
+    Typed { value: typed.value.clone(), shown }
 }
 
 /// A field to add: any word of its value may be `env:NAME`.

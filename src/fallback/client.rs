@@ -20,6 +20,7 @@ use url::Url;
 
 use super::origin::{self, Origin};
 use super::reason::NotFetched;
+use super::verdict::{DEVMEDIA, LOOP};
 
 /// How long each address of the origin may take to connect.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -94,6 +95,9 @@ impl Client {
             };
             let answer = answer.map_err(|error| NotFetched::Unreachable(cause(&error)))?;
             match answer.status() {
+                StatusCode::NOT_FOUND if answer.headers().get(DEVMEDIA).is_some_and(|what| what == LOOP) => {
+                    return Err(NotFetched::Devmedia);
+                }
                 StatusCode::NOT_FOUND | StatusCode::GONE => return Err(NotFetched::Missing { remembered: false }),
                 StatusCode::NOT_MODIFIED => return Ok(answer),
                 status if status.is_redirection() => {

@@ -28,6 +28,8 @@ pub enum NotFetched {
     Garbled(&'static str),
     /// The request came from a devmedia already.
     Loop,
+    /// The origin is a devmedia too, perhaps this very one: what it does not have itself it asks of nobody for us.
+    Devmedia,
     /// The fetch ended before it had begun (a bug, or the end of the process).
     GivenUp,
 }
@@ -46,6 +48,9 @@ impl fmt::Display for NotFetched {
             Self::Garbled(what) => write!(f, "sent {what}"),
             Self::Loop => {
                 f.write_str("was not asked, because this request came from a devmedia that asks its own fallback")
+            }
+            Self::Devmedia => {
+                f.write_str("is a devmedia too, has none either, and does not ask its own fallback for another")
             }
             Self::GivenUp => f.write_str("was asked, but the fetch was given up"),
         }
@@ -78,7 +83,7 @@ impl NotFetched {
                  what it needs."
             }
             Self::Elsewhere(_) => "If that is where the media is, name it in --fallback.",
-            Self::Loop => "Point --fallback at production, not at a devmedia that asks this one.",
+            Self::Loop | Self::Devmedia => "Point --fallback at production, not at a devmedia that asks this one.",
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::storage::media_type::{MediaType, MediaTypes};
 /// The field by which devmedia says that an answer is no file of anyone's.
 pub const DEVMEDIA: &str = "x-devmedia";
 
+/// Its value in the refusal of a request that goes no further.
+pub const LOOP: &str = "loop";
+
 /// What is done with an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -174,7 +174,9 @@ fn a_request_that_came_through_a_devmedia_goes_no_further() {
     assert!(via.text().contains("came from a devmedia"), "{}", via.text());
     // a devmedia that asks a devmedia, which has nothing and must not ask on
     let second = server(&first.urls[0], &[]);
-    assert_eq!(second.get("/media/a.jpg").status, 404);
+    let answer = second.get("/media/a.jpg");
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("is a devmedia too"), "{}", answer.text());
     assert_eq!(origin.count(), 0);
     // but it is asked for what it has
     first.put("b.jpg", "local");

@@ -105,6 +105,28 @@ fn what_cannot_be_pulled_says_why() {
 }
 
 #[test]
+fn a_secret_is_shown_by_no_problem_and_no_report() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("media")).expect("a root");
+    for (field, code) in [
+        ("Authorization: Bearer s3cret\u{7f}", 2),
+        ("Authorization Bearer s3cret", 2),
+        ("Author ization: s3cret", 2),
+        ("Host: s3cret", 2),
+        ("Authorization: env:MISSING s3cret", 2),
+        ("Authorization: env:TOKEN", 0),
+        ("Authorization: s3cret", 0),
+    ] {
+        let mut command = crate::support::command();
+        command.current_dir(folder.path()).env("TOKEN", "s3cret");
+        command.args(["check", "--fallback", "http://localhost:1/", "--fallback-header", field]);
+        let ended = run(command);
+        assert_eq!(ended.code, Some(code), "{field}: {ended:?}");
+        assert!(!format!("{ended:?}").contains("s3cret"), "{field}: {ended:?}");
+    }
+}
+
+#[test]
 fn another_devmedia_is_read_as_well() {
     let production = Server::start(Way::Fast, &[]);
     production.put("a/b.jpg", "whole");

@@ -68,9 +68,15 @@ fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
 
 #[test]
 fn all_who_wait_get_what_has_come_so_far_and_the_rest_as_it_comes() {
+    for way in [Way::Fast, Way::Reading, Way::NoSendfile, Way::HandWalk] {
+        all_who_wait_get_it(way);
+    }
+}
+
+fn all_who_wait_get_it(way: Way) {
     let file = content(3 * MIB);
     let (origin, gate) = gated(file.clone());
-    let server = server(&origin.url(), &[]);
+    let server = Server::start(way, &["--fallback", &origin.url()]);
     let mut clients: Vec<TcpStream> = Vec::new();
     for until in [1, MIB, 2 * MIB] {
         gate.send(until).expect("the origin waits");
