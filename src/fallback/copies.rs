@@ -1,8 +1,8 @@
 //! What is known of a copy: that it is one, and which state of the origin's file it is.
 //!
-//! It is noted in an extended attribute of the file itself, so there is no index to keep or to lose, and a copy that is
-//! moved stays one. A file that the developer puts in its place does not have the attribute; one that is changed in place
-//! has it, but another length or time than it says. Neither is ever touched again.
+//! It is noted in an extended attribute of the file itself, so there is no index to keep or to lose. A file that the
+//! developer puts in its place does not have the attribute; one that is changed in place has it, but another length or time
+//! than it says; one that is moved, or copied with its attributes, another path. None of them is ever touched again.
 
 use std::fs::File;
 use std::sync::Once;
@@ -12,6 +12,9 @@ use httpdate::HttpDate;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::request::path::MediaPath;
 
 /// The attribute (xattr(7): the user's own are in `user.`).
 const NAME: &str = "user.devmedia.copy";
@@ -23,6 +26,8 @@ pub struct Copied {
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_modified: Option<String>,
+    /// Where it was stored, as a digest: the path itself may be longer than an attribute.
+    path: String,
     /// When it was stored, in seconds since 1970.
     at: u64,
     /// The copy's own length and time when it was stored.
@@ -44,13 +49,13 @@ impl Copied {
 
     /// Gives a whole file the origin's time, and notes what it is a copy of. Where the file system has no attributes, it
     /// becomes one of the developer's own: it is never refreshed. Blocks.
-    pub fn note(mut self, file: &File) {
+    pub fn note(mut self, file: &File, path: &MediaPath) {
         if let Some(modified) = self.modified().map(SystemTime::from).filter(|modified| *modified <= SystemTime::now())
         {
             let _ = file.set_modified(modified);
         }
         let Some((len, mtime)) = state(file) else { return };
-        (self.len, self.mtime, self.at) = (len, mtime, now());
+        (self.len, self.mtime, self.at, self.path) = (len, mtime, now(), digest(path));
         let text = serde_json::to_vec(&self).unwrap_or_default();
         if let Err(error) = fsetxattr(file, NAME, &text, XattrFlags::empty()) {
             static ONCE: Once = Once::new();
@@ -58,12 +63,12 @@ impl Copied {
         }
     }
 
-    /// What an open file is a copy of, if it is one and as it was stored. Blocks.
-    pub fn read(file: &File) -> Option<Self> {
+    /// What the open file at `path` is a copy of, if it is one, as it was stored and where. Blocks.
+    pub fn read(file: &File, path: &MediaPath) -> Option<Self> {
         let mut text = [0; 4096];
         let len = fgetxattr(file, NAME, &mut text).ok()?;
         let copied: Self = serde_json::from_slice(text.get(..len)?).ok()?;
-        (state(file)? == (copied.len, copied.mtime)).then_some(copied)
+        (state(file)? == (copied.len, copied.mtime) && copied.path == digest(path)).then_some(copied)
     }
 
     /// How long ago it was stored.
@@ -87,6 +92,10 @@ impl Copied {
         let date = value(&self.last_modified).map(|date| (header::IF_MODIFIED_SINCE, date));
         tag.into_iter().chain(date).collect()
     }
+}
+
+fn digest(path: &MediaPath) -> String {
+    Sha256::digest(path.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Seconds since 1970.

@@ -144,10 +144,10 @@ impl Fetch {
 
     /// Gives a whole file its name. Whoever waits has its bytes, whether it gets one or not.
     async fn publish(&self, draft: Draft, copied: Copied) {
-        let name = self.path.clone();
+        let path = self.path.clone();
         let published = blocking(move || {
-            copied.note(&draft.file());
-            draft.publish_new(name.file_name())
+            copied.note(&draft.file(), &path);
+            draft.publish_new(path.file_name())
         });
         match published.await {
             Ok(Ok(())) => debug!("stored {}", self.path),

@@ -67,7 +67,7 @@ impl Schedule {
 pub fn look(mount: &Arc<Mount>, path: &MediaPath) {
     let Some(fallback) = &mount.fallback else { return };
     let Some(after) = fallback.rules.refresh else { return };
-    if !fallback.rules.store || !fallback.schedule.is_due(path) {
+    if !fallback.rules.store || !fallback.is_for(mount, path) || !fallback.schedule.is_due(path) {
         return;
     }
     let (mount, fallback, path) = (Arc::clone(mount), Arc::clone(fallback), path.clone());
@@ -132,7 +132,7 @@ async fn renew(mount: &Arc<Mount>, fallback: &Fallback, path: &MediaPath, copied
         if copy_at(&owner.root, &wanted).as_ref() != Some(&copied) {
             return Ok(Outcome::Own);
         }
-        anew.note(&draft.file());
+        anew.note(&draft.file(), &wanted);
         draft.replace(wanted.file_name()).map(|()| Outcome::Renewed)
     });
     replaced.await.map_err(reason)
@@ -144,5 +144,5 @@ fn copy_at(root: &Root, path: &MediaPath) -> Option<Copied> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     let file = missing.is_empty().then(|| folder.open_with(OsStr::from_bytes(path.file_name()), &options).ok())??;
-    Copied::read(&file.into_std())
+    Copied::read(&file.into_std(), path)
 }

@@ -59,20 +59,27 @@ fn the_developers_own_files_are_never_touched() {
     let (origin, version) = versioned();
     let server = server(&origin.url(), &["--fallback-refresh", "0s"]);
     let old = SystemTime::now() - Duration::from_secs(3600);
-    // one of the developer's own from the start; one put in a copy's place; a copy that was edited; a link to a copy
+    // one of the developer's own from the start; one put in a copy's place; a copy that was edited, or moved; a
+    // link to a copy
     server.put("own.jpg", "mine");
-    for name in ["replaced.jpg", "edited.jpg", "copy.jpg"] {
+    for name in ["replaced.jpg", "edited.jpg", "before.jpg", "copy.jpg"] {
         assert_eq!(server.get(format!("/media/{name}")).text(), "version 1");
         server.settled(&format!("/media/{name}"));
     }
     fs::remove_file(server.root.join("replaced.jpg")).expect("a copy");
     fs::File::open(server.put("replaced.jpg", "mine")).and_then(|file| file.set_modified(old)).expect("a file");
     server.put("edited.jpg", "mine too!");
+    fs::rename(server.root.join("before.jpg"), server.root.join("moved.jpg")).expect("a copy");
     std::os::unix::fs::symlink("copy.jpg", server.root.join("link.jpg")).expect("a link");
 
     version.store(2, SeqCst);
     let before = origin.count();
-    let own = [("/media/own.jpg", "mine"), ("/media/replaced.jpg", "mine"), ("/media/edited.jpg", "mine too!")];
+    let own = [
+        ("/media/own.jpg", "mine"),
+        ("/media/replaced.jpg", "mine"),
+        ("/media/edited.jpg", "mine too!"),
+        ("/media/moved.jpg", "version 1"),
+    ];
     for (target, content) in own {
         assert_eq!(server.get(target).text(), content);
     }
