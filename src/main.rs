@@ -147,13 +147,13 @@ async fn serve(config: Config) -> Result<(), Stop> {
         listeners.extend(one.listeners);
     }
     for mount in config.mounts.iter() {
-        if let Some(fallback) = &mount.fallback {
-            tracing::info!("what is missing at {} is fetched from {}", mount.prefix, fallback.origin);
-        }
         let takes = if mount.uploads.is_some() { ", and taking uploads" } else { "" };
         let policy = mount.access.default_policy();
         let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
         tracing::info!("serving {} at {}{access}{takes}", mount.root.path().display(), mount.prefix);
+        if let Some(fallback) = &mount.fallback {
+            tracing::info!("what is missing at {} is fetched from {}", mount.prefix, fallback.origin);
+        }
         if mount.writes() {
             let mount = Arc::clone(mount);
             std::thread::spawn(move || sweep::stale(&mount.root));

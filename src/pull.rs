@@ -196,5 +196,5 @@ fn pattern(typed: &str) -> Result<GlobMatcher, PullError> {
 
 fn bar(count: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:32} {pos} of {len}, {msg}, {eta} left").expect("a template");
-    ProgressBar::new(count as u64).with_style(style)
+    ProgressBar::new(count as u64).with_style(style).with_message("0 B")
 }
