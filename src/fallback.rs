@@ -25,7 +25,7 @@ pub mod verdict;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
@@ -169,7 +169,7 @@ async fn seek(
     if client::came_through_devmedia(headers) {
         return Err(NotFetched::Loop.into());
     }
-    let remembered = fallback.memory.recall(path);
+    let remembered = fallback.memory.recall(path, Instant::now());
     if remembered == Some(Remembered::Missing) {
         return Err(NotFetched::Missing { remembered: true }.into());
     }
@@ -178,7 +178,7 @@ async fn seek(
     if !fallback.rules.store || only_asks || remembered == Some(Remembered::Pass) {
         let answer = pass::pass(mount, fallback, path, method, headers).await;
         if let Err(Stop::Not(NotFetched::Missing { .. })) = answer {
-            fallback.memory.note(path, Remembered::Missing);
+            fallback.memory.note(path, Remembered::Missing, Instant::now());
         }
         return answer.map(Instead::Answer);
     }

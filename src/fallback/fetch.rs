@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
@@ -118,8 +118,8 @@ impl Fetch {
             Err(why) => (Err(why), None),
         };
         match &head {
-            Ok(Beginning::Pass) => fallback.memory.note(&self.path, Remembered::Pass),
-            Err(NotFetched::Missing { .. }) => fallback.memory.note(&self.path, Remembered::Missing),
+            Ok(Beginning::Pass) => fallback.memory.note(&self.path, Remembered::Pass, Instant::now()),
+            Err(NotFetched::Missing { .. }) => fallback.memory.note(&self.path, Remembered::Missing, Instant::now()),
             _ => {}
         }
         // nobody may be waiting any more: what comes is stored all the same

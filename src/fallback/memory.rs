@@ -28,20 +28,57 @@ pub struct Memory(Mutex<HashMap<MediaPath, (Instant, Remembered)>>);
 
 impl Memory {
     /// What was said of a path, if that counts still.
-    pub fn recall(&self, path: &MediaPath) -> Option<Remembered> {
+    pub fn recall(&self, path: &MediaPath, now: Instant) -> Option<Remembered> {
         let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.get(path).filter(|(since, _)| since.elapsed() < LIFETIME).map(|(_, said)| *said)
+        memory.get(path).filter(|(since, _)| counts(*since, now)).map(|(_, said)| *said)
     }
 
     /// Remembers what was said.
-    pub fn note(&self, path: &MediaPath, said: Remembered) {
+    pub fn note(&self, path: &MediaPath, said: Remembered, now: Instant) {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.len() >= MOST {
-            memory.retain(|_, (since, _)| since.elapsed() < LIFETIME);
+            memory.retain(|_, (since, _)| counts(*since, now));
         }
         if memory.len() >= MOST {
             memory.clear();
         }
-        memory.insert(path.clone(), (Instant::now(), said));
+        memory.insert(path.clone(), (now, said));
+    }
+}
+
+fn counts(since: Instant, now: Instant) -> bool {
+    now.duration_since(since) < LIFETIME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(name: &str) -> MediaPath {
+        MediaPath::parse(name.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_counts_for_a_minute() {
+        let (memory, then) = (Memory::default(), Instant::now());
+        memory.note(&path("a"), Remembered::Missing, then);
+        for (seconds, path, expected) in
+            [(0, path("a"), true), (59, path("a"), true), (60, path("a"), false), (0, path("b"), false)]
+        {
+            let recalled = memory.recall(&path, then + Duration::from_secs(seconds));
+            assert_eq!(recalled.is_some(), expected, "{path} after {seconds} s");
+        }
+        memory.note(&path("a"), Remembered::Pass, then);
+        assert_eq!(memory.recall(&path("a"), then), Some(Remembered::Pass), "the last answer counts");
+    }
+
+    #[test]
+    fn it_does_not_grow_without_bound() {
+        let (memory, then) = (Memory::default(), Instant::now());
+        for index in 0..3 * MOST {
+            memory.note(&path(&index.to_string()), Remembered::Missing, then);
+            assert!(memory.0.lock().unwrap().len() <= MOST);
+        }
+        assert_eq!(memory.recall(&path(&(3 * MOST - 1).to_string()), then), Some(Remembered::Missing));
     }
 }
