@@ -22,6 +22,26 @@ pub const TARGET: &str = "devmedia::access";
 /// Why a request was refused: an extension of the answer.
 #[derive(Debug, Clone)]
 pub struct Reason(pub String);
+/// Where an answer came from that was not here. It travels in the response's extensions; an answer without one is local.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From the fallback, just now.
+    Fetched,
+    /// From nowhere: the fallback had none a moment ago.
+    RememberedMiss,
+    /// Drawn.
+    Placeholder,
+}
+
+impl Source {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::RememberedMiss => "remembered miss",
+            Self::Placeholder => "placeholder",
+        }
+    }
+}
 
 /// What a request was, noted before it is answered.
 #[derive(Debug)]
@@ -50,7 +70,8 @@ impl Received {
         let reason = response.extensions_mut().remove().map(|Reason(reason)| reason);
         let access = response.extensions_mut().remove().map(|Verdict(verdict)| verdict);
         let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
-        let record = Record { received: self, status, media_type, reason, access, sent: 0, arrived: 0 };
+        let source = response.extensions().get::<Source>().copied();
+        let record = Record { received: self, status, media_type, source, reason, access, sent: 0, arrived: 0 };
         response.map(|body| Logged { body, record: Some(record), by_sendfile: false, connection })
     }
 }
@@ -61,6 +82,7 @@ struct Record {
     received: Received,
     status: StatusCode,
     media_type: Option<HeaderValue>,
+    source: Option<Source>,
     reason: Option<String>,
     /// Which policies let it pass, where any had a say.
     access: Option<String>,
@@ -156,6 +178,7 @@ impl Record {
                     range = text(received.range.as_ref()),
                     received = Some(self.arrived).filter(|&bytes| bytes > 0),
                     access = self.access.as_deref(),
+                    source = self.source.map(Source::as_str),
                     reason = self.reason.as_deref(),
                 )
             };

@@ -4,6 +4,7 @@ pub mod file;
 pub mod incoming;
 pub mod multipart;
 pub mod sendfile;
+pub mod streamed;
 
 use std::fmt;
 use std::io;
@@ -14,8 +15,10 @@ use futures_util::stream::BoxStream;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 
 use self::file::FileBody;
+use self::streamed::Streamed;
 
-/// The body of any answer. Its length is known, but for a listing, which is made while it is sent, and for events.
+/// The body of any answer. Its length is known, but for a listing, which is made while it is sent, for events,
+/// and for what comes from elsewhere without saying how much it is.
 pub enum Body {
     /// Nothing more to send.
     Empty,
@@ -25,6 +28,8 @@ pub enum Body {
     Chunks(Box<dyn Iterator<Item = Bytes> + Send + Sync>),
     /// Events as they happen, without an end.
     Events(BoxStream<'static, Bytes>),
+    /// Bytes from elsewhere, as they come.
+    Streamed(Streamed),
     /// Stretches of an open file.
     File(FileBody),
 }
@@ -52,6 +57,7 @@ impl HttpBody for Body {
             }
             Self::Chunks(chunks) => Poll::Ready(chunks.next().map(|chunk| Ok(Frame::data(chunk)))),
             Self::Events(texts) => texts.as_mut().poll_next(cx).map(|text| Some(Ok(Frame::data(text?)))),
+            Self::Streamed(bytes) => Pin::new(bytes).poll_frame(cx),
             Self::File(file) => Pin::new(file).poll_frame(cx),
         }
     }
@@ -60,6 +66,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => true,
             Self::Full(_) | Self::Chunks(_) | Self::Events(_) => false,
+            Self::Streamed(bytes) => bytes.is_end_stream(),
             Self::File(file) => file.is_end_stream(),
         }
     }
@@ -69,6 +76,7 @@ impl HttpBody for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Chunks(_) | Self::Events(_) => SizeHint::default(),
+            Self::Streamed(bytes) => bytes.size_hint(),
             Self::File(file) => file.size_hint(),
         }
     }

@@ -90,6 +90,34 @@ pub struct Args {
     #[arg(long, env = "DEVMEDIA_MAX_UPLOAD", value_name = "SIZE")]
     pub max_upload: Option<String>,
 
+    /// Fetch what is missing in the first mount from here, such as https://www.example.com/media/, and store it
+    #[arg(long, env = "DEVMEDIA_FALLBACK", value_name = "URL")]
+    pub fallback: Option<String>,
+
+    /// Send the fallback this field too, such as 'Authorization: env:PROD_TOKEN' with the value in that environment
+    /// variable (repeatable)
+    #[arg(long, env = "DEVMEDIA_FALLBACK_HEADER", value_name = "FIELD", action = ArgAction::Append)]
+    pub fallback_header: Vec<String>,
+
+    /// Store what the fallback sends; no only streams it [default: yes]
+    #[arg(long, env = "DEVMEDIA_FALLBACK_STORE", value_name = "BOOL")]
+    pub fallback_store: Option<String>,
+
+    /// Store no file that is larger than this: it is only streamed [default: 1GiB]
+    #[arg(long, env = "DEVMEDIA_FALLBACK_MAX", value_name = "SIZE")]
+    pub fallback_max: Option<String>,
+
+    /// Ask the fallback again about a stored file that is older than this, such as 1d, when it is looked at; files that
+    /// did not come from there are never touched
+    #[arg(long, env = "DEVMEDIA_FALLBACK_REFRESH", value_name = "DURATION")]
+    pub fallback_refresh: Option<String>,
+
+    /// Draw the pictures that nobody has, so that pages keep their shape; film and sound become silent ones. With
+    /// =status, the status stays 404
+    #[arg(long, env = "DEVMEDIA_PLACEHOLDER", value_name = "BOOL|status", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub placeholder: Option<String>,
+
     /// How long running transfers may go on after Ctrl-C [default: 10s]
     #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION")]
     pub grace: Option<String>,
@@ -140,6 +168,19 @@ pub enum Command {
         /// For which method
         #[arg(long, value_name = "METHOD", default_value = "GET")]
         method: String,
+    },
+    /// Fetch ahead from the fallback what is not here; go on where an earlier pull ended
+    Pull {
+        /// Only files whose path fits, such as '*.jpg' or 'avatars/**'
+        #[arg(value_name = "GLOB")]
+        pattern: Option<String>,
+        /// Read the names from this file, a line each, or from stdin (-): URLs at the fallback, paths such as /media/a.jpg,
+        /// or names as they are stored. Without it, the fallback's own listing is read: devmedia's, or nginx's in JSON
+        #[arg(long, value_name = "FILE")]
+        from: Option<String>,
+        /// How many files to fetch at a time
+        #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+        parallel: u16,
     },
     /// Print a completion script
     Completions {

@@ -7,6 +7,7 @@
 //! ```
 
 mod access;
+mod fallback;
 pub mod file;
 mod layers;
 mod mounts;

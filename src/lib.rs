@@ -9,6 +9,8 @@
 //!         --> request::prefix       which mount? request::path: a proof-carrying relative path, decoded once
 //!         --> access                may they? everybody | nobody | a signed URL | whom the app lets
 //!         --> storage::root         the only opener of files: one handle, asked for everything
+//!         --> fallback              what is not there, where --fallback names who has it: fetched, streamed, stored
+//!         --> placeholder           what nobody has, where --placeholder asks for it: drawn
 //!         --> upload                what changes something, where --upload allows it: written aside, then given its name
 //!         --> live                  where events are asked for: a stream of what changes in a folder
 //!         --> thumbnail             where one is asked for: made off the reactor, kept in a cache
@@ -31,10 +33,13 @@ pub mod body;
 pub mod cli;
 pub mod config;
 pub mod debug_gate;
+pub mod fallback;
 pub mod live;
 pub mod log;
 pub mod mount;
 pub mod page;
+pub mod placeholder;
+pub mod pull;
 pub mod refusal;
 pub mod request;
 pub mod server;

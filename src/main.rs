@@ -10,11 +10,13 @@ use devmedia::config::Config;
 use devmedia::debug_gate::{self, Answers};
 use devmedia::live::Live;
 use devmedia::log;
+use devmedia::pull::{self, Order, PullError};
 use devmedia::server::{self, listener};
 use devmedia::service::Service;
 use devmedia::sign;
 use devmedia::thumbnail::Thumbnails;
 use devmedia::upload::sweep;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Something was typed wrongly, or debugging is off.
@@ -57,6 +59,10 @@ impl Stop {
 fn run(args: &Args) -> Result<(), Stop> {
     let said = match &args.command {
         None => None,
+        Some(Command::Pull { pattern, from, parallel }) => {
+            let (pattern, from) = (pattern.as_deref(), from.as_deref());
+            return pulled(args, &Order { pattern, from, parallel: usize::from(*parallel) });
+        }
         Some(Command::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Args::command(), "devmedia", &mut text);
@@ -87,14 +93,28 @@ fn run(args: &Args) -> Result<(), Stop> {
     log::start(config.log_format, i16::from(args.verbose) - i16::from(args.quiet));
     server::raise_descriptor_limit();
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Stop::system(format!("cannot start: {error}")))?;
+    let runtime = runtime()?;
     let result = runtime.block_on(serve(config));
     // a read that waits for a dead disk must not keep the process
     runtime.shutdown_background();
     result
+}
+
+fn runtime() -> Result<Runtime, Stop> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Stop::system(format!("cannot start: {error}")))
+}
+
+/// `devmedia pull`, which serves nothing and so needs no yes.
+fn pulled(args: &Args, order: &Order<'_>) -> Result<(), Stop> {
+    let config = checked(args)?;
+    let summary = runtime()?.block_on(pull::pull(&config.mounts, order)).map_err(|error| match error {
+        PullError::Usage(text) => Stop { code: USAGE, text },
+        PullError::System(text) => Stop::system(text),
+    })?;
+    print(format!("{summary}\n").as_bytes())
+        .map_err(|error| Stop::system(format!("cannot write to stdout: {error}")))?;
+    if summary.is_complete() { Ok(()) } else { Err(Stop::system("not all is here; run it again to go on")) }
 }
 
 /// What the flags, the environment and the file come to.
@@ -131,7 +151,10 @@ async fn serve(config: Config) -> Result<(), Stop> {
         let policy = mount.access.default_policy();
         let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
         tracing::info!("serving {} at {}{access}{takes}", mount.root.path().display(), mount.prefix);
-        if mount.uploads.is_some() {
+        if let Some(fallback) = &mount.fallback {
+            tracing::info!("what is missing at {} is fetched from {}", mount.prefix, fallback.origin);
+        }
+        if mount.writes() {
             let mount = Arc::clone(mount);
             std::thread::spawn(move || sweep::stale(&mount.root));
         }

@@ -9,6 +9,8 @@ use hyper::header::HeaderValue;
 
 use crate::access::Policy;
 use crate::access::rules::{self, Access};
+use crate::fallback::Fallback;
+use crate::placeholder::Placeholder;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::prefix::Prefix;
@@ -34,6 +36,10 @@ pub struct Mount {
     pub uploads: Option<Uploads>,
     /// Who may see what of it.
     pub access: Access,
+    /// Who has what is not here.
+    pub fallback: Option<Arc<Fallback>>,
+    /// Whether and how what nobody has is drawn.
+    pub placeholder: Option<Placeholder>,
 }
 
 /// How a mount takes uploads.
@@ -124,6 +130,11 @@ impl Mount {
         let mut entries = folder::read(dir, self.hidden, follow)?;
         entries.retain(|entry| shows(&entry.name));
         Ok(entries)
+    }
+
+    /// Whether files are written beneath the root.
+    pub fn writes(&self) -> bool {
+        self.uploads.is_some() || self.fallback.as_ref().is_some_and(|fallback| fallback.stores())
     }
 
     /// The upload that can be resumed at this path, if it is the URL of one.

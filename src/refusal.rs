@@ -14,6 +14,8 @@ use crate::access::ask::AskError;
 use crate::access::signed::BadSignature;
 use crate::body::Body;
 use crate::body::incoming::BodyError;
+use crate::fallback::reason::NotFetched;
+use crate::fallback::verdict;
 use crate::request::path::{MediaPath, PathError};
 use crate::upload::names::NameError;
 use crate::upload::tus::{self, TusRefusal};
@@ -74,6 +76,17 @@ pub enum Refusal {
         path: MediaPath,
         /// A URL that was probably meant.
         meant: Option<String>,
+    },
+    /// Nothing there, and the fallback has nothing either.
+    NotFetched {
+        /// Relative to the root.
+        path: MediaPath,
+        /// A URL that was probably meant.
+        meant: Option<String>,
+        /// The fallback's URL.
+        origin: String,
+        /// Why it has nothing.
+        why: NotFetched,
     },
     /// A name that starts with a dot.
     Hidden,
@@ -203,6 +216,7 @@ impl Refusal {
             | Self::Unwritable => StatusCode::FORBIDDEN,
             Self::NoMount { .. }
             | Self::NotFound { .. }
+            | Self::NotFetched { .. }
             | Self::Hidden
             | Self::Own
             | Self::RootGone
@@ -237,6 +251,9 @@ impl Refusal {
             }
             Self::Tus(TusRefusal::Version) => {
                 headers.insert("tus-version", HeaderValue::from_static(tus::VERSION));
+            }
+            Self::NotFetched { why: NotFetched::Loop, .. } => {
+                headers.insert(verdict::DEVMEDIA, HeaderValue::from_static(verdict::LOOP));
             }
             Self::OutOfDescriptors | Self::TooManyStreams => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

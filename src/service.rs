@@ -10,13 +10,14 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::access::{self, Visitor};
-use crate::access_log::{Logged, Received};
+use crate::access_log::{Logged, Received, Source};
 use crate::answer::common::{self, Cors};
 use crate::answer::decide::decide;
 use crate::answer::head::head;
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
+use crate::fallback::{self, Instead, refresh};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
 use crate::page::format::Format;
@@ -132,7 +133,15 @@ impl Service {
             return upload::receive(mount, uploads, &path, request, body).await;
         }
 
-        match self.open(mount, &path).await? {
+        let found = match self.open(mount, &path).await {
+            Err(missing @ Refusal::NotFound { .. }) => match fallback::instead(mount, &path, request, missing).await {
+                Ok(Instead::Found(found)) => found,
+                Ok(Instead::Answer(response)) => return Ok(response),
+                Err(refusal) => return Err(self.with_meant(mount, refusal).await),
+            },
+            found => found?,
+        };
+        match found {
             Found::File(..) if path.has_slash() => {
                 let meant = Some(mount.prefix.url_of(&path.with_slash(false)));
                 Err(Refusal::NotFound { path, meant })
@@ -141,6 +150,8 @@ impl Service {
                 if let Some(size) = thumbnail::asked(query, &entity)? {
                     return self.thumbnails.answer(method, headers, size, file, &entity).await;
                 }
+                refresh::look(mount, &path);
+                let fetched = file.growth().map(|_| Source::Fetched);
                 let decision = decide(method, headers, &entity)?;
                 let (status, mut headers, pieces) = head(decision, &entity, &mount.cache_control);
                 mount.access.dress(&path, &mut headers);
@@ -148,6 +159,9 @@ impl Service {
                 let mut response = Response::new(Body::File(body));
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
+                if let Some(source) = fetched {
+                    response.extensions_mut().insert(source);
+                }
                 Ok(response)
             }
             Found::Directory(_) if !path.has_slash() => Ok(redirect(mount, &path, query)),
@@ -166,7 +180,7 @@ impl Service {
     }
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. What is missing gets the name
-    /// that was probably meant.
+    /// that was probably meant; where a fallback may have it, that is looked for later.
     async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Refusal> {
         if let Some(found) = mount.root.open_now(path) {
             return Ok(found);
@@ -174,12 +188,29 @@ impl Service {
         let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
         blocking(move || {
             mount.root.open(&path).map_err(|error| match Refusal::of_open(error, &path) {
-                Refusal::NotFound { path, .. } => {
+                Refusal::NotFound { path, .. } if mount.fallback.is_none() => {
                     let meant = nearby::in_mounts(&mounts, &mount, &path);
                     Refusal::NotFound { path, meant }
                 }
                 refusal => refusal,
             })
+        })
+        .await
+    }
+
+    /// What the fallback does not have either gets the name that was probably meant.
+    async fn with_meant(&self, mount: &Arc<Mount>, refusal: Refusal) -> Refusal {
+        if mount.fallback.is_none() {
+            return refusal;
+        }
+        let (mounts, mount) = (Arc::clone(&self.mounts), Arc::clone(mount));
+        let search = move |path: &MediaPath| nearby::in_mounts(&mounts, &mount, path);
+        blocking(move || match refusal {
+            Refusal::NotFound { path, .. } => Refusal::NotFound { meant: search(&path), path },
+            Refusal::NotFetched { path, origin, why, .. } => {
+                Refusal::NotFetched { meant: search(&path), path, origin, why }
+            }
+            refusal => refusal,
         })
         .await
     }

@@ -3,6 +3,7 @@
 //! - A short stretch that the page cache has is read at once and leaves in one write with its head.
 //! - A long one goes through [`super::sendfile`] where the connection can, and is never copied by this process.
 //! - Whatever would wait for a disk is read, or read ahead, by one blocking hop.
+//! - What is still being fetched is waited for.
 
 use std::collections::VecDeque;
 use std::future::Future as _;
@@ -45,6 +46,8 @@ enum Hop {
     Read(Bytes),
     /// The page cache has the first span now, as far as `sendfile` will be asked for.
     ReadAhead(ByteRange),
+    /// The file has grown into the first span.
+    Arrived,
 }
 
 impl FileBody {
@@ -55,6 +58,15 @@ impl FileBody {
 
     /// The front of the first span as data for hyper, or the hop that will bring it.
     fn front(&self, span: ByteRange) -> Result<Bytes, JoinHandle<io::Result<Hop>>> {
+        let Some(span) = self.file.arrived(span) else {
+            let file = Arc::clone(&self.file);
+            return Err(tokio::spawn(async move {
+                match file.growth() {
+                    Some(growth) => growth.beyond(span.start).await.map(|()| Hop::Arrived),
+                    None => unreachable!("all of a file that does not grow is there"),
+                }
+            }));
+        };
         if let Some(outbox) = &self.outbox
             && span.len() >= WORTH_SENDFILE
         {
@@ -88,28 +100,31 @@ impl Body for FileBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        if this.hop.is_none() {
-            match this.pieces.front() {
-                None => return Poll::Ready(None),
-                Some(Piece::Text(text)) => {
-                    let text = text.clone();
-                    return this.hand_over(text);
+        loop {
+            if this.hop.is_none() {
+                match this.pieces.front() {
+                    None => return Poll::Ready(None),
+                    Some(Piece::Text(text)) => {
+                        let text = text.clone();
+                        return this.hand_over(text);
+                    }
+                    Some(Piece::Span(span)) => match this.front(*span) {
+                        Ok(bytes) => return this.hand_over(bytes),
+                        Err(hop) => this.hop = Some(hop),
+                    },
                 }
-                Some(Piece::Span(span)) => match this.front(*span) {
-                    Ok(bytes) => return this.hand_over(bytes),
-                    Err(hop) => this.hop = Some(hop),
-                },
             }
+            let hop = this.hop.as_mut().expect("started above or before");
+            let done = ready!(Pin::new(hop).poll(cx));
+            this.hop = None;
+            let data = match (done.map_err(io::Error::other)??, &this.outbox) {
+                (Hop::Read(bytes), _) => bytes,
+                (Hop::ReadAhead(part), Some(outbox)) => outbox.push(&this.file, part),
+                (Hop::ReadAhead(_), None) => unreachable!("only a connection with an outbox reads ahead"),
+                (Hop::Arrived, _) => continue,
+            };
+            return this.hand_over(data);
         }
-        let hop = this.hop.as_mut().expect("started above or before");
-        let done = ready!(Pin::new(hop).poll(cx));
-        this.hop = None;
-        let data = match (done.map_err(io::Error::other)??, &this.outbox) {
-            (Hop::Read(bytes), _) => bytes,
-            (Hop::ReadAhead(part), Some(outbox)) => outbox.push(&this.file, part),
-            (Hop::ReadAhead(_), None) => unreachable!("only a connection with an outbox reads ahead"),
-        };
-        this.hand_over(data)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -33,6 +33,7 @@ pub(super) struct File {
 pub(super) struct FileMount {
     pub url: Option<Typed>,
     pub root: Option<Typed>,
+    pub fallback: Option<Typed>,
     pub settings: Settings,
     pub access: Policy,
     pub rules: Vec<(Patterns, Rule)>,
@@ -78,7 +79,7 @@ impl File {
         let mounts = section.sections("mount", "mount", problems);
         section.end(problems, |key| match key {
             "debug" => Some("a file that is deployed by accident must not say yes: write --debug, or set DEBUG=1"),
-            "url" | "root" | "access" | "rule" => Some("it belongs to a mount; write it below [[mount]]"),
+            "url" | "root" | "fallback" | "access" | "rule" => Some("it belongs to a mount; write it below [[mount]]"),
             _ => None,
         });
         let mounts = mounts.into_iter().map(|section| FileMount::read(section, problems)).collect();
@@ -94,10 +95,11 @@ impl FileMount {
         if !missing.is_empty() {
             problems.usage(format!("{}: this [[mount]] has no {}", section.at(), missing.join(" and no ")));
         }
+        let fallback = section.text("fallback", problems);
         let settings = Settings::of_file(&mut section, problems);
         let access = access::policy(&mut section, problems);
         let rules = access::rules(url.as_ref().map(|typed| typed.value.as_str()), &mut section, problems);
         section.end(problems, |_| None);
-        Self { url, root, settings, access: access.unwrap_or(Policy::Public), rules }
+        Self { url, root, fallback, settings, access: access.unwrap_or(Policy::Public), rules }
     }
 }

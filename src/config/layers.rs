@@ -79,12 +79,19 @@ pub(super) struct Settings {
     pub upload: Option<Typed>,
     pub upload_to: Option<Typed>,
     pub max_upload: Option<Typed>,
+    pub fallback_header: Vec<Typed>,
+    pub fallback_store: Option<Typed>,
+    pub fallback_max: Option<Typed>,
+    pub fallback_refresh: Option<Typed>,
+    pub placeholder: Option<Typed>,
 }
 
 impl Settings {
-    /// `--upload` names mounts, so it is not among them ([`super::uploads`]).
+    /// `--upload` names mounts, and `--fallback` is about the first, so they are not among them ([`super::uploads`],
+    /// [`super::mounts`]).
     pub(super) fn of_flags(args: &Args) -> Self {
         let one = |flag, value: &Option<String>| value.as_ref().map(|value| Typed::by_flag(args, flag, value));
+        let all = |flag, values: &[String]| values.iter().map(|value| Typed::by_flag(args, flag, value)).collect();
         Self {
             no_index: one("--no-index", &args.no_index),
             hidden: one("--hidden", &args.hidden),
@@ -93,6 +100,11 @@ impl Settings {
             upload: None,
             upload_to: one("--upload-to", &args.upload_to),
             max_upload: one("--max-upload", &args.max_upload),
+            fallback_header: all("--fallback-header", &args.fallback_header),
+            fallback_store: one("--fallback-store", &args.fallback_store),
+            fallback_max: one("--fallback-max", &args.fallback_max),
+            fallback_refresh: one("--fallback-refresh", &args.fallback_refresh),
+            placeholder: one("--placeholder", &args.placeholder),
         }
     }
 
@@ -105,12 +117,18 @@ impl Settings {
             upload: section.text("upload", problems),
             upload_to: section.text("upload_to", problems),
             max_upload: section.text("max_upload", problems),
+            fallback_header: section.texts("fallback_header", problems),
+            fallback_store: section.text("fallback_store", problems),
+            fallback_max: section.text("fallback_max", problems),
+            fallback_refresh: section.text("fallback_refresh", problems),
+            placeholder: section.text("placeholder", problems),
         }
     }
 
     /// This layer on top of another.
     pub(super) fn over(&self, below: &Self) -> Self {
         let first = |above: &Option<Typed>, below: &Option<Typed>| above.as_ref().or(below.as_ref()).cloned();
+        let all = |above: &[Typed], below: &[Typed]| self::first(above.to_vec(), below.to_vec());
         Self {
             no_index: first(&self.no_index, &below.no_index),
             hidden: first(&self.hidden, &below.hidden),
@@ -119,6 +137,11 @@ impl Settings {
             upload: first(&self.upload, &below.upload),
             upload_to: first(&self.upload_to, &below.upload_to),
             max_upload: first(&self.max_upload, &below.max_upload),
+            fallback_header: all(&self.fallback_header, &below.fallback_header),
+            fallback_store: first(&self.fallback_store, &below.fallback_store),
+            fallback_max: first(&self.fallback_max, &below.fallback_max),
+            fallback_refresh: first(&self.fallback_refresh, &below.fallback_refresh),
+            placeholder: first(&self.placeholder, &below.placeholder),
         }
     }
 }

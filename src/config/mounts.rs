@@ -5,6 +5,7 @@ use std::path::Path;
 use hyper::header::HeaderValue;
 
 use super::cache_control;
+use super::fallback;
 use super::file::FileMount;
 use super::layers::Settings;
 use super::problems::Problems;
@@ -31,6 +32,9 @@ struct TypedMount<'a> {
     root: Typed,
     /// What a relative root is relative to.
     base: &'a Path,
+    fallback: Option<Typed>,
+    /// The `[[mount]]` itself says so, so that is meant for what is guarded, too.
+    fallback_guarded: bool,
     settings: Settings,
     access: Policy,
     rules: Vec<(Patterns, Rule)>,
@@ -57,9 +61,13 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
         let rules = uploads::rules(&settings, hidden, problems);
         let uploads = takes.then_some(rules);
         let access = Access::new(typed.access, typed.rules);
-        let root = roots.open(&typed.root, typed.base, links, takes, problems);
+        let fallback = typed.fallback.as_ref();
+        let fallback = fallback.and_then(|url| fallback::read(url, typed.fallback_guarded, &settings, problems));
+        let placeholder = fallback::placeholder(&settings, typed.settings.placeholder.is_some(), problems);
+        let make = takes || fallback.as_ref().is_some_and(|fallback| fallback.stores());
+        let root = roots.open(&typed.root, typed.base, links, make, problems);
         if let (Some(prefix), Some(root)) = (prefix, root) {
-            mounts.push(Mount { prefix, root, listing, hidden, cache_control, uploads, access });
+            mounts.push(Mount { prefix, root, listing, hidden, cache_control, uploads, access, fallback, placeholder });
         }
     }
     upload_to_mounts.check(&mounts, problems);
@@ -76,10 +84,11 @@ fn typed_mounts<'a>(args: &Args, file: FileLayers<'a>, problems: &mut Problems) 
     let here = Path::new("");
     let base = file.path.and_then(Path::parent).unwrap_or(here);
     let mut mounts: Vec<TypedMount<'_>> = Vec::new();
-    for FileMount { url, root, settings, access, rules } in file.mounts {
+    for FileMount { url, root, fallback, settings, access, rules } in file.mounts {
         // what is missing is a problem already
         let (Some(prefix), Some(root)) = (url, root) else { continue };
-        mounts.push(TypedMount { prefix, root, base, settings, access, rules });
+        let fallback_guarded = fallback.is_some();
+        mounts.push(TypedMount { prefix, root, base, fallback, fallback_guarded, settings, access, rules });
     }
     if mounts.is_empty() {
         mounts.push(plain(Typed::default("--url", "/media/"), Typed::default("--root", "./media"), here));
@@ -89,6 +98,9 @@ fn typed_mounts<'a>(args: &Args, file: FileLayers<'a>, problems: &mut Problems) 
     }
     if let Some(root) = &args.root {
         (mounts[0].root, mounts[0].base) = (Typed::by_flag(args, "--root", root), here);
+    }
+    if let Some(fallback) = &args.fallback {
+        mounts[0].fallback = Some(Typed::by_flag(args, "--fallback", fallback));
     }
     let of_file = mounts.len();
     for mount in &args.mount {
@@ -111,5 +123,14 @@ fn typed_mounts<'a>(args: &Args, file: FileLayers<'a>, problems: &mut Problems) 
 
 /// A mount that a flag made.
 fn plain(prefix: Typed, root: Typed, base: &Path) -> TypedMount<'_> {
-    TypedMount { prefix, root, base, settings: Settings::default(), access: Policy::Public, rules: Vec::new() }
+    TypedMount {
+        prefix,
+        root,
+        base,
+        fallback: None,
+        fallback_guarded: false,
+        settings: Settings::default(),
+        access: Policy::Public,
+        rules: Vec::new(),
+    }
 }

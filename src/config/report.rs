@@ -51,6 +51,14 @@ fn describe(mount: &Mount, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     words.extend(mount.hidden.then_some("hidden names are served"));
     words.extend(mount.root.follows_links().then_some("links are followed anywhere"));
     writeln!(f, "  shows          {}", words.join(", "))?;
+    if let Some(fallback) = &mount.fallback {
+        let kept = if fallback.stores() { "stored" } else { "streamed only" };
+        writeln!(f, "  fallback       {}, {kept}", fallback.origin)?;
+    }
+    if let Some(placeholder) = mount.placeholder {
+        let status = if placeholder.keeps_status { "with status 404" } else { "with status 200" };
+        writeln!(f, "  placeholder    {status}")?;
+    }
     match &mount.uploads {
         None => writeln!(f, "  upload         no"),
         Some(uploads) => writeln!(f, "  upload         up to {} each", ByteSize::b(uploads.max).display().iec()),

@@ -16,14 +16,16 @@ const MAX_UPLOAD: ByteSize = ByteSize::gib(1);
 
 /// How a mount takes uploads.
 pub(super) fn rules(settings: &Settings, hidden: bool, problems: &mut Problems) -> Uploads {
-    let size = |text: &str| {
-        text.trim().parse::<ByteSize>().map_err(|_| "it is no size; write 500MB, 1GiB or a number of bytes")
-    };
     let max = settings.max_upload.as_ref().and_then(|typed| problems.check(typed, size));
     let now = Zoned::now();
     let to = settings.upload_to.as_ref();
     let to = to.and_then(|typed| problems.check(typed, |text| UploadTo::parse(text, hidden, &now)));
     Uploads { max: max.unwrap_or(MAX_UPLOAD).as_u64(), to: to.unwrap_or_default() }
+}
+
+/// Reads a number of bytes.
+pub(super) fn size(text: &str) -> Result<ByteSize, &'static str> {
+    text.trim().parse().map_err(|_| "it is no size; write 500MB, 1GiB or a number of bytes")
 }
 
 /// Which mounts take uploads, by the flag.

@@ -6,8 +6,9 @@ use maud::html;
 use serde_json::json;
 
 use super::format::Format;
-use crate::access_log::Reason;
+use crate::access_log::{Reason, Source};
 use crate::body::Body;
+use crate::fallback::reason::NotFetched;
 use crate::refusal::{Explanation, Refusal};
 use crate::request::path::Visible;
 
@@ -56,6 +57,9 @@ fn told(refusal: &Refusal, format: Format) -> Response<Body> {
     *response.status_mut() = status;
     *response.headers_mut() = super::headers(content_type);
     response.headers_mut().extend(refusal.headers());
+    if let Refusal::NotFetched { why: NotFetched::Missing { remembered: true }, .. } = refusal {
+        response.extensions_mut().insert(Source::RememberedMiss);
+    }
     response
 }
 

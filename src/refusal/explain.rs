@@ -82,6 +82,9 @@ impl Refusal {
                 format!("There is no {path} in the media root."),
                 "Check the name as it is stored: case, accents and the extension count.",
             ),
+            Self::NotFetched { path, origin, why, .. } => {
+                (format!("There is no {path} in the media root, and the fallback {origin} {why}."), why.advice())
+            }
             Self::Hidden => (
                 "Names that start with a dot are not served.".to_owned(),
                 "Start devmedia with --hidden to serve them.",
@@ -196,7 +199,9 @@ impl Refusal {
             ),
         };
         let meant = match self {
-            Self::NoMount { meant, .. } | Self::NotFound { meant, .. } => meant.clone(),
+            Self::NoMount { meant, .. } | Self::NotFound { meant, .. } | Self::NotFetched { meant, .. } => {
+                meant.clone()
+            }
             _ => None,
         };
         Explanation { what, advice: advice.to_owned(), meant }

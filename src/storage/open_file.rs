@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use hyper::body::Bytes;
 
+use super::growth::Growth;
 use crate::answer::range::ByteRange;
 
 /// What is known of a root's file system. Learnt while serving: tmpfs and overlayfs refuse `RWF_NOWAIT`.
@@ -35,12 +36,30 @@ impl NoWait {
 pub struct OpenFile {
     file: File,
     nowait: NoWait,
+    /// Where it is still being written.
+    growth: Option<Growth>,
 }
 
 impl OpenFile {
     /// Takes a handle that is known to be a regular file's.
     pub fn new(file: File, nowait: NoWait) -> Self {
-        Self { file, nowait }
+        Self { file, nowait, growth: None }
+    }
+
+    /// The same for a file that is still being fetched.
+    pub fn growing(file: File, nowait: NoWait, growth: Growth) -> Self {
+        Self { file, nowait, growth: Some(growth) }
+    }
+
+    /// How far it has come, where it is still being fetched.
+    pub fn growth(&self) -> Option<&Growth> {
+        self.growth.as_ref()
+    }
+
+    /// The front of `range` that is there: all of it, but for a file that is still being fetched.
+    pub fn arrived(&self, range: ByteRange) -> Option<ByteRange> {
+        let end = self.growth.as_ref().map_or(range.end, |growth| growth.written().min(range.end));
+        (range.start < end).then_some(ByteRange { start: range.start, end })
     }
 
     /// Reads from the front of `range`, as much as there is; may wait for a disk. Nothing at all is an error: the file

@@ -112,6 +112,11 @@ impl Root {
         &self.types
     }
 
+    /// What is known of its file system.
+    pub fn nowait(&self) -> NoWait {
+        self.nowait.clone()
+    }
+
     /// Opens what `path` names if nothing has to be waited for: its names and its first page are in the kernel's
     /// caches. `None` says nothing but "ask [`Root::open`]", which can wait and knows all the answers.
     #[cfg(target_os = "linux")]

@@ -19,12 +19,13 @@ pub struct Filling {
     file: Arc<File>,
     batch: Vec<Bytes>,
     waiting: usize,
+    written: u64,
 }
 
 impl Filling {
     /// Appends to this file, at its handle's position.
     pub fn new(file: Arc<File>) -> Self {
-        Self { file, batch: Vec::new(), waiting: 0 }
+        Self { file, batch: Vec::new(), waiting: 0, written: 0 }
     }
 
     /// Takes more; waits for the disk when a batch is full.
@@ -36,11 +37,18 @@ impl Filling {
 
     /// Writes what is waiting.
     pub async fn flush(&mut self) -> Result<(), Refusal> {
-        self.waiting = 0;
+        let waiting = std::mem::take(&mut self.waiting);
         let (file, batch) = (Arc::clone(&self.file), std::mem::take(&mut self.batch));
         if batch.is_empty() {
             return Ok(());
         }
-        blocking(move || store::write_all(&file, &batch)).await.map_err(Refusal::of_write)
+        blocking(move || store::write_all(&file, &batch)).await.map_err(Refusal::of_write)?;
+        self.written += waiting as u64;
+        Ok(())
+    }
+
+    /// Bytes that the file has of what came.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 }

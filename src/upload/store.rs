@@ -83,7 +83,7 @@ impl Draft {
         Ok(draft)
     }
 
-    /// What to write to.
+    /// What to write to; it may be read meanwhile.
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
@@ -212,7 +212,7 @@ fn temporary_name() -> String {
 /// A file with a `.devmedia-` name.
 fn named(folder: &Dir) -> io::Result<(File, Temporary)> {
     let name = temporary_name();
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = openat(folder, &name, flags, FILE_MODE)?;
     Ok((file.into(), Temporary { folder: folder.try_clone()?, name, keep: false }))
 }
@@ -226,7 +226,7 @@ fn unnamed(folder: &Dir) -> Option<File> {
     if !*HAS_PROC {
         return None;
     }
-    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
     // whatever goes wrong goes wrong with a name too, and is reported then
     openat(folder, ".", flags, FILE_MODE).ok().map(File::from)
 }

@@ -1,4 +1,5 @@
 //! The web app beside devmedia: pages on a port of their own.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -127,6 +127,13 @@ impl Server {
         Some(Self::start_in(way, keep, args, command))
     }
 
+    /// The same on the fast way, with these variables in its environment.
+    pub fn with_variables(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = command();
+        command.envs(variables.iter().copied());
+        Self::start_in(Way::Fast, workplace(|_| {}), args, command)
+    }
+
     fn start_in(way: Way, keep: TempDir, args: &[&str], mut command: Command) -> Self {
         let root = keep.path().join("media");
         command.current_dir(keep.path()).env("XDG_CACHE_HOME", keep.path().join("cache"));

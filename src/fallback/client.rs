@@ -1,0 +1,191 @@
+//! Asking the origin: what is sent along, what is not, for how long, and how far redirects go.
+
+use std::error::Error;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use url::Url;
+
+use super::origin::{self, Origin};
+use super::reason::NotFetched;
+use super::verdict::{DEVMEDIA, LOOP};
+
+/// How long each address of the origin may take to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long the origin may take until its answer begins, connecting included.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long the origin may say nothing in mid-body.
+const STALL: Duration = Duration::from_secs(30);
+
+/// More than this leads nowhere (RFC 9110 section 15.4 once recommended the number).
+const MAX_REDIRECTS: usize = 5;
+
+/// `Via` (RFC 9110 section 7.6.3): by it a request that comes back is recognised.
+static VIA: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let id = RandomState::new().hash_one(());
+    HeaderValue::try_from(format!("1.1 {OWN}{id:016x}")).expect("letters and digits")
+});
+
+/// How each devmedia names itself in `Via`.
+const OWN: &str = "devmedia-";
+
+/// Whether a request has come through a devmedia already: two that ask each other would never end.
+pub fn came_through_devmedia(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::VIA).iter();
+    let hops = lines.flat_map(|line| line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii));
+    // received-protocol, then received-by
+    let mut names = hops.filter_map(|hop| hop.split(u8::is_ascii_whitespace).nth(1));
+    names.any(|name| name.starts_with(OWN.as_bytes()))
+}
+
+/// Connections to one origin, kept for the next request.
+#[derive(Debug)]
+pub struct Client {
+    http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    /// What the user adds to every request.
+    headers: HeaderMap,
+}
+
+impl Client {
+    /// A client that trusts whom the system trusts (or `SSL_CERT_FILE`). Fails where an https origin is to be asked and
+    /// the system trusts nobody.
+    pub fn new(origin: &Origin, headers: HeaderMap) -> io::Result<Self> {
+        let provider = ring::default_provider();
+        let builder = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
+            Ok(builder) => builder,
+            Err(error) if origin.is_https() => return Err(error),
+            Err(_) => {
+                let config = ClientConfig::builder_with_provider(provider.into());
+                let config = config.with_safe_default_protocol_versions().map_err(io::Error::other)?;
+                let config = config.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+                HttpsConnectorBuilder::new().with_tls_config(config)
+            }
+        };
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(CONNECT));
+        tcp.set_nodelay(true);
+        let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
+        Ok(Self { http: legacy::Client::builder(TokioExecutor::new()).build(connector), headers })
+    }
+
+    /// Sends a request with these fields and no others of the client's, follows redirects, and gives the answer's head;
+    /// its status is neither a redirect nor a "not here".
+    pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+        let mut url = url;
+        for _ in 0..=MAX_REDIRECTS {
+            let answer = match self.send(method, &url, fields).await? {
+                // the origin may have closed a kept connection at that moment (RFC 9112 section 9.3.1: ask again)
+                Err(error) if !error.is_connect() => self.send(method, &url, fields).await?,
+                answer => answer,
+            };
+            let answer = answer.map_err(|error| NotFetched::Unreachable(cause(&error)))?;
+            match answer.status() {
+                StatusCode::NOT_FOUND if answer.headers().get(DEVMEDIA).is_some_and(|what| what == LOOP) => {
+                    return Err(NotFetched::Devmedia);
+                }
+                StatusCode::NOT_FOUND | StatusCode::GONE => return Err(NotFetched::Missing { remembered: false }),
+                StatusCode::NOT_MODIFIED => return Ok(answer),
+                status if status.is_redirection() => {
+                    let location = answer.headers().get(header::LOCATION).ok_or(NotFetched::Redirects)?;
+                    url = origin::redirect(&url, location.as_bytes())?;
+                }
+                _ => return Ok(answer),
+            }
+        }
+        Err(NotFetched::Redirects)
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        fields: &HeaderMap,
+    ) -> Result<Result<Response<Incoming>, legacy::Error>, NotFetched> {
+        let sent = self.http.request(self.request(method, url, fields)?);
+        tokio::time::timeout(ANSWER, sent).await.map_err(|_| NotFetched::Silent)
+    }
+
+    fn request(&self, method: &Method, url: &Url, fields: &HeaderMap) -> Result<Request<Empty<Bytes>>, NotFetched> {
+        let uri: Uri = url.as_str().parse().map_err(|_| NotFetched::Redirects)?;
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("devmedia/", env!("CARGO_PKG_VERSION"))));
+        headers.extend(self.headers.clone());
+        headers.extend(fields.clone());
+        // the bytes as they are stored, and whose request it is
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(header::VIA, VIA.clone());
+        Ok(request)
+    }
+}
+
+/// The next bytes of an answer; nothing at its end. The error is for the log.
+pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, String> {
+    loop {
+        let frame = tokio::time::timeout(STALL, body.frame()).await;
+        match frame.map_err(|_| format!("the fallback sent nothing for {} s", STALL.as_secs()))? {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(format!("the fallback broke off: {}", cause(&error))),
+            // trailers are of no use here
+            Some(Ok(frame)) => {
+                if let Ok(bytes) = frame.into_data() {
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+    }
+}
+
+/// The innermost cause, which is what the system said: "Connection refused", "invalid peer certificate".
+fn cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_went_through_a_devmedia_is_recognised() {
+        for (lines, expected) in [
+            (&[][..], false),
+            (&["1.1 devmedia-0123456789abcdef"], true),
+            (&["1.1 varnish, 1.1 devmedia-0123456789abcdef (comment)"], true),
+            (&["HTTP/2.0 cache", "1.1 devmedia-1"], true),
+            (&["1.1 varnish"], false),
+            (&["1.1 varnish (devmedia-1)"], false),
+            (&["devmedia-1"], false),
+            (&[",, ,"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::VIA, HeaderValue::from_static(line));
+            }
+            assert_eq!(came_through_devmedia(&headers), expected, "{lines:?}");
+        }
+        let own = HeaderMap::from_iter([(header::VIA, VIA.clone())]);
+        assert!(came_through_devmedia(&own));
+    }
+}

@@ -1,0 +1,251 @@
+//! One fetch of one file, for all who wait for it. It runs in a task of its own: a client that goes away takes nothing
+//! from the others, nor from whoever asks next.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use futures_util::FutureExt as _;
+use futures_util::future::Shared;
+use httpdate::HttpDate;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Response};
+use tokio::sync::oneshot;
+use tracing::{debug, warn};
+
+use super::Fallback;
+use super::client;
+use super::copies::Copied;
+use super::memory::Remembered;
+use super::reason::NotFetched;
+use super::verdict::{self, Verdict};
+use crate::mount::Mount;
+use crate::refusal::Refusal;
+use crate::request::path::MediaPath;
+use crate::service::blocking;
+use crate::storage::entity::Entity;
+use crate::storage::growth::{self, Growing, Growth};
+use crate::storage::media_type::{MediaTypes, SNIFF_LEN};
+use crate::storage::open_file::OpenFile;
+use crate::upload::filling::Filling;
+use crate::upload::store::Draft;
+
+/// What all who wait are told as soon as the head of the origin's answer is there.
+pub type Head = Result<Beginning, NotFetched>;
+
+/// A head to come.
+pub type Coming = Shared<oneshot::Receiver<Head>>;
+
+/// How a fetch begins.
+#[derive(Debug, Clone)]
+pub enum Beginning {
+    /// Something has the name by now: look again.
+    Here,
+    /// It comes.
+    Arriving(Arrival),
+    /// It is not to be stored: everyone asks the origin for what they want of it.
+    Pass,
+}
+
+/// A file that is on its way.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    file: Arc<std::fs::File>,
+    /// How far it has come.
+    pub growth: Growth,
+    /// How long it will be, if the origin says.
+    pub len: Option<u64>,
+    modified: Option<HttpDate>,
+    /// By which the origin knows this state of it, for `If-Range`.
+    pub validator: Option<HeaderValue>,
+}
+
+impl Arrival {
+    /// The file as one that is there; only its length may not be known yet, and is 0 then. Waits for the first bytes
+    /// where the name does not tell the type.
+    pub async fn open(&self, mount: &Mount, path: &MediaPath) -> io::Result<(OpenFile, Entity)> {
+        let file = OpenFile::growing(self.file.try_clone()?, mount.root.nowait(), self.growth.clone());
+        let media_type = if let Some(promised) = mount.root.types().by_name(path.file_name()) {
+            promised
+        } else {
+            self.growth.at_least(SNIFF_LEN as u64).await?;
+            let mut first = [0; SNIFF_LEN];
+            // written a moment ago: the page cache has them
+            let len = file.first(&mut first)?;
+            MediaTypes::by_content(&first[..len])
+        };
+        Ok((file, Entity::growing(self.len.unwrap_or_default(), self.modified, media_type)))
+    }
+}
+
+/// A fetch that runs: what is asked for, and where it goes.
+pub struct Fetch {
+    mount: Arc<Mount>,
+    fallback: Arc<Fallback>,
+    path: MediaPath,
+}
+
+/// Joins the fetch of a file, or starts it, and waits for its head.
+pub async fn join(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> Head {
+    let coming = {
+        let mut running = fallback.running();
+        running.get(path).cloned().unwrap_or_else(|| {
+            let (sender, receiver) = oneshot::channel();
+            let coming = receiver.shared();
+            running.insert(path.clone(), coming.clone());
+            let fetch = Fetch { mount: Arc::clone(mount), fallback: Arc::clone(fallback), path: path.clone() };
+            tokio::spawn(fetch.run(sender));
+            coming
+        })
+    };
+    coming.await.unwrap_or(Err(NotFetched::GivenUp))
+}
+
+impl Drop for Fetch {
+    /// Whoever asks from now on finds the file, or starts anew.
+    fn drop(&mut self) {
+        self.fallback.running().remove(&self.path);
+    }
+}
+
+impl Fetch {
+    async fn run(self, sender: oneshot::Sender<Head>) {
+        let fallback = Arc::clone(&self.fallback);
+        let _permit = fallback.parallel.acquire().await;
+        let (head, transfer) = match self.begin().await {
+            Ok((beginning, transfer)) => (Ok(beginning), transfer),
+            Err(why) => (Err(why), None),
+        };
+        match &head {
+            Ok(Beginning::Pass) => fallback.memory.note(&self.path, Remembered::Pass, Instant::now()),
+            Err(NotFetched::Missing { .. }) => fallback.memory.note(&self.path, Remembered::Missing, Instant::now()),
+            _ => {}
+        }
+        // nobody may be waiting any more: what comes is stored all the same
+        let _ = sender.send(head);
+        if let Some(transfer) = transfer {
+            let (growing, written) = transfer.write().await;
+            let result = match written {
+                Ok((draft, copied)) => {
+                    self.publish(draft, copied).await;
+                    Ok(())
+                }
+                Err(why) => {
+                    warn!("{} was not stored: {why}", self.path);
+                    Err(why)
+                }
+            };
+            // before the readers hear of it: who is told that it broke off and asks again starts anew
+            drop(self);
+            growing.end(result);
+        }
+    }
+
+    /// Gives a whole file its name. Whoever waits has its bytes, whether it gets one or not.
+    async fn publish(&self, draft: Draft, copied: Copied) {
+        let path = self.path.clone();
+        let published = blocking(move || {
+            copied.note(&draft.file(), &path);
+            draft.publish_new(path.file_name())
+        });
+        match published.await {
+            Ok(Ok(())) => debug!("stored {}", self.path),
+            Ok(Err(_)) => warn!("{} was not stored: something else has the name by now", self.path),
+            Err(refusal) => warn!("{} was not stored: {}", self.path, refusal.reason()),
+        }
+    }
+
+    /// Asks the origin, unless something has the name by now.
+    async fn begin(&self) -> Result<(Beginning, Option<Transfer>), NotFetched> {
+        let (mount, path) = (Arc::clone(&self.mount), self.path.clone());
+        if !blocking(move || mount.root.is_free(&path)).await {
+            return Ok((Beginning::Here, None));
+        }
+        let url = self.fallback.origin.url_of(&self.path);
+        let answer = self.fallback.ask(&Method::GET, url, &HeaderMap::new()).await?;
+        let promised = self.mount.root.types().by_name(self.path.file_name());
+        let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max) {
+            Verdict::Store(len) => len,
+            Verdict::Pass => return Ok((Beginning::Pass, None)),
+            Verdict::Not(why) => return Err(why),
+        };
+        let (mount, path) = (Arc::clone(&self.mount), self.path.clone());
+        match blocking(move || Draft::create(&mount.root, &path.parent())).await {
+            Ok(draft) => {
+                let (transfer, arrival) = Transfer::new(draft, answer, len, self.fallback.rules.max);
+                Ok((Beginning::Arriving(arrival), Some(transfer)))
+            }
+            Err(refusal) => {
+                warn!("{} is shown, but cannot be stored: {}", self.path, refusal.reason());
+                Ok((Beginning::Pass, None))
+            }
+        }
+    }
+}
+
+/// The bytes on their way into the draft of a file.
+pub struct Transfer {
+    draft: Draft,
+    body: Incoming,
+    len: Option<u64>,
+    max: u64,
+    copied: Copied,
+    growing: Growing,
+}
+
+impl Transfer {
+    /// The bytes of this answer, `len` of them if the origin says so, and at most `max`; and what readers need.
+    pub fn new(draft: Draft, answer: Response<Incoming>, len: Option<u64>, max: u64) -> (Self, Arrival) {
+        let (growing, growth) = growth::channel();
+        let (head, body) = answer.into_parts();
+        let copied = Copied::of(&head.headers);
+        let now = SystemTime::now();
+        let modified = copied.modified().filter(|modified| SystemTime::from(*modified) <= now);
+        let tag = head.headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""));
+        let validator = tag.or(head.headers.get(header::LAST_MODIFIED)).cloned();
+        let arrival = Arrival { file: draft.file(), growth, len, modified, validator };
+        (Self { draft, body, len, max, copied, growing }, arrival)
+    }
+
+    /// Writes until the end; gives the whole file, which has no name yet, or what kept it from being whole.
+    pub async fn write(self) -> (Growing, Result<(Draft, Copied), String>) {
+        let Self { draft, body, len, max, copied, growing } = self;
+        let filled = fill(&draft, body, len, max, &growing).await;
+        (growing, filled.map(|()| (draft, copied)))
+    }
+}
+
+/// Writes a body into a draft as it comes, and tells how far it has come. The error is for the log.
+async fn fill(draft: &Draft, mut body: Incoming, len: Option<u64>, max: u64, growing: &Growing) -> Result<(), String> {
+    let mut filling = Filling::new(draft.file());
+    let mut came = 0;
+    while let Some(bytes) = next(&mut body, &mut filling, growing).await? {
+        came += bytes.len() as u64;
+        if came > max {
+            return Err(format!("it is larger than the {max} bytes of --fallback-max"));
+        }
+        filling.push(bytes).await.map_err(|refusal| refusal.reason())?;
+    }
+    flush(&mut filling, growing).await?;
+    // hyper has seen to it already
+    if len.is_some_and(|len| len != came) {
+        return Err("its length is not the one announced".to_owned());
+    }
+    Ok(())
+}
+
+/// The next bytes. Before they have to be waited for, all that came is written, so that it can be sent on.
+async fn next(body: &mut Incoming, filling: &mut Filling, growing: &Growing) -> Result<Option<Bytes>, String> {
+    if let Some(next) = client::next(body).now_or_never() {
+        return next;
+    }
+    flush(filling, growing).await?;
+    client::next(body).await
+}
+
+async fn flush(filling: &mut Filling, growing: &Growing) -> Result<(), String> {
+    filling.flush().await.map_err(|refusal: Refusal| refusal.reason())?;
+    growing.reached(filling.written());
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! `Origin`: where production has the files, and how far its redirects are followed.
+
+use std::fmt;
+
+use url::Url;
+
+use super::reason::NotFetched;
+use crate::request::path::MediaPath;
+
+/// The URL of a folder, http or https.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(Url);
+
+impl Origin {
+    /// Reads a URL as people type it; a missing slash at the end is added. The error is advice.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let mut url = Url::parse(text.trim()).map_err(|_| "it is no URL; write https://www.example.com/media/")?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err("it is neither http nor https; write https://www.example.com/media/");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(
+                "it holds a password, which logs would show; put 'Basic ...' into an environment variable and write \
+                        --fallback-header 'Authorization: env:NAME'",
+            );
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("it has a '?' or a '#'; write the URL of the folder alone: https://www.example.com/media/");
+        }
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        Ok(Self(url))
+    }
+
+    /// The URL of a file.
+    pub fn url_of(&self, path: &MediaPath) -> Url {
+        // segments are escaped, none is '..', and none is empty: it can only lead below
+        Url::parse(&format!("{}{}", self.0, path.to_url())).expect("a URL and more of its path")
+    }
+
+    /// The path below this origin that a URL names, if it lies there.
+    pub fn strip(&self, url: &str) -> Option<MediaPath> {
+        let url = Url::parse(url).ok()?;
+        let below = (url.origin() == self.0.origin()).then(|| url.path().strip_prefix(self.0.path())).flatten()?;
+        MediaPath::parse(below.as_bytes()).ok()
+    }
+
+    /// Whether it is asked over TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a redirect leads (RFC 9110 section 10.2.2), if it may be followed: on the same host and port, never from https to
+/// http; from http to https on their default ports.
+pub fn redirect(from: &Url, location: &[u8]) -> Result<Url, NotFetched> {
+    let location = std::str::from_utf8(location).map_err(|_| NotFetched::Redirects)?;
+    let mut to = from.join(location).map_err(|_| NotFetched::Redirects)?;
+    let upgraded = (from.scheme(), to.scheme()) == ("http", "https") && from.port().is_none() && to.port().is_none();
+    if to.host() != from.host() || (to.origin() != from.origin() && !upgraded) {
+        let scheme_and_host = to.origin().ascii_serialization();
+        return Err(NotFetched::Elsewhere(scheme_and_host));
+    }
+    // "it is a folder, add the slash": there is no file of this name
+    if to.path().strip_suffix('/') == Some(from.path()) {
+        return Err(NotFetched::Missing { remembered: false });
+    }
+    to.set_fragment(None);
+    // on this host they cannot fail
+    let _ = (to.set_username(""), to.set_password(None));
+    Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_the_url_of_a_folder() {
+        for (text, expected) in [
+            ("https://www.example.com/media/", Some("https://www.example.com/media/")),
+            (" https://www.example.com/media ", Some("https://www.example.com/media/")),
+            ("http://localhost:9000", Some("http://localhost:9000/")),
+            ("https://b\u{fc}cher.example/", Some("https://xn--bcher-kva.example/")),
+            ("http://[::1]:80/a b/", Some("http://[::1]/a%20b/")),
+            ("www.example.com/media/", None),
+            ("localhost:9000/", None),
+            ("ftp://www.example.com/", None),
+            ("file:///etc/", None),
+            ("https://user:secret@www.example.com/", None),
+            ("https://user@www.example.com/", None),
+            ("https://www.example.com/?a", None),
+            ("https://www.example.com/#a", None),
+            ("", None),
+        ] {
+            let read = Origin::parse(text).ok().map(|origin| origin.to_string());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_lies_below_its_origin_whatever_its_name() {
+        let origin = Origin::parse("https://www.example.com/media/").unwrap();
+        for (target, expected) in [
+            ("a/b.jpg", "a/b.jpg"),
+            ("a%20b.jpg", "a%20b.jpg"),
+            ("%C3%A9.jpg", "%C3%A9.jpg"),
+            ("%FF.jpg", "%FF.jpg"),
+            ("a%3Fb%23c", "a%3Fb%23c"),
+            ("%252e%252e/x", "%252e%252e/x"),
+            ("%5C%5Cevil.example/x", "%5C%5Cevil.example/x"),
+            ("http:/evil.example/x", "http%3A/evil.example/x"),
+            ("@evil.example", "%40evil.example"),
+        ] {
+            let path = MediaPath::parse(target.as_bytes()).unwrap();
+            let url = origin.url_of(&path);
+            assert_eq!(url.as_str(), format!("https://www.example.com/media/{expected}"));
+            assert_eq!(origin.strip(url.as_str()), Some(path), "and back");
+        }
+        for elsewhere in
+            ["https://example.com/media/a.jpg", "http://www.example.com/media/a.jpg", "https://www.example.com/a"]
+        {
+            assert_eq!(origin.strip(elsewhere), None);
+        }
+    }
+
+    #[test]
+    fn redirects_stay_on_their_host() {
+        let elsewhere = |host: &str| Err(NotFetched::Elsewhere(host.to_owned()));
+        for (from, location, expected) in [
+            ("https://a.example/m/x.jpg", "/n/x.jpg", Ok("https://a.example/n/x.jpg")),
+            ("https://a.example/m/x.jpg", "y.jpg", Ok("https://a.example/m/y.jpg")),
+            ("https://a.example/m/x.jpg", "https://a.example/n/x.jpg?v=1#f", Ok("https://a.example/n/x.jpg?v=1")),
+            ("https://a.example/m/x.jpg", "https://u:p@a.example/n", Ok("https://a.example/n")),
+            ("http://a.example/m/x.jpg", "https://a.example/m/x.jpg", Ok("https://a.example/m/x.jpg")),
+            ("https://a.example/m/x.jpg", "http://a.example/m/x.jpg", elsewhere("http://a.example")),
+            ("http://a.example:8000/x.jpg", "https://a.example/x.jpg", elsewhere("https://a.example")),
+            ("https://a.example/m/x.jpg", "//b.example/x.jpg", elsewhere("https://b.example")),
+            ("https://a.example/m/x.jpg", "https://a.example.b.example/", elsewhere("https://a.example.b.example")),
+            ("https://a.example/m/x.jpg", "https://a.example:444/x.jpg", elsewhere("https://a.example:444")),
+            ("https://a.example/m/x.jpg", "file:///etc/passwd", elsewhere("null")),
+            ("https://a.example/m/x", "/m/x/", Err(NotFetched::Missing { remembered: false })),
+            ("https://a.example/m/x.jpg", "https://", Err(NotFetched::Redirects)),
+        ] {
+            let to = redirect(&Url::parse(from).unwrap(), location.as_bytes());
+            assert_eq!(to.as_ref().map(Url::as_str), expected.as_ref().copied(), "{from} {location}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Passing a request on, and its answer back: for what is not stored, and for a part of a file that is far from fetched.
+//!
+//! The answer's head is made here, as for a file of our own; of the origin's fields only those are taken that say which
+//! bytes come.
+
+use std::io;
+
+use futures_util::{Stream, stream};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::{Method, Response, StatusCode};
+
+use super::reason::NotFetched;
+use super::verdict::{self, Verdict};
+use super::{Fallback, client};
+use crate::access_log::Source;
+use crate::answer::decide::Decision;
+use crate::answer::head::{head, length};
+use crate::body::Body;
+use crate::body::streamed::Streamed;
+use crate::mount::Mount;
+use crate::refusal::Refusal;
+use crate::request::path::MediaPath;
+use crate::storage::entity::Entity;
+
+/// What is passed on of a client's request: which bytes, under which conditions. No Cookie, no Authorization, nothing that
+/// says whose request it is.
+const PASSED_ON: [HeaderName; 4] = [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
+
+/// Why there is no answer to pass back.
+#[derive(Debug)]
+pub enum Stop {
+    /// The origin does not have it.
+    Not(NotFetched),
+    /// It has it, but there is nothing to send of it; or something here stands in the way.
+    Refused(Refusal),
+}
+
+impl From<NotFetched> for Stop {
+    fn from(why: NotFetched) -> Self {
+        Self::Not(why)
+    }
+}
+
+/// Asks the origin with a client's range and conditions, and answers as it does.
+pub async fn pass(
+    mount: &Mount,
+    fallback: &Fallback,
+    path: &MediaPath,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response<Body>, Stop> {
+    let mut fields = HeaderMap::new();
+    for name in PASSED_ON {
+        if let Some(value) = headers.get(&name) {
+            fields.insert(name, value.clone());
+        }
+    }
+    // several parts would come in the origin's own wrapping
+    if headers.get(header::RANGE).is_some_and(|range| range.as_bytes().contains(&b',')) {
+        fields.remove(header::RANGE);
+    }
+    let answer = fallback.ask(method, fallback.origin.url_of(path), &fields).await?;
+
+    let promised = mount.root.types().by_name(path.file_name());
+    let (status, said) = (answer.status(), answer.headers());
+    let (decision, len) = match status {
+        StatusCode::NOT_MODIFIED => (Decision::NotModified, None),
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            let len = verdict::unsatisfied(said).ok_or(NotFetched::Answered(status))?;
+            return Err(Stop::Refused(Refusal::RangeNotSatisfiable { len }));
+        }
+        StatusCode::PARTIAL_CONTENT => match verdict::content_range(said) {
+            Some((part, len)) if fields.contains_key(header::RANGE) => (Decision::Part(part), Some(len)),
+            _ => return Err(NotFetched::Garbled("a part that was not asked for").into()),
+        },
+        _ => match verdict::judge(status, said, promised.as_ref(), u64::MAX) {
+            Verdict::Not(why) => return Err(why.into()),
+            _ => (Decision::Whole, verdict::content_length(said)),
+        },
+    };
+    let entity = Entity {
+        device: 0,
+        len: len.unwrap_or_default(),
+        etag: said.get(header::ETAG).cloned(),
+        last_modified: said.get(header::LAST_MODIFIED).and_then(|date| date.to_str().ok()?.parse().ok()),
+        media_type: verdict::media_type(said, promised),
+    };
+    let whole = decision == Decision::Whole;
+    let (status, mut headers, pieces) = head(decision, &entity, &mount.cache_control);
+    if let Some(coding) = said.get(header::CONTENT_ENCODING).filter(|_| status != StatusCode::NOT_MODIFIED) {
+        headers.insert(header::CONTENT_ENCODING, coding.clone());
+    }
+    let mut announced = Some(length(&pieces));
+    if whole && len.is_none() {
+        headers.remove(header::CONTENT_LENGTH);
+        headers.remove(header::ACCEPT_RANGES);
+        announced = None;
+    }
+    mount.access.dress(path, &mut headers);
+    let mut response = Response::new(Body::Empty);
+    if *method == Method::GET && status != StatusCode::NOT_MODIFIED {
+        *response.body_mut() = Body::Streamed(Streamed::new(bytes(answer.into_body()), announced));
+    }
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response.extensions_mut().insert(Source::Fetched);
+    Ok(response)
+}
+
+/// The bytes of a body as they come.
+fn bytes(body: Incoming) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold(body, |mut body| async {
+        let next = client::next(&mut body).await.map_err(io::Error::other)?;
+        Ok(next.map(|bytes| (bytes, body)))
+    })
+}

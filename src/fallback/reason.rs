@@ -1,0 +1,89 @@
+//! Why the fallback did not have a file, and what to do about it.
+
+use std::fmt;
+
+use hyper::StatusCode;
+
+/// Why a file was not fetched. `Display` is a clause about the fallback, to be read after its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotFetched {
+    /// It has none either: 404 or 410, or a folder.
+    Missing {
+        /// It was asked less than a minute ago, and not again now.
+        remembered: bool,
+    },
+    /// No connection, or one that broke. With the system's own words.
+    Unreachable(String),
+    /// No answer in time.
+    Silent,
+    /// A status that has no file in it.
+    Answered(StatusCode),
+    /// A web page where a file of another type was asked for: a login form, or an error page with status 200.
+    WebPage,
+    /// A redirect to another host, or from https to http.
+    Elsewhere(String),
+    /// More redirects than anyone needs, or one to nowhere.
+    Redirects,
+    /// An answer that cannot be understood.
+    Garbled(&'static str),
+    /// The request came from a devmedia already.
+    Loop,
+    /// The origin is a devmedia too, perhaps this very one: what it does not have itself it asks of nobody for us.
+    Devmedia,
+    /// The fetch ended before it had begun (a bug, or the end of the process).
+    GivenUp,
+}
+
+impl fmt::Display for NotFetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { remembered: false } => f.write_str("has none either"),
+            Self::Missing { remembered: true } => f.write_str("had none either less than a minute ago"),
+            Self::Unreachable(cause) => write!(f, "could not be reached ({cause})"),
+            Self::Silent => f.write_str("did not answer in time"),
+            Self::Answered(status) => write!(f, "answered {status}"),
+            Self::WebPage => f.write_str("sent a web page in its place"),
+            Self::Elsewhere(host) => write!(f, "sent us on to {host}, which is not followed"),
+            Self::Redirects => f.write_str("sent us round in redirects"),
+            Self::Garbled(what) => write!(f, "sent {what}"),
+            Self::Loop => {
+                f.write_str("was not asked, because this request came from a devmedia that asks its own fallback")
+            }
+            Self::Devmedia => {
+                f.write_str("is a devmedia too, has none either, and does not ask its own fallback for another")
+            }
+            Self::GivenUp => f.write_str("was asked, but the fetch was given up"),
+        }
+    }
+}
+
+impl NotFetched {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Missing { remembered: false } => {
+                "Check the name as it is stored, and that --fallback is the URL of the same folder."
+            }
+            Self::Missing { remembered: true } => "It is asked again a minute after it said so.",
+            Self::Unreachable(cause) if cause.contains("certificate") => {
+                "Where the certificate is signed by a company's own authority, name its file in SSL_CERT_FILE."
+            }
+            Self::Unreachable(_) | Self::Silent | Self::GivenUp => {
+                "Check the network and the address in --fallback; what is stored already is served without it."
+            }
+            Self::Answered(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                "If it wants to know who asks, add --fallback-header 'Authorization: env:NAME', with the secret in that \
+                 environment variable."
+            }
+            Self::Answered(_) | Self::Garbled(_) | Self::Redirects => {
+                "Ask it for the same file with curl -v to see why."
+            }
+            Self::WebPage => {
+                "A login form or an error page, perhaps: ask it for the same file with curl -v. --fallback-header adds \
+                 what it needs."
+            }
+            Self::Elsewhere(_) => "If that is where the media is, name it in --fallback.",
+            Self::Loop | Self::Devmedia => "Point --fallback at production, not at a devmedia that asks this one.",
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What is done with an answer of the origin, from its head alone. Pure.
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use mime_guess::Mime;
+
+use super::reason::NotFetched;
+use crate::answer::range::ByteRange;
+use crate::storage::media_type::{MediaType, MediaTypes};
+
+/// The field by which devmedia says that an answer is no file of anyone's.
+pub const DEVMEDIA: &str = "x-devmedia";
+
+/// Its value in the refusal of a request that goes no further.
+pub const LOOP: &str = "loop";
+
+/// What is done with an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is sent and stored: the whole file, as it is. `None`: the end will be told by its chunks.
+    Store(Option<u64>),
+    /// It is sent, not stored.
+    Pass,
+    /// It is not what was asked for.
+    Not(NotFetched),
+}
+
+/// Judges the answer to a GET of a whole file, whose name promises `promised`; of more than `max` bytes none are stored.
+pub fn judge(status: StatusCode, headers: &HeaderMap, promised: Option<&MediaType>, max: u64) -> Verdict {
+    if status != StatusCode::OK {
+        return Verdict::Not(NotFetched::Answered(status));
+    }
+    if headers.contains_key(DEVMEDIA) {
+        // a placeholder that another devmedia drew
+        return Verdict::Not(NotFetched::Missing { remembered: false });
+    }
+    if is_web_page(headers) && !promised.is_some_and(|promised| is_page(promised.essence())) {
+        return Verdict::Not(NotFetched::WebPage);
+    }
+    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+    match content_length(headers) {
+        _ if encoded => Verdict::Pass,
+        Some(len) if len > max => Verdict::Pass,
+        Some(len) => Verdict::Store(Some(len)),
+        // RFC 9112 section 8: chunks tell the end; a connection that just ends tells nothing
+        None if headers.contains_key(header::TRANSFER_ENCODING) => Verdict::Store(None),
+        None => Verdict::Pass,
+    }
+}
+
+/// The type of what is sent without being looked at: as the name promises, else as the origin says it, but only what
+/// would be believed of the bytes themselves.
+pub fn media_type(headers: &HeaderMap, promised: Option<MediaType>) -> MediaType {
+    let said = || MediaType::parse(headers.get(header::CONTENT_TYPE)?.to_str().ok()?);
+    let shown = |said: &MediaType| {
+        let kind = said.essence().split('/').next().unwrap_or_default();
+        matches!(kind, "image" | "audio" | "video" | "font") && !said.can_script || said.essence() == "application/pdf"
+    };
+    promised.or_else(|| said().filter(shown)).unwrap_or_else(|| MediaTypes::by_content(&[]))
+}
+
+/// `Content-Length`; hyper has refused what is no number.
+pub fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// `Content-Range` of a single part and the whole length (RFC 9110 section 14.4).
+pub fn content_range(headers: &HeaderMap) -> Option<(ByteRange, u64)> {
+    let value = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (range, len) = value.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (start, last, len): (u64, u64, u64) = (first.parse().ok()?, last.parse().ok()?, len.parse().ok()?);
+    (start <= last && last < len).then_some((ByteRange { start, end: last + 1 }, len))
+}
+
+/// The whole length that a 416 tells: `bytes */N`.
+pub fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes */")?.parse().ok()
+}
+
+fn is_web_page(headers: &HeaderMap) -> bool {
+    let essence = |value: &HeaderValue| value.to_str().ok()?.parse::<Mime>().ok();
+    headers.get(header::CONTENT_TYPE).and_then(essence).is_some_and(|mime| is_page(mime.essence_str()))
+}
+
+fn is_page(essence: &str) -> bool {
+    matches!(essence, "text/html" | "application/xhtml+xml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: u64 = 1000;
+
+    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn only_whole_files_are_stored_and_only_as_what_they_are() {
+        let not = |why| Verdict::Not(why);
+        let (jpeg, page) = (MediaType::parse("image/jpeg"), MediaType::parse("text/html"));
+        for (status, lines, promised, expected) in [
+            (200, &[("content-length", "10")][..], &jpeg, Verdict::Store(Some(10))),
+            (200, &[("content-length", "0")], &jpeg, Verdict::Store(Some(0))),
+            (200, &[("content-length", "1000")], &jpeg, Verdict::Store(Some(1000))),
+            (200, &[("content-length", "1001")], &jpeg, Verdict::Pass),
+            (200, &[("transfer-encoding", "chunked")], &jpeg, Verdict::Store(None)),
+            (200, &[], &jpeg, Verdict::Pass),
+            (200, &[("content-length", "10"), ("content-encoding", "gzip")], &jpeg, Verdict::Pass),
+            (200, &[("content-length", "10"), ("content-encoding", "identity")], &jpeg, Verdict::Store(Some(10))),
+            (200, &[("content-length", "10"), ("content-type", "text/html")], &jpeg, not(NotFetched::WebPage)),
+            (
+                200,
+                &[("content-length", "10"), ("content-type", "Text/HTML; charset=x")],
+                &jpeg,
+                not(NotFetched::WebPage),
+            ),
+            (200, &[("content-length", "10"), ("content-type", "text/html")], &None, not(NotFetched::WebPage)),
+            (200, &[("content-length", "10"), ("content-type", "text/html")], &page, Verdict::Store(Some(10))),
+            // another picture type is no reason: CDNs do that, and the name decides how it is served
+            (200, &[("content-length", "10"), ("content-type", "image/webp")], &jpeg, Verdict::Store(Some(10))),
+            (
+                200,
+                &[("content-length", "9"), ("x-devmedia", "placeholder")],
+                &jpeg,
+                not(NotFetched::Missing { remembered: false }),
+            ),
+            (206, &[("content-length", "10")], &jpeg, not(NotFetched::Answered(StatusCode::PARTIAL_CONTENT))),
+            (204, &[], &jpeg, not(NotFetched::Answered(StatusCode::NO_CONTENT))),
+            (403, &[], &jpeg, not(NotFetched::Answered(StatusCode::FORBIDDEN))),
+            (500, &[("content-length", "10")], &jpeg, not(NotFetched::Answered(StatusCode::INTERNAL_SERVER_ERROR))),
+        ] {
+            let verdict = judge(StatusCode::from_u16(status).unwrap(), &fields(lines), promised.as_ref(), MAX);
+            assert_eq!(verdict, expected, "{status} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_cannot_make_a_script_of_what_has_no_name() {
+        for (said, promised, expected) in [
+            ("image/png", None, "image/png"),
+            ("application/pdf", None, "application/pdf"),
+            ("text/html", None, "application/octet-stream"),
+            ("image/svg+xml", None, "application/octet-stream"),
+            ("text/javascript", None, "application/octet-stream"),
+            ("garbage", None, "application/octet-stream"),
+            ("text/html", MediaType::parse("image/jpeg"), "image/jpeg"),
+        ] {
+            let headers = fields(&[("content-type", said)]);
+            assert_eq!(media_type(&headers, promised).header, expected, "{said}");
+        }
+    }
+
+    #[test]
+    fn content_ranges_are_read() {
+        for (text, expected) in [
+            ("bytes 0-0/1", Some((0, 1, 1))),
+            ("bytes 5-9/10", Some((5, 10, 10))),
+            ("bytes 5-10/10", None),
+            ("bytes 6-5/10", None),
+            ("bytes 0-1/*", None),
+            ("bytes */10", None),
+            ("lines 0-1/10", None),
+        ] {
+            let read =
+                content_range(&fields(&[("content-range", text)])).map(|(part, len)| (part.start, part.end, len));
+            assert_eq!(read, expected, "{text}");
+        }
+        assert_eq!(unsatisfied(&fields(&[("content-range", "bytes */10")])), Some(10));
+    }
+}

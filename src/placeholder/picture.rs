@@ -1,0 +1,164 @@
+//! A picture that says which one is missing. Pure: the same name and size, the same picture.
+
+use maud::{Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+
+use crate::request::path::{MediaPath, Visible};
+
+/// The size of a picture whose name and query say none.
+const DEFAULT: Size = Size { width: 1200, height: 800 };
+
+/// Pages are not made of larger ones, and an `<img>` must not become as large as a number in a URL.
+const LARGEST: u32 = 8192;
+
+/// Characters of the name that are shown.
+const SHOWN: usize = 48;
+
+/// In CSS pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Size {
+    width: u32,
+    height: u32,
+}
+
+/// The drawing for a path.
+pub(super) fn svg(path: &MediaPath, query: Option<&str>) -> String {
+    let Size { width, height } = size(path.file_name(), query);
+    let name = shown(&String::from_utf8_lossy(path.file_name()));
+    // a letter is some 0.6 of the type's size wide
+    let letters = u32::try_from(name.chars().count().max(12)).expect("a few");
+    let type_size = (width * 14 / (letters * 10)).min(height / 5).clamp(1, 64);
+    // the digest's first bytes choose the colour, so a missing picture looks the same everywhere
+    let digest = Sha256::digest(path.as_bytes());
+    let hue = u32::from(u16::from_be_bytes([digest[0], digest[1]])) % 360;
+    let (ground, ink) = (format!("hsl({hue},45%,86%)"), format!("hsl({hue},45%,28%)"));
+    let (right, bottom, middle, centre) = (width, height, height / 2, width / 2);
+    let drawing: Markup = html! {
+        svg xmlns="http://www.w3.org/2000/svg" width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) }
+            role="img" aria-label={ "missing: " (name) } {
+            rect width="100%" height="100%" fill=(ground) {}
+            path d={ "M0 0L" (right) " " (bottom) "M" (right) " 0L0 " (bottom) } stroke=(ink) stroke-opacity=".12" {}
+            g font-family="system-ui,sans-serif" text-anchor="middle" fill=(ink) {
+                text x=(centre) y=(middle) font-size=(type_size) font-weight="600" { (name) }
+                text x=(centre) y=(middle + type_size * 5 / 4) font-size=(type_size * 3 / 4) {
+                    (width) " \u{d7} " (height)
+                }
+            }
+        }
+    };
+    let PreEscaped(text) = drawing;
+    text + "\n"
+}
+
+/// The name as a drawing can hold it: its end, which tells most, and nothing that XML forbids (XML 1.0 section 2.2).
+fn shown(name: &str) -> String {
+    let visible = Visible(name).to_string().replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+    let count = visible.chars().count();
+    if count <= SHOWN {
+        return visible;
+    }
+    let end: String = visible.chars().skip(count + 1 - SHOWN).collect();
+    format!("\u{2026}{end}")
+}
+
+/// The size that a page asks for: by `?w=&h=`, by the name of a derivative, else one that is as good as any. A side that
+/// is missing, or 0 (easy-thumbnails: "whatever fits"), follows from the other.
+fn size(name: &[u8], query: Option<&str>) -> Size {
+    let asked = |names: [&str; 2]| {
+        let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(name, _)| names.contains(name)).and_then(|(_, value)| number(value))
+    };
+    let (width, height) = match (asked(["w", "width"]), asked(["h", "height"])) {
+        (None, None) => std::str::from_utf8(name).ok().and_then(named).unwrap_or_default(),
+        (width, height) => (width.unwrap_or_default(), height.unwrap_or_default()),
+    };
+    let size = match (width, height) {
+        (0, 0) => DEFAULT,
+        (0, height) => Size { width: height * DEFAULT.width / DEFAULT.height, height },
+        (width, 0) => Size { width, height: width * DEFAULT.height / DEFAULT.width },
+        (width, height) => Size { width, height },
+    };
+    Size { width: size.width.clamp(1, LARGEST), height: size.height.clamp(1, LARGEST) }
+}
+
+/// The size in a derivative's name: `photo.300x200.jpg`, `photo-300x200.jpg` (`WordPress`), `photo.jpg.300x200_q85.jpg`
+/// (easy-thumbnails). The last one counts, as derivatives are made of derivatives.
+fn named(name: &str) -> Option<(u32, u32)> {
+    let mut words = name.rsplit(['.', '-', '_', '@', ' ']);
+    words.find_map(|word| {
+        let (width, height) = word.split_once(['x', 'X'])?;
+        Some((number(width)?, number(height)?))
+    })
+}
+
+/// A number of pixels: up to five digits.
+fn number(text: &str) -> Option<u32> {
+    let digits = (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_is_the_one_that_the_page_asks_for() {
+        for (name, query, expected) in [
+            ("photo.jpg", None, (1200, 800)),
+            ("photo.jpg", Some("w=300&h=200"), (300, 200)),
+            ("photo.jpg", Some("width=300&height=200"), (300, 200)),
+            ("photo.jpg", Some("w=300"), (300, 200)),
+            ("photo.jpg", Some("v=1&h=200"), (300, 200)),
+            ("photo.jpg", Some("w=0&h=0"), (1200, 800)),
+            ("photo.jpg", Some("w=99999&h=1"), (8192, 1)),
+            ("photo.jpg", Some("w=-1&h=x"), (1200, 800)),
+            ("photo.jpg", Some("w=123456"), (1200, 800)),
+            ("photo.jpg", Some("window=5"), (1200, 800)),
+            ("photo.300x200.jpg", None, (300, 200)),
+            ("photo-300x200.jpg", None, (300, 200)),
+            ("photo_300x200_q85.jpg", None, (300, 200)),
+            ("photo.jpg.300x200_q85_crop.jpg", None, (300, 200)),
+            ("photo.jpg.300x0_q85.jpg", None, (300, 200)),
+            ("photo-1024x768-150x150.jpg", None, (150, 150)),
+            ("photo-300x200@2x.jpg", None, (300, 200)),
+            ("300x200.png", None, (300, 200)),
+            ("photo.300x200.jpg", Some("w=30"), (30, 20)),
+            ("0x0.png", None, (1200, 800)),
+            ("0xff.png", None, (1200, 800)),
+            ("a300x200b.png", None, (1200, 800)),
+            ("linux.png", None, (1200, 800)),
+            ("", None, (1200, 800)),
+        ] {
+            let Size { width, height } = size(name.as_bytes(), query);
+            assert_eq!((width, height), expected, "{name} {query:?}");
+        }
+    }
+
+    #[test]
+    fn a_drawing_holds_the_name_and_nothing_that_acts() {
+        for (target, holds) in [
+            ("a/photo.jpg", ">photo.jpg<"),
+            ("%3Cscript%3E%22'&amp.jpg", ">&lt;script&gt;&quot;'&amp;amp.jpg<"),
+            ("a%00b", ""),
+            ("a%0Ab%1B%EF%BF%BF.jpg", ">a\\nb\\u{1b}\u{fffd}.jpg<"),
+            ("%FF.jpg", ">\u{fffd}.jpg<"),
+            ("%E2%80%AEgpj.exe.jpg", ">\\u{202e}gpj.exe.jpg<"),
+        ] {
+            let Ok(path) = MediaPath::parse(target.as_bytes()) else { continue };
+            let drawing = svg(&path, None);
+            assert!(drawing.contains(holds), "{target}: {drawing}");
+            assert!(drawing.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1200\" height=\"800\""));
+        }
+        let long = MediaPath::parse(format!("{}.jpg", "x".repeat(250)).as_bytes()).unwrap();
+        assert!(svg(&long, None).len() < 1500, "bounded");
+        assert!(svg(&long, None).contains("\u{2026}xxx"), "the end of it");
+    }
+
+    #[test]
+    fn the_same_name_looks_the_same_and_another_does_not() {
+        let drawing = |name: &str| svg(&MediaPath::parse(name.as_bytes()).unwrap(), None);
+        assert_eq!(drawing("a.jpg"), drawing("a.jpg"));
+        let colour = |name: &str| drawing(name).split("hsl(").nth(1).map(|rest| rest[..3].to_owned());
+        assert_ne!(colour("a.jpg"), colour("b.jpg"));
+    }
+}

@@ -1,0 +1,200 @@
+//! `devmedia pull`: fetches ahead what would be fetched when it is looked at, by the same way and the same rules. What is
+//! here already is left alone, so an interrupted pull goes on where it was.
+
+mod listing;
+mod names;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+use globset::{GlobBuilder, GlobMatcher};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use crate::fallback::Fallback;
+use crate::fallback::fetch::{self, Beginning};
+use crate::fallback::reason::NotFetched;
+use crate::mount::{Mount, Mounts};
+use crate::refusal::Refusal;
+use crate::request::path::MediaPath;
+use crate::service::blocking;
+use crate::storage::root::Found;
+
+/// What is to be fetched.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// Only what fits, where one is given.
+    pub pattern: Option<&'a str>,
+    /// A file of names, or `-`; without one the fallback's own listing has them.
+    pub from: Option<&'a str>,
+    /// Fetches at a time.
+    pub parallel: usize,
+}
+
+/// Why nothing was fetched; `Display` is advice.
+#[derive(Debug)]
+pub enum PullError {
+    /// Something was typed wrongly.
+    Usage(String),
+    /// The system, or the fallback, said no.
+    System(String),
+}
+
+/// What a pull came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    fetched: usize,
+    bytes: u64,
+    there: usize,
+    missing: usize,
+    failed: usize,
+}
+
+impl Summary {
+    /// Whether everything that was to be fetched is here now.
+    pub fn is_complete(&self) -> bool {
+        self.missing + self.failed == 0
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fetched, bytes, there, missing, failed } = self;
+        write!(f, "{fetched} fetched ({}), {there} were here, ", HumanBytes(*bytes))?;
+        write!(f, "{missing} are missing at the fallback, {failed} failed")
+    }
+}
+
+/// What became of one file.
+enum Outcome {
+    Fetched(u64),
+    There,
+    Missing,
+    Failed(String),
+}
+
+/// Fetches what is asked for into the mounts that have a fallback; tells on stderr how it goes, and what was not had.
+pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullError> {
+    let with_fallback = |mount: &Arc<Mount>| Some((Arc::clone(mount), mount.fallback.clone()?));
+    let sources: Vec<Source> = mounts.iter().filter_map(with_fallback).collect();
+    if sources.is_empty() {
+        return Err(PullError::Usage(
+            "no mount has a fallback; add --fallback https://www.example.com/media/".to_owned(),
+        ));
+    }
+    if let Some((mount, _)) = sources.iter().find(|(_, fallback)| !fallback.stores()) {
+        return Err(PullError::Usage(format!(
+            "what the fallback of {} sends is not stored; leave --fallback-store=no away",
+            mount.prefix
+        )));
+    }
+    let pattern = order.pattern.map(pattern).transpose()?;
+    let mut wanted = match order.from {
+        Some(from) => names::read(from, &sources)?,
+        None => listing::walk(&sources).await?,
+    };
+    let mut seen = HashSet::new();
+    wanted.retain(|(source, path)| {
+        let fits = pattern.as_ref().is_none_or(|pattern| pattern.is_match(path.as_path()));
+        fits && seen.insert((*source, path.clone()))
+    });
+
+    let bar = bar(wanted.len());
+    let mut summary = Summary::default();
+    let outcomes = wanted.into_iter().map(|(source, path)| {
+        let (mount, fallback) = &sources[source];
+        async move { (one(mount, fallback, &path).await, path) }
+    });
+    let mut outcomes = stream::iter(outcomes).buffer_unordered(order.parallel);
+    while let Some((outcome, path)) = outcomes.next().await {
+        let trouble = match outcome {
+            Outcome::Fetched(bytes) => {
+                (summary.fetched, summary.bytes) = (summary.fetched + 1, summary.bytes + bytes);
+                None
+            }
+            Outcome::There => {
+                summary.there += 1;
+                None
+            }
+            Outcome::Missing => {
+                summary.missing += 1;
+                Some("the fallback has none either".to_owned())
+            }
+            Outcome::Failed(why) => {
+                summary.failed += 1;
+                Some(why)
+            }
+        };
+        bar.inc(1);
+        bar.set_message(HumanBytes(summary.bytes).to_string());
+        if let Some(trouble) = trouble {
+            bar.suspend(|| eprintln!("{path}: {trouble}"));
+        }
+    }
+    bar.finish_and_clear();
+    Ok(summary)
+}
+
+/// A mount and its fallback.
+type Source = (Arc<Mount>, Arc<Fallback>);
+
+/// A file that is wanted: the index of its source, and its path there.
+type Wanted = (usize, MediaPath);
+
+/// One file, if it is not here.
+async fn one(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> Outcome {
+    if let Err(refusal) = mount.shows(path) {
+        return Outcome::Failed(refusal.reason());
+    }
+    if !fallback.is_for(mount, path) {
+        return Outcome::Failed("an access policy guards it, and its [[mount]] names no fallback itself".to_owned());
+    }
+    match here(mount, path).await {
+        Ok(()) => return Outcome::There,
+        Err(Refusal::NotFound { .. }) => {}
+        Err(refusal) => return Outcome::Failed(refusal.reason()),
+    }
+    let arrival = match fetch::join(mount, fallback, path).await {
+        Ok(Beginning::Arriving(arrival)) => arrival,
+        Ok(Beginning::Here) => return Outcome::There,
+        Ok(Beginning::Pass) => {
+            let why = "it is not to be stored: larger than --fallback-max, encoded, or without a length";
+            return Outcome::Failed(why.to_owned());
+        }
+        Err(NotFetched::Missing { .. }) => return Outcome::Missing,
+        Err(why) => return Outcome::Failed(format!("the fallback {why}")),
+    };
+    let bytes = match arrival.growth.whole().await {
+        Ok(bytes) => bytes,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    match here(mount, path).await {
+        Ok(()) => Outcome::Fetched(bytes),
+        Err(refusal) => Outcome::Failed(format!("it could not be stored: {}", refusal.reason())),
+    }
+}
+
+/// Whether a file is here.
+async fn here(mount: &Arc<Mount>, path: &MediaPath) -> Result<(), Refusal> {
+    let (mount, path) = (Arc::clone(mount), path.clone());
+    blocking(move || match mount.root.open(&path) {
+        Ok(Found::File(..)) => Ok(()),
+        Ok(Found::Directory(_)) => Err(Refusal::IsFolder),
+        Err(error) => Err(Refusal::of_open(error, &path)),
+    })
+    .await
+}
+
+/// A pattern as shells have it; without a slash it is about names in any folder.
+fn pattern(typed: &str) -> Result<GlobMatcher, PullError> {
+    let anywhere = if typed.contains('/') { typed.trim_start_matches('/').to_owned() } else { format!("**/{typed}") };
+    let glob = GlobBuilder::new(&anywhere).literal_separator(true).build();
+    let advice = |error| PullError::Usage(format!("{typed:?}: {error}; write '*.jpg' or 'avatars/**'"));
+    glob.map(|glob| glob.compile_matcher()).map_err(advice)
+}
+
+fn bar(count: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:32} {pos} of {len}, {msg}, {eta} left").expect("a template");
+    ProgressBar::new(count as u64).with_style(style).with_message("0 B")
+}

@@ -1,0 +1,97 @@
+//! The names of files, from the fallback's own listing: another devmedia's, or that of nginx with `autoindex_format json`.
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::Method;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use serde::Deserialize;
+
+use super::{PullError, Source, Wanted};
+use crate::request::path::MediaPath;
+
+/// Folders within folders: a listing that leads round ends here.
+const MAX_DEPTH: usize = 32;
+
+/// Bytes of one folder's listing.
+const MAX_LISTING: usize = 64 * 1024 * 1024;
+
+/// What both listings say of an entry.
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    /// `directory`; what else stands there is a file, but for `null` (devmedia: neither) and `other` (nginx).
+    r#type: Option<String>,
+}
+
+/// All files of all fallbacks, folder by folder.
+pub(super) async fn walk(sources: &[Source]) -> Result<Vec<Wanted>, PullError> {
+    let mut wanted = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let mut folders = vec![MediaPath::top()];
+        while let Some(folder) = folders.pop() {
+            for (path, is_folder) in entries(source, &folder).await? {
+                if source.0.shows(&path).is_err() {
+                    // it could not be looked at here either
+                } else if !is_folder {
+                    wanted.push((index, path));
+                } else if path.segments().count() < MAX_DEPTH {
+                    folders.push(path);
+                }
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+/// What is in a folder, and whether it is a folder itself.
+async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(MediaPath, bool)>, PullError> {
+    let url = fallback.origin.url_of(&folder.with_slash(true));
+    let unreadable = |why: String| {
+        PullError::System(format!(
+            "{url} has no listing that can be read ({why}). devmedia has one, and nginx with 'autoindex on; \
+             autoindex_format json;'. Else write the names into a file, a line each, and use --from FILE"
+        ))
+    };
+    let fields = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+    let answer =
+        fallback.ask(&Method::GET, url.clone(), &fields).await.map_err(|why| unreadable(format!("it {why}")))?;
+    if !answer.status().is_success() {
+        return Err(unreadable(format!("it answered {}", answer.status())));
+    }
+    let body = Limited::new(answer.into_body(), MAX_LISTING).collect().await;
+    let body = body.map_err(|error| unreadable(error.to_string()))?.to_bytes();
+    let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(|_| unreadable("it is no JSON".to_owned()))?;
+    Ok(entries.iter().filter_map(|entry| below(folder, entry)).collect())
+}
+
+/// An entry's path; nothing for what is neither a file nor a folder, and for a name that leads elsewhere.
+fn below(folder: &MediaPath, entry: &Entry) -> Option<(MediaPath, bool)> {
+    let kind = entry.r#type.as_deref().filter(|kind| *kind != "other")?;
+    let leads_elsewhere = matches!(&*entry.name, "" | "." | "..") || entry.name.contains(['/', '\0']);
+    (!leads_elsewhere).then(|| (folder.join(entry.name.as_bytes()), kind == "directory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_lies_in_its_folder_or_is_left_out() {
+        let folder = MediaPath::parse(b"a/").unwrap();
+        for (name, kind, expected) in [
+            ("b.jpg", Some("file"), Some(("a/b.jpg", false))),
+            ("b.jpg", Some("image/jpeg"), Some(("a/b.jpg", false))),
+            ("b", Some("directory"), Some(("a/b", true))),
+            ("b", None, None),
+            ("b", Some("other"), None),
+            ("..", Some("directory"), None),
+            ("../../etc/passwd", Some("file"), None),
+            ("/etc/passwd", Some("file"), None),
+            ("", Some("file"), None),
+            ("a\0b", Some("file"), None),
+        ] {
+            let entry = Entry { name: name.to_owned(), r#type: kind.map(str::to_owned) };
+            let found = below(&folder, &entry).map(|(path, is_folder)| (path.to_string(), is_folder));
+            assert_eq!(found.as_ref().map(|(path, folder)| (path.as_str(), *folder)), expected, "{name} {kind:?}");
+        }
+    }
+}

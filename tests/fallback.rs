@@ -1,0 +1,4 @@
+//! What is not here is fetched from production, or drawn.
+
+mod production;
+mod support;

@@ -1,0 +1,109 @@
+//! What nobody has is drawn.
+
+use super::*;
+
+#[test]
+fn a_missing_picture_is_drawn_in_the_size_that_was_asked_for() {
+    let server = Server::start(Way::Fast, &["--placeholder"]);
+    server.put("here.jpg", "here");
+    assert_eq!(server.get("/media/here.jpg").text(), "here", "what is here is served");
+    for (target, size) in [
+        ("/media/photo.jpg", r#"width="1200" height="800""#),
+        ("/media/photo.jpg?w=300&h=100", r#"width="300" height="100""#),
+        ("/media/a/photo.640x480.webp", r#"width="640" height="480""#),
+        ("/media/a/photo-150x150.PNG", r#"width="150" height="150""#),
+    ] {
+        let answer = server.get(target);
+        assert_eq!((answer.status, answer.field("content-type")), (200, "image/svg+xml"), "{target}");
+        assert!(answer.text().contains(size), "{target}: {}", answer.text());
+        assert_eq!(answer.field("x-devmedia"), "placeholder");
+        assert_eq!(answer.field("cache-control"), "no-store");
+        assert_eq!(answer.field("content-security-policy"), "sandbox");
+        assert_eq!(server.get(target).body, answer.body, "the same for the same name");
+        let line = server.logged("placeholder");
+        assert!(line.contains("There is no "), "the log says why: {line}");
+    }
+    let whole = server.get("/media/photo.jpg");
+    let head = server.request("HEAD", "/media/photo.jpg", &[]);
+    assert_eq!(head.field("content-length"), whole.body.len().to_string());
+    let part = server.request("GET", "/media/photo.jpg", &[("Range", "bytes=5-9")]);
+    assert_eq!((part.status, &*part.body), (206, &whole.body[5..10]));
+    let parts = server.request("GET", "/media/photo.jpg", &[("Range", "bytes=0-4,200-204")]);
+    assert!(parts.field("content-type").starts_with("multipart/byteranges"), "{parts:?}");
+}
+
+#[test]
+fn film_and_sound_are_silent_ones_and_the_rest_is_missing() {
+    let server = Server::start(Way::Fast, &["--placeholder"]);
+    for (target, media_type) in [
+        ("/media/a.mp4", "video/mp4"),
+        ("/media/a.webm", "video/webm"),
+        ("/media/a.ogv", "video/ogg"),
+        ("/media/a.mov", "video/mp4"),
+        ("/media/a.mp3", "audio/mpeg"),
+        ("/media/a.ogg", "audio/ogg"),
+        ("/media/a.wav", "audio/wav"),
+        ("/media/a.m4a", "audio/mp4"),
+        ("/media/a.flac", "audio/flac"),
+    ] {
+        let answer = server.get(target);
+        assert_eq!((answer.status, answer.field("content-type")), (200, media_type), "{target}");
+        let part = server.request("GET", target, &[("Range", "bytes=1-2")]);
+        assert_eq!((part.status, &*part.body), (206, &answer.body[1..3]));
+    }
+    for target in ["/media/a.pdf", "/media/a.html", "/media/a.js", "/media/a", "/media/photo.jpg/", "/media/.a.jpg"] {
+        assert_eq!(server.get(target).status, 404, "{target}");
+    }
+    assert_eq!(server.request("GET", "/media/a.jpg", &[("Via", "1.1 devmedia-1")]).status, 404, "it would be stored");
+}
+
+#[test]
+fn with_status_the_404_stays() {
+    let server = Server::start(Way::Fast, &["--placeholder=status"]);
+    let answer = server.request("GET", "/media/photo.jpg", &[("Range", "bytes=0-0")]);
+    assert_eq!((answer.status, answer.field("content-type")), (404, "image/svg+xml"));
+    assert!(answer.text().starts_with("<svg "), "{}", answer.text());
+}
+
+#[test]
+fn a_drawing_comes_after_production() {
+    let origin = Origin::start(|asked, stream| {
+        use std::io::Write as _;
+        let bytes: &[u8] = match asked.target.as_str() {
+            "/files/there.jpg" => b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole",
+            _ => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        };
+        let _ = stream.write_all(bytes);
+    });
+    let server = server(&origin.url(), &["--placeholder"]);
+    assert_eq!(server.get("/media/there.jpg").text(), "whole");
+    for _ in 0..2 {
+        assert_eq!(server.get("/media/nowhere.jpg").field("x-devmedia"), "placeholder");
+    }
+    assert_eq!(origin.count(), 2, "a miss is remembered");
+    assert_eq!(files(&server.root).len(), 1, "a drawing is not stored");
+}
+
+#[test]
+fn what_is_guarded_is_neither_fetched_nor_drawn_unless_its_mount_says_so() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    let app = Origin::saying("HTTP/1.1 204 No Content\r\n\r\n");
+    let url = origin.url();
+    for (says, flags, fetched) in [
+        (String::new(), vec!["--placeholder", "--fallback", &url], false),
+        (format!("fallback = {url:?}"), vec![], true),
+        ("placeholder = true".to_owned(), vec![], true),
+    ] {
+        let file = format!(
+            "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n{says}\n[[mount.rule]]\nmatch = \"private/**\"\n\
+             access = {{ ask = \"http://{}/\" }}\n",
+            app.address
+        );
+        let prepare = |folder: &Path| fs::write(folder.join("devmedia.toml"), &file).expect("a file");
+        let server = Server::prepared(Way::Fast, &flags, prepare);
+        let answer = server.get("/media/private/a.jpg");
+        assert_eq!(answer.status, if fetched { 200 } else { 404 }, "{says}: {}", answer.text());
+        assert_eq!(server.get("/media/public/a.jpg").status, 200, "{says}");
+    }
+    assert!(app.count() > 0);
+}

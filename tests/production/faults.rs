@@ -1,0 +1,297 @@
+//! Origins that fail, lie, and lead astray.
+
+use std::io::Write as _;
+
+use super::*;
+
+#[test]
+fn what_is_not_the_whole_file_is_never_stored() {
+    type Row<'a> = (&'a str, &'a [u8], u16, &'a str);
+    let rows: &[Row<'_>] = &[
+        ("/media/a.jpg", b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone", 404, "has none either"),
+        ("/media/a.jpg", b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", 404, "has none either"),
+        ("/media/a.jpg", b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 404, "answered 403 Forbidden"),
+        ("/media/a.jpg", b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", 404, "answered 500"),
+        ("/media/a.jpg", b"HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n\r\nx", 404, "answered 206"),
+        (
+            "/media/a.jpg",
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2/a.jpg\r\n\r\n",
+            404,
+            "http://127.0.0.2, which",
+        ),
+        (
+            "/media/a.jpg",
+            b"HTTP/1.1 302 Found\r\nLocation: /a.jpg\r\nContent-Length: 0\r\n\r\n",
+            404,
+            "round in redirects",
+        ),
+        ("/media/a", b"HTTP/1.1 301 Moved\r\nLocation: /files/a/\r\nContent-Length: 0\r\n\r\n", 404, "has none either"),
+        ("/media/a.jpg", b"HTTP/1.1 302 Found\r\n\r\n", 404, "round in redirects"),
+        (
+            "/media/a.jpg",
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nlogin",
+            404,
+            "a web page",
+        ),
+        (
+            "/media/a.jpg",
+            b"HTTP/1.1 200 OK\r\nX-Devmedia: placeholder\r\nContent-Length: 5\r\n\r\n<svg>",
+            404,
+            "none either",
+        ),
+        ("/media/a.jpg", b"", 404, "could not be reached"),
+        ("/media/a.jpg", b"SSH-2.0-OpenSSH_9.2\r\n", 404, "could not be reached"),
+        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", 0, "broke off"),
+        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", 0, "broke off"),
+        // a length of more digits than any file has
+        (
+            "/media/a.jpg",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nx",
+            404,
+            "could not be reached",
+        ),
+        (
+            "/media/a.jpg",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+            404,
+            "could not be reached",
+        ),
+        // passed on, not stored: nothing tells where it ends, or it is not the bytes that are stored there
+        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole?", 200, "fetched"),
+        (
+            "/media/a.svg",
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\ngzip!",
+            200,
+            "fetched",
+        ),
+        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n", 0, "fetched"),
+    ];
+    for (target, bytes, status, says) in rows {
+        let origin = Origin::saying(*bytes);
+        let server = server(&origin.url(), &["--fallback-max", "1KB"]);
+        let shown = String::from_utf8_lossy(bytes);
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address);
+        let answer = server.raw(request.as_bytes());
+        if *status == 0 {
+            let text = String::from_utf8_lossy(&answer);
+            assert!(text.is_empty() || text.starts_with("HTTP/1.1 200 "), "{shown}: {text}");
+            assert!(text.contains("content-length: ") || !text.ends_with("0\r\n\r\n"), "cut short: {shown}: {text}");
+        } else {
+            let answer = Answer::take(&mut answer.as_slice(), "GET");
+            assert_eq!(answer.status, *status, "{shown}: {}", answer.text());
+            if *status == 404 {
+                assert!(answer.text().contains(says), "{shown}: {}", answer.text());
+            }
+        }
+        server.logged(says);
+        assert_eq!(files(&server.root).len(), 0, "{shown}");
+    }
+}
+
+#[test]
+fn chunks_tell_their_end_and_what_follows_a_length_is_no_part_of_the_file() {
+    for (bytes, expected) in [
+        (&b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwhol\r\n1\r\ne\r\n0\r\n\r\n"[..], &b"whole"[..]),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole, and more", b"whole"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+    ] {
+        let origin = Origin::saying(bytes);
+        let server = server(&origin.url(), &[]);
+        let answer = server.get("/media/a/b%20c/\u{e9}.jpg");
+        assert_eq!((answer.status, &*answer.body), (200, expected));
+        assert_eq!(answer.field("content-type"), "image/jpeg");
+        server.settled("/media/a/b%20c/\u{e9}.jpg");
+        assert_eq!(files(&server.root), [("a/b c/\u{e9}.jpg".to_owned(), expected.to_vec())].into());
+        assert_eq!(origin.asked()[0].target, "/files/a/b%20c/%C3%A9.jpg");
+        assert_eq!(origin.count(), 1);
+    }
+}
+
+#[test]
+fn redirects_are_followed_on_their_host() {
+    let origin = Origin::start(|asked, stream| {
+        let bytes: &[u8] = match asked.target.as_str() {
+            "/files/a.jpg" => b"HTTP/1.1 301 Moved\r\nLocation: /cdn/1.jpg?v=2\r\nContent-Length: 0\r\n\r\n",
+            "/cdn/1.jpg?v=2" => b"HTTP/1.1 302 Found\r\nLocation: 2.jpg\r\nContent-Length: 0\r\n\r\n",
+            "/cdn/2.jpg" => b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole",
+            _ => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        };
+        let _ = stream.write_all(bytes);
+    });
+    let token = [("TOKEN", "s3cret")];
+    let server =
+        Server::with_variables(&["--fallback", &origin.url(), "--fallback-header", "X-Token: env:TOKEN"], &token);
+    assert_eq!(server.get("/media/a.jpg").text(), "whole");
+    for asked in origin.asked() {
+        assert_eq!(asked.field("x-token"), "s3cret");
+        assert_eq!(asked.field("host"), origin.address.to_string());
+        assert_eq!(asked.field("accept-encoding"), "identity");
+    }
+}
+
+#[test]
+fn head_is_asked_as_head_and_stores_nothing() {
+    let origin =
+        Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nLast-Modified: Tue, 01 Feb 2022 10:00:00 GMT\r\n\r\n");
+    let server = server(&origin.url(), &[]);
+    let answer = server.request("HEAD", "/media/a.jpg", &[]);
+    assert_eq!((answer.status, answer.field("content-length")), (200, "5"));
+    assert_eq!(answer.field("last-modified"), "Tue, 01 Feb 2022 10:00:00 GMT");
+    assert_eq!(origin.asked()[0].method, "HEAD");
+    assert_eq!(files(&server.root).len(), 0);
+}
+
+#[test]
+fn a_missing_file_is_remembered_a_failure_is_not() {
+    for (bytes, remembered) in [
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", true),
+        ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", false),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let origin = Origin::saying(bytes);
+            let server = server(&origin.url(), &[]);
+            for _ in 0..3 {
+                assert_eq!(server.request(method, "/media/a.jpg", &[]).status, 404);
+            }
+            assert_eq!(origin.count(), if remembered { 1 } else { 3 }, "{method} {bytes}");
+            if remembered {
+                let answer = server.get("/media/a.jpg");
+                assert!(answer.text().contains("less than a minute ago"), "{}", answer.text());
+                server.logged(r#""source":"remembered miss""#);
+            }
+            assert_eq!(server.get("/media/b.jpg").status, 404);
+            assert_eq!(origin.asked().last().expect("asked").target, "/files/b.jpg", "each file for itself");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_came_through_a_devmedia_goes_no_further() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    let first = server(&origin.url(), &[]);
+    let via = first.request("GET", "/media/a.jpg", &[("Via", "1.1 devmedia-0123456789abcdef")]);
+    assert_eq!(via.status, 404, "{}", via.text());
+    assert!(via.text().contains("came from a devmedia"), "{}", via.text());
+    // a devmedia that asks a devmedia, which has nothing and must not ask on
+    let second = server(&first.urls[0], &[]);
+    let answer = second.get("/media/a.jpg");
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("is a devmedia too"), "{}", answer.text());
+    assert_eq!(origin.count(), 0);
+    // but it is asked for what it has
+    first.put("b.jpg", "local");
+    assert_eq!(second.get("/media/b.jpg").text(), "local");
+}
+
+#[test]
+fn only_a_plain_miss_is_asked_for() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    let server = server(&origin.url(), &["--upload"]);
+    server.put("folder/file.txt", "here");
+    std::os::unix::fs::symlink("/etc/hostname", server.root.join("link.jpg")).expect("a link");
+    for (method, target, status) in [
+        ("GET", "/media/.hidden.jpg", 404),
+        ("GET", "/media/.git/config", 404),
+        ("GET", "/media/.devmedia-x", 404),
+        ("GET", "/media/link.jpg", 403),
+        ("GET", "/media/missing/", 404),
+        ("GET", "/media/folder/file.txt/x.jpg", 404),
+        ("GET", "/media/folder/file.txt/", 404),
+        ("GET", "/media/folder", 302),
+        ("GET", "/elsewhere/a.jpg", 404),
+        ("DELETE", "/media/a.jpg", 404),
+        ("OPTIONS", "/media/a.jpg", 204),
+    ] {
+        assert_eq!(server.request(method, target, &[]).status, status, "{method} {target}");
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+#[test]
+fn offline_the_404_says_so() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", closed.local_addr().expect("bound"));
+    drop(closed);
+    let server = server(&url, &[]);
+    server.put("a.JPG", "here");
+    let answer = server.request("GET", "/media/missing.jpg", &[("Accept", "text/plain")]);
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("could not be reached (Connection refused"), "{}", answer.text());
+    assert_eq!(server.get("/media/a.JPG").text(), "here", "what is here is served");
+    let meant = server.get("/media/a.jpg");
+    assert!(meant.text().contains("Did you mean /media/a.JPG"), "{}", meant.text());
+}
+
+#[test]
+fn what_is_only_streamed_is_passed_through_with_its_range() {
+    let origin = Origin::start(|asked, stream| {
+        let bytes: &[u8] = match (asked.field("range"), asked.field("if-none-match")) {
+            ("bytes=1-2", _) => {
+                b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-2/5\r\nContent-Length: 2\r\n\r\nho"
+            }
+            ("bytes=9-", _) => b"HTTP/1.1 416 No\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n",
+            (_, "\"one\"") => b"HTTP/1.1 304 Not Modified\r\nETag: \"one\"\r\n\r\n",
+            _ => b"HTTP/1.1 200 OK\r\nETag: \"one\"\r\nSet-Cookie: a=b\r\nContent-Length: 5\r\n\r\nwhole",
+        };
+        let _ = stream.write_all(bytes);
+    });
+    let server = server(&origin.url(), &["--fallback-store=no"]);
+    let whole = server.request("GET", "/media/a.svg", &[("Cookie", "a=b"), ("Authorization", "Basic x")]);
+    assert_eq!((whole.status, &*whole.text(), whole.field("etag")), (200, "whole", "\"one\""));
+    assert_eq!(whole.field("content-security-policy"), "sandbox");
+    assert_eq!(whole.field("set-cookie"), "");
+    let part = server.request("GET", "/media/a.svg", &[("Range", "bytes=1-2")]);
+    assert_eq!((part.status, &*part.text(), part.field("content-range")), (206, "ho", "bytes 1-2/5"));
+    let beyond = server.request("GET", "/media/a.svg", &[("Range", "bytes=9-")]);
+    assert_eq!((beyond.status, beyond.field("content-range")), (416, "bytes */5"));
+    assert_eq!(server.request("GET", "/media/a.svg", &[("If-None-Match", "\"one\"")]).status, 304);
+    for asked in origin.asked() {
+        assert_eq!((asked.field("cookie"), asked.field("authorization")), ("", ""));
+    }
+    assert_eq!(files(&server.root).len(), 0);
+}
+
+#[test]
+fn what_cannot_be_stored_is_shown_all_the_same() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole");
+    let Some(server) = Server::unprivileged(Way::Fast, &["--fallback", &origin.url()], |_| {}) else { return };
+    assert_eq!(server.get("/media/a.jpg").text(), "whole");
+    server.logged("cannot be stored: The system does not let devmedia write there");
+    assert_eq!(files(&server.root).len(), 0);
+}
+
+#[test]
+fn nothing_that_is_here_by_then_is_overwritten() {
+    let (sender, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let origin = Origin::start(move |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nthe");
+        let _ = gate.lock().expect("one request").recv_timeout(PATIENCE);
+        let _ = stream.write_all(b"irs");
+    });
+    let server = server(&origin.url(), &[]);
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| server.get("/media/a/b.jpg"));
+        while origin.count() == 0 {
+            std::thread::yield_now();
+        }
+        server.put("a/b.jpg", "mine");
+        sender.send(()).expect("the origin waits");
+        assert_eq!(asked.join().expect("an answer").text(), "theirs");
+    });
+    server.logged("something else has the name by now");
+    assert_eq!(server.get("/media/a/b.jpg").text(), "mine");
+}
+
+#[test]
+fn an_origin_that_says_nothing_is_given_up() {
+    let origin = Origin::start(|_, stream| {
+        // until devmedia hangs up
+        let _ = std::io::Read::read(stream, &mut [0]);
+    });
+    let server = server(&origin.url(), &[]);
+    let answer = server.get("/media/a.jpg");
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("did not answer in time"), "{}", answer.text());
+    assert_eq!(files(&server.root).len(), 0);
+}

@@ -1,0 +1,83 @@
+//! An origin that answers with raw bytes, whatever a test wants of it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use crate::support::PATIENCE;
+
+/// A request as it arrived.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) target: String,
+    /// Names in lower case.
+    pub(super) fields: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// A field's value; empty where there is none.
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// A listener whose connections each are a thread. It remembers what it was asked.
+pub(super) struct Origin {
+    pub(super) address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Origin {
+    /// Answers each request by this function, which writes what it likes; the connection is closed after it.
+    pub(super) fn start(answer: impl Fn(&Asked, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (noted, answer) = (Arc::clone(&asked), Arc::new(answer));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (noted, answer) = (Arc::clone(&noted), Arc::clone(&answer));
+                std::thread::spawn(move || serve(stream, &noted, &*answer));
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// One that always answers with these bytes.
+    pub(super) fn saying(bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = bytes.into();
+        Self::start(move |_, stream| drop(stream.write_all(&bytes)))
+    }
+
+    /// Its URL.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/files/", self.address)
+    }
+
+    /// All requests so far, in the order in which they came.
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("no thread panics while holding it").clone()
+    }
+
+    /// How many requests there were.
+    pub(super) fn count(&self) -> usize {
+        self.asked().len()
+    }
+}
+
+fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked, &mut TcpStream)) {
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let mut lines = BufReader::new(stream.try_clone().expect("a handle")).lines().map_while(Result::ok);
+    let Some(line) = lines.next() else { return };
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let fields = lines.take_while(|line| !line.is_empty()).filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+    });
+    let asked = Asked { method, target, fields: fields.collect() };
+    noted.lock().expect("no thread panics while holding it").push(asked.clone());
+    answer(&asked, &mut stream);
+}

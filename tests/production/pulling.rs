@@ -1,0 +1,146 @@
+//! `devmedia pull`.
+
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::nginx::Nginx;
+use super::*;
+use crate::support::process::{Ended, run};
+
+/// Runs `devmedia pull` with these arguments in a folder whose `media` is the root.
+fn pull(folder: &TempDir, args: &[&str], trust: Option<&str>) -> Ended {
+    let mut command = crate::support::command();
+    command.current_dir(folder.path()).arg("pull").args(args);
+    if let Some(trust) = trust {
+        command.env("SSL_CERT_FILE", trust);
+    }
+    run(command)
+}
+
+#[test]
+fn a_tree_is_fetched_by_its_listing_and_once_only() {
+    let Some(nginx) = Nginx::start(None) else { return };
+    let names = ["a.jpg", "b/c d.jpg", "b/e/\u{e9}.jpg", "b/f.png", "g/h.jpg", "g/.hidden.jpg"];
+    for name in names {
+        nginx.put(name, name.as_bytes());
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("media");
+    let (url, trust) = (nginx.url("listed"), nginx.authority());
+
+    let ended = pull(&folder, &["--fallback", &url, "b/**/*.jpg"], Some(&trust));
+    assert_eq!((ended.code, ended.stderr.len()), (Some(0), 0), "{ended:?}");
+    assert!(ended.stdout[0].starts_with("2 fetched ("), "{ended:?}");
+    assert_eq!(files(&root).into_keys().collect::<Vec<_>>(), ["b/c d.jpg", "b/e/\u{e9}.jpg"]);
+
+    fs::write(root.join("a.jpg"), "mine").expect("a file");
+    let ended = pull(&folder, &["--fallback", &url, "--parallel", "2"], Some(&trust));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout[0].contains("2 fetched (") && ended.stdout[0].contains("3 were here"), "{ended:?}");
+    let stored = files(&root);
+    assert_eq!(stored.keys().collect::<Vec<_>>(), ["a.jpg", "b/c d.jpg", "b/e/\u{e9}.jpg", "b/f.png", "g/h.jpg"]);
+    assert_eq!(stored["a.jpg"], b"mine");
+    assert_eq!(stored["g/h.jpg"], b"g/h.jpg");
+    let fetched = nginx.log().iter().filter(|line| !line.contains("/ 200")).count();
+    assert_eq!(fetched, 4, "each file once: {:?}", nginx.log());
+}
+
+#[test]
+fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
+    let origin = Origin::start(|asked, stream| {
+        use std::io::Write as _;
+        let _ = match asked.target.as_str() {
+            "/files/gone.jpg" => stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+            "/files/broken.jpg" => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
+            _ => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole"),
+        };
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = origin.url();
+    let list = format!("# from the database\n{url}a.jpg?v=1\n\n/media/b%20b.jpg\nc/50% off.jpg\nc/50% off.jpg\n");
+    fs::write(folder.path().join("list"), &list).expect("a list");
+    let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stdout, ["3 fetched (15 B), 0 were here, 0 are missing at the fallback, 0 failed"]);
+    let stored = files(&folder.path().join("media"));
+    assert_eq!(stored.keys().collect::<Vec<_>>(), ["a.jpg", "b b.jpg", "c/50% off.jpg"]);
+
+    fs::write(folder.path().join("list"), list + "gone.jpg\nbroken.jpg\n.hidden.jpg\n").expect("a list");
+    let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.stdout, ["0 fetched (0 B), 3 were here, 1 are missing at the fallback, 2 failed"]);
+    let told = ended.stderr.join("\n");
+    for says in
+        ["gone.jpg: the fallback has none", "broken.jpg: the fallback broke off", "start with a dot", "run it again"]
+    {
+        assert!(told.contains(says), "{says}: {told}");
+    }
+}
+
+#[test]
+fn what_cannot_be_pulled_says_why() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>");
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = origin.url();
+    fs::write(folder.path().join("list"), "https://elsewhere.example/a.jpg\n").expect("a list");
+    fs::create_dir(folder.path().join("media")).expect("a root");
+    for (args, code, says) in [
+        (&["--fallback", &url][..], 1, "use --from FILE"),
+        (
+            &["--fallback", &url, "--from", "list"],
+            2,
+            "list:1: \"https://elsewhere.example/a.jpg\" lies below no fallback",
+        ),
+        (&["--fallback", &url, "--from", "nowhere"], 1, "the names cannot be read"),
+        (&["--fallback", &url, "a[.jpg"], 2, "write '*.jpg'"),
+        (&["--fallback", &url, "--fallback-store=no"], 2, "leave --fallback-store=no away"),
+        (&[], 2, "no mount has a fallback"),
+        (&["--fallback", "www.example.com"], 2, "write https://www.example.com/media/"),
+    ] {
+        let ended = pull(&folder, args, None);
+        assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
+        assert!(ended.stderr.join(" ").contains(says), "{args:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_secret_is_shown_by_no_problem_and_no_report() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("media")).expect("a root");
+    for (field, code) in [
+        ("Authorization: Bearer s3cret\u{7f}", 2),
+        ("Authorization Bearer s3cret", 2),
+        ("Author ization: s3cret", 2),
+        ("Host: s3cret", 2),
+        ("Authorization: env:MISSING s3cret", 2),
+        ("Authorization: env:TOKEN", 0),
+        ("Authorization: s3cret", 0),
+    ] {
+        let mut command = crate::support::command();
+        command.current_dir(folder.path()).env("TOKEN", "s3cret");
+        command.args(["check", "--fallback", "http://localhost:1/", "--fallback-header", field]);
+        let ended = run(command);
+        assert_eq!(ended.code, Some(code), "{field}: {ended:?}");
+        assert!(!format!("{ended:?}").contains("s3cret"), "{field}: {ended:?}");
+    }
+}
+
+#[test]
+fn another_devmedia_is_read_as_well() {
+    let production = Server::start(Way::Fast, &[]);
+    production.put("a/b.jpg", "whole");
+    production.put("a/c.txt", "whole");
+    let folder = tempfile::tempdir().expect("a folder");
+    let ended = pull(&folder, &["--fallback", &production.urls[0], "*.jpg"], None);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(files(&folder.path().join("media")), [("a/b.jpg".to_owned(), b"whole".to_vec())].into());
+    let check = Command::new(env!("CARGO_BIN_EXE_devmedia"))
+        .args(["check", "--fallback", &production.urls[0], "--placeholder=status"])
+        .current_dir(folder.path())
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8(check.stdout).expect("text");
+    assert!(text.contains(&format!("fallback       {}, stored", production.urls[0])), "{text}");
+    assert!(text.contains("placeholder    with status 404"), "{text}");
+}

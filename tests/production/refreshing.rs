@@ -1,0 +1,112 @@
+//! Copies are kept up to date, the developer's own files are left alone.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, SystemTime};
+
+use super::*;
+
+/// An origin whose one file has versions, and whose answers to conditions can be switched off.
+fn versioned() -> (Origin, Arc<AtomicUsize>) {
+    let version = Arc::new(AtomicUsize::new(1));
+    let current = Arc::clone(&version);
+    let origin = Origin::start(move |asked, stream| {
+        let version = current.load(SeqCst);
+        let tag = format!("\"v{version}\"");
+        let answer = if asked.field("if-none-match") == tag {
+            format!("HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\nConnection: close\r\n\r\n")
+        } else {
+            let body = format!("version {version}");
+            let len = body.len();
+            format!("HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}")
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    (origin, version)
+}
+
+#[test]
+fn a_copy_follows_production_and_an_unchanged_one_keeps_its_validator() {
+    let (origin, version) = versioned();
+    let server = server(&origin.url(), &["--fallback-refresh", "0s"]);
+    assert_eq!(server.get("/media/a.jpg").text(), "version 1");
+    let etag = server.settled("/media/a.jpg").field("etag").to_owned();
+    server.logged("still what the fallback has");
+    assert!(origin.asked()[1..].iter().all(|asked| asked.field("if-none-match") == "\"v1\""));
+    assert_eq!(server.get("/media/a.jpg").field("etag"), etag);
+
+    version.store(2, SeqCst);
+    server.until("/media/a.jpg", |answer| answer.text() == "version 2");
+    version.store(3, SeqCst);
+    server.until("/media/a.jpg", |answer| answer.text() == "version 3");
+    assert_eq!(files(&server.root).len(), 1);
+}
+
+#[test]
+fn what_is_young_is_not_asked_about() {
+    let (origin, _) = versioned();
+    let server = server(&origin.url(), &["--fallback-refresh", "1d"]);
+    for _ in 0..3 {
+        assert_eq!(server.get("/media/a.jpg").text(), "version 1");
+    }
+    server.settled("/media/a.jpg");
+    assert_eq!(origin.count(), 1);
+}
+
+#[test]
+fn the_developers_own_files_are_never_touched() {
+    let (origin, version) = versioned();
+    let server = server(&origin.url(), &["--fallback-refresh", "0s"]);
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    // one of the developer's own from the start; one put in a copy's place; a copy that was edited, or moved; a
+    // link to a copy
+    server.put("own.jpg", "mine");
+    for name in ["replaced.jpg", "edited.jpg", "before.jpg", "copy.jpg"] {
+        assert_eq!(server.get(format!("/media/{name}")).text(), "version 1");
+        server.settled(&format!("/media/{name}"));
+    }
+    fs::remove_file(server.root.join("replaced.jpg")).expect("a copy");
+    fs::File::open(server.put("replaced.jpg", "mine")).and_then(|file| file.set_modified(old)).expect("a file");
+    server.put("edited.jpg", "mine too!");
+    fs::rename(server.root.join("before.jpg"), server.root.join("moved.jpg")).expect("a copy");
+    std::os::unix::fs::symlink("copy.jpg", server.root.join("link.jpg")).expect("a link");
+
+    version.store(2, SeqCst);
+    let before = origin.count();
+    let own = [
+        ("/media/own.jpg", "mine"),
+        ("/media/replaced.jpg", "mine"),
+        ("/media/edited.jpg", "mine too!"),
+        ("/media/moved.jpg", "version 1"),
+    ];
+    for (target, content) in own {
+        assert_eq!(server.get(target).text(), content);
+    }
+    server.get("/media/link.jpg");
+    // what is looked at later is renewed, so the others have had their turn
+    server.until("/media/copy.jpg", |answer| answer.text() == "version 2");
+    for (target, content) in own {
+        assert_eq!(server.get(target).text(), content);
+    }
+    assert!(fs::symlink_metadata(server.root.join("link.jpg")).expect("a link").is_symlink());
+    for asked in &origin.asked()[before..] {
+        assert_eq!(asked.target, "/files/copy.jpg");
+    }
+}
+
+#[test]
+fn a_copy_outlives_production() {
+    let (origin, _) = versioned();
+    let url = origin.url();
+    let server = server(&url, &["--fallback-refresh", "0s"]);
+    assert_eq!(server.get("/media/a.jpg").text(), "version 1");
+    let failing = Origin::saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let again = Server::prepared(Way::Fast, &["--fallback", &failing.url(), "--fallback-refresh", "0s"], |folder| {
+        let copied = std::process::Command::new("cp").arg("-a").arg(&server.root).arg(folder).status();
+        assert!(copied.expect("cp").success());
+    });
+    assert_eq!(again.get("/media/a.jpg").text(), "version 1");
+    again.logged("has none either");
+    assert_eq!(again.get("/media/a.jpg").text(), "version 1");
+}

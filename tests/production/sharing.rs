@@ -1,0 +1,157 @@
+//! One fetch, and all that is answered out of it while it runs.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+const MIB: usize = 1024 * 1024;
+
+/// An origin that sends as much of its one file as it is told to, and answers ranges at once.
+fn gated(file: Vec<u8>) -> (Origin, Sender<usize>) {
+    let (sender, gate) = channel::<usize>();
+    let gate: Arc<Mutex<Receiver<usize>>> = Arc::new(Mutex::new(gate));
+    let origin = Origin::start(move |asked, stream| {
+        let len = file.len();
+        if let Some(range) = asked.field("range").strip_prefix("bytes=") {
+            let (first, last) = range.split_once('-').expect("a range");
+            let first: usize = first.parse().expect("a number");
+            let last = last.parse().unwrap_or(len - 1);
+            let head = format!(
+                "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {first}-{last}/{len}\r\nContent-Length: {}\r\n\
+                 ETag: \"one\"\r\nConnection: close\r\n\r\n",
+                last + 1 - first
+            );
+            let _ = stream.write_all(head.as_bytes());
+            let _ = stream.write_all(&file[first..=last]);
+            return;
+        }
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nETag: \"one\"\r\n\
+             Last-Modified: Tue, 01 Feb 2022 10:00:00 GMT\r\nConnection: close\r\n\r\n"
+        );
+        let _ = stream.write_all(head.as_bytes());
+        let gate = gate.lock().expect("one fetch at a time");
+        let mut sent = 0;
+        while let Ok(until) = gate.recv_timeout(PATIENCE) {
+            let _ = stream.write_all(&file[sent..until]);
+            sent = until;
+            if sent == len {
+                return;
+            }
+        }
+    });
+    (origin, sender)
+}
+
+/// Asks on a connection of its own, and reads the head.
+fn ask(server: &Server, target: &str, fields: &str) -> (String, TcpStream) {
+    let mut stream = server.connect();
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{fields}\r\n", server.address);
+    stream.write_all(request.as_bytes()).expect("open");
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).expect("a head");
+        head.push(byte[0]);
+    }
+    (String::from_utf8(head).expect("text"), stream)
+}
+
+fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    stream.read_exact(&mut bytes).expect("the bytes come");
+    bytes
+}
+
+#[test]
+fn all_who_wait_get_what_has_come_so_far_and_the_rest_as_it_comes() {
+    for way in [Way::Fast, Way::Reading, Way::NoSendfile, Way::HandWalk] {
+        all_who_wait_get_it(way);
+    }
+}
+
+fn all_who_wait_get_it(way: Way) {
+    let file = content(3 * MIB);
+    let (origin, gate) = gated(file.clone());
+    let server = Server::start(way, &["--fallback", &origin.url()]);
+    let mut clients: Vec<TcpStream> = Vec::new();
+    for until in [1, MIB, 2 * MIB] {
+        gate.send(until).expect("the origin waits");
+        let (head, stream) = ask(&server, "/media/video.mp4", "");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert!(head.contains(&format!("content-length: {}\r\n", file.len())), "{head}");
+        assert!(head.contains("last-modified: Tue, 01 Feb 2022 10:00:00 GMT\r\n"), "{head}");
+        assert!(head.contains("content-type: video/mp4\r\n"), "{head}");
+        clients.push(stream);
+    }
+    for client in &mut clients {
+        assert!(read(client, 2 * MIB) == file[..2 * MIB]);
+    }
+    assert_eq!(files(&server.root).len(), 0, "nobody sees a file that is not whole");
+    gate.send(file.len()).expect("the origin waits");
+    for client in &mut clients {
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).expect("the rest");
+        assert!(rest == file[2 * MIB..]);
+    }
+    let local = server.until("/media/video.mp4", |answer| !answer.field("etag").is_empty());
+    assert!(local.body == file);
+    assert_eq!(local.field("last-modified"), "Tue, 01 Feb 2022 10:00:00 GMT", "the origin's");
+    assert_eq!(origin.count(), 1);
+    let line = server.logged("/media/video.mp4");
+    assert!(line.contains(r#""source":"fetched""#), "{line}");
+}
+
+#[test]
+fn ranges_are_answered_while_the_file_is_fetched() {
+    let file = content(8 * MIB);
+    let (origin, gate) = gated(file.clone());
+    let server = server(&origin.url(), &[]);
+    gate.send(MIB).expect("the origin waits");
+    let (_, mut whole) = ask(&server, "/media/video.mp4", "");
+    assert!(read(&mut whole, MIB) == file[..MIB]);
+
+    // what is there already
+    let near = server.request("GET", "/media/video.mp4", &[("Range", "bytes=100-199")]);
+    assert_eq!((near.status, near.field("content-range")), (206, "bytes 100-199/8388608"));
+    assert!(near.body == file[100..200]);
+    // what comes soon is waited for
+    let (head, mut soon) = ask(&server, "/media/video.mp4", "Range: bytes=1048570-1048585\r\n");
+    assert!(head.starts_with("HTTP/1.1 206 ") && head.contains("bytes 1048570-1048585/8388608"), "{head}");
+    assert!(read(&mut soon, 6) == file[1_048_570..1_048_576]);
+    assert_eq!(origin.count(), 1, "all out of one fetch");
+    // what is far is asked for by itself, on the condition that it is the same file
+    let far = server.request("GET", "/media/video.mp4", &[("Range", "bytes=-1000"), ("Cookie", "a=b")]);
+    assert_eq!((far.status, far.field("content-range")), (206, "bytes 8387608-8388607/8388608"));
+    assert!(far.body == file[8_387_608..]);
+    let asked = origin.asked();
+    assert_eq!((asked[1].field("if-range"), asked[1].field("cookie")), ("\"one\"", ""));
+    // beyond the end, and by the validator that the client was given
+    let beyond = server.request("GET", "/media/video.mp4", &[("Range", "bytes=8388608-")]);
+    assert_eq!((beyond.status, beyond.field("content-range")), (416, "bytes */8388608"));
+    let unchanged = [("If-Modified-Since", "Tue, 01 Feb 2022 10:00:00 GMT")];
+    assert_eq!(server.request("GET", "/media/video.mp4", &unchanged).status, 304);
+    assert_eq!(server.request("HEAD", "/media/video.mp4", &[]).field("content-length"), "8388608");
+
+    gate.send(file.len()).expect("the origin waits");
+    assert!(read(&mut soon, 10) == file[1_048_576..1_048_586]);
+    assert!(read(&mut whole, 7 * MIB) == file[MIB..]);
+    assert_eq!(origin.count(), 2);
+}
+
+#[test]
+fn a_client_that_goes_away_takes_nothing_from_the_next() {
+    let file = content(2 * MIB);
+    let (origin, gate) = gated(file.clone());
+    let server = server(&origin.url(), &[]);
+    gate.send(MIB).expect("the origin waits");
+    drop(ask(&server, "/media/a/b/photo.jpg", ""));
+    server.logged("hung up");
+    gate.send(file.len()).expect("the origin waits");
+    let settled = server.settled("/media/a/b/photo.jpg");
+    assert!(settled.body == file);
+    assert_eq!(origin.count(), 1);
+}
