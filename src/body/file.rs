@@ -94,6 +94,16 @@ impl FileBody {
     }
 }
 
+impl Drop for FileBody {
+    /// A client that hung up waits for nothing any more: the hop would keep the file open until its bytes come, which may
+    /// be never. A read that runs already is not harmed.
+    fn drop(&mut self) {
+        if let Some(hop) = &self.hop {
+            hop.abort();
+        }
+    }
+}
+
 impl Body for FileBody {
     type Data = Bytes;
     type Error = io::Error;
