@@ -20,6 +20,8 @@ pub enum NotFetched {
     Answered(StatusCode),
     /// A web page where a file of another type was asked for: a login form, or an error page with status 200.
     WebPage,
+    /// Text, or nothing at all, where a picture, a sound or a film was asked for: an error with status 200.
+    NoMedia,
     /// A redirect to another host, or from https to http.
     Elsewhere(String),
     /// More redirects than anyone needs, or one to nowhere.
@@ -43,6 +45,7 @@ impl fmt::Display for NotFetched {
             Self::Silent => f.write_str("did not answer in time"),
             Self::Answered(status) => write!(f, "answered {status}"),
             Self::WebPage => f.write_str("sent a web page in its place"),
+            Self::NoMedia => f.write_str("sent text in its place, or nothing at all"),
             Self::Elsewhere(host) => write!(f, "sent us on to {host}, which is not followed"),
             Self::Redirects => f.write_str("sent us round in redirects"),
             Self::Garbled(what) => write!(f, "sent {what}"),
@@ -78,7 +81,7 @@ impl NotFetched {
             Self::Answered(_) | Self::Garbled(_) | Self::Redirects => {
                 "Ask it for the same file with curl -v to see why."
             }
-            Self::WebPage => {
+            Self::WebPage | Self::NoMedia => {
                 "A login form or an error page, perhaps: ask it for the same file with curl -v. --fallback-header adds \
                  what it needs."
             }

@@ -37,13 +37,18 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, promised: Option<&MediaTyp
     if is_web_page(headers) && !promised.is_some_and(|promised| is_page(promised.essence())) {
         return Verdict::Not(NotFetched::WebPage);
     }
-    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
-    match content_length(headers) {
+    let length = content_length(headers);
+    if promised.is_some_and(is_media) && (is_text(headers) || length == Some(0)) {
+        return Verdict::Not(NotFetched::NoMedia);
+    }
+    let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity");
+    match length {
         _ if encoded => Verdict::Pass,
         Some(len) if len > max => Verdict::Pass,
         Some(len) => Verdict::Store(Some(len)),
-        // RFC 9112 section 8: chunks tell the end; a connection that just ends tells nothing
-        None if headers.contains_key(header::TRANSFER_ENCODING) => Verdict::Store(None),
+        // RFC 9112 section 8: chunks tell the end; a connection that just ends tells nothing, and any other transfer
+        // coding would have to be undone
+        None if is_chunked(headers) => Verdict::Store(None),
         None => Verdict::Pass,
     }
 }
@@ -78,6 +83,26 @@ pub fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes */")?.parse().ok()
 }
 
+/// Whether the body comes in chunks, and as nothing but chunks.
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    codings.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
+}
+
+/// Whether a type is of what is looked at or listened to. An SVG is text as well.
+fn is_media(promised: &MediaType) -> bool {
+    let essence = promised.essence();
+    essence != "image/svg+xml" && matches!(essence.split('/').next(), Some("image" | "audio" | "video"))
+}
+
+/// Whether the origin says that it sends words: an error that forgot its status.
+fn is_text(headers: &HeaderMap) -> bool {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse::<Mime>().ok());
+    said.is_some_and(|mime| {
+        mime.type_() == "text" || matches!(mime.essence_str(), "application/json" | "application/xml")
+    })
+}
+
 fn is_web_page(headers: &HeaderMap) -> bool {
     let essence = |value: &HeaderValue| value.to_str().ok()?.parse::<Mime>().ok();
     headers.get(header::CONTENT_TYPE).and_then(essence).is_some_and(|mime| is_page(mime.essence_str()))
@@ -94,22 +119,49 @@ mod tests {
     const MAX: u64 = 1000;
 
     fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
     }
 
     #[test]
     fn only_whole_files_are_stored_and_only_as_what_they_are() {
         let not = |why| Verdict::Not(why);
         let (jpeg, page) = (MediaType::parse("image/jpeg"), MediaType::parse("text/html"));
+        let svg = MediaType::parse("image/svg+xml");
         for (status, lines, promised, expected) in [
             (200, &[("content-length", "10")][..], &jpeg, Verdict::Store(Some(10))),
-            (200, &[("content-length", "0")], &jpeg, Verdict::Store(Some(0))),
+            (200, &[("content-length", "0")], &jpeg, not(NotFetched::NoMedia)),
+            (200, &[("content-length", "0")], &None, Verdict::Store(Some(0))),
+            (200, &[("content-length", "9"), ("content-type", "text/plain")], &jpeg, not(NotFetched::NoMedia)),
+            (
+                200,
+                &[("transfer-encoding", "chunked"), ("content-type", "application/json; charset=utf-8")],
+                &jpeg,
+                not(NotFetched::NoMedia),
+            ),
+            (200, &[("content-length", "9"), ("content-type", "application/xml")], &jpeg, not(NotFetched::NoMedia)),
+            (200, &[("content-length", "9"), ("content-type", "text/xml")], &svg, Verdict::Store(Some(9))),
+            (200, &[("content-length", "9"), ("content-type", "text/plain")], &None, Verdict::Store(Some(9))),
             (200, &[("content-length", "1000")], &jpeg, Verdict::Store(Some(1000))),
             (200, &[("content-length", "1001")], &jpeg, Verdict::Pass),
             (200, &[("transfer-encoding", "chunked")], &jpeg, Verdict::Store(None)),
+            (200, &[("transfer-encoding", "Chunked")], &jpeg, Verdict::Store(None)),
+            (200, &[("transfer-encoding", "identity")], &jpeg, Verdict::Pass),
+            (200, &[("transfer-encoding", "gzip")], &jpeg, Verdict::Pass),
+            (200, &[("transfer-encoding", "gzip, chunked")], &jpeg, Verdict::Pass),
+            (200, &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], &jpeg, Verdict::Pass),
             (200, &[], &jpeg, Verdict::Pass),
             (200, &[("content-length", "10"), ("content-encoding", "gzip")], &jpeg, Verdict::Pass),
             (200, &[("content-length", "10"), ("content-encoding", "identity")], &jpeg, Verdict::Store(Some(10))),
+            (
+                200,
+                &[("content-length", "10"), ("content-encoding", "identity"), ("content-encoding", "gzip")],
+                &jpeg,
+                Verdict::Pass,
+            ),
             (200, &[("content-length", "10"), ("content-type", "text/html")], &jpeg, not(NotFetched::WebPage)),
             (
                 200,
