@@ -34,7 +34,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use self::client::Client;
-use self::fetch::{Beginning, Coming};
+use self::fetch::{Beginning, Running};
 use self::memory::{Memory, Remembered};
 use self::origin::Origin;
 use self::pass::Stop;
@@ -48,7 +48,8 @@ use crate::request::path::MediaPath;
 use crate::service::blocking;
 use crate::storage::root::Found;
 
-/// Fetches at once; more wait. Production is somebody's, and a page has many pictures.
+/// Answers waited for at once; more questions wait. Production is somebody's, and a page has many pictures. Bodies are not
+/// counted: a few slow ones would keep all others from beginning.
 const PARALLEL: usize = 32;
 
 /// Where a mount's missing files are, and what is going on about them.
@@ -60,7 +61,7 @@ pub struct Fallback {
     client: Client,
     memory: Memory,
     parallel: Semaphore,
-    running: Mutex<HashMap<MediaPath, Coming>>,
+    running: Mutex<HashMap<MediaPath, Running>>,
     schedule: Schedule,
 }
 
@@ -111,12 +112,14 @@ impl Fallback {
         self.rules.guarded || mount.access.is_public(path)
     }
 
-    /// Asks the origin; see [`Client::ask`].
+    /// Asks the origin, when it is this question's turn; see [`Client::ask`].
     pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+        let turn = tokio::time::timeout(client::ANSWER, self.parallel.acquire()).await;
+        let _turn = turn.map_err(|_| NotFetched::Busy)?;
         self.client.ask(method, url, fields).await
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<MediaPath, Coming>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<MediaPath, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -174,7 +177,7 @@ async fn seek(
         return Err(NotFetched::Missing { remembered: true }.into());
     }
     // HEAD asks whether a file is there: no reason to fetch it, unless that goes on already
-    let only_asks = method == Method::HEAD && !fallback.running().contains_key(path);
+    let only_asks = method == Method::HEAD && !fetch::is_running(fallback, path);
     if !fallback.rules.store || only_asks || remembered == Some(Remembered::Pass) {
         let answer = pass::pass(mount, fallback, path, method, headers).await;
         if let Err(Stop::Not(NotFetched::Missing { .. })) = answer {

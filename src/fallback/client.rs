@@ -26,7 +26,7 @@ use super::verdict::{DEVMEDIA, LOOP};
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long the origin may take until its answer begins, connecting included.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
 
 /// How long the origin may say nothing in mid-body.
 const STALL: Duration = Duration::from_secs(30);

@@ -1,12 +1,12 @@
 //! One fetch of one file, for all who wait for it. It runs in a task of its own: a client that goes away takes nothing
 //! from the others, nor from whoever asks next.
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
+use std::{fmt, io};
 
 use futures_util::FutureExt as _;
-use futures_util::future::Shared;
+use futures_util::future::{Shared, WeakShared};
 use httpdate::HttpDate;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -34,8 +34,11 @@ use crate::upload::store::Draft;
 /// What all who wait are told as soon as the head of the origin's answer is there.
 pub type Head = Result<Beginning, NotFetched>;
 
-/// A head to come.
-pub type Coming = Shared<oneshot::Receiver<Head>>;
+/// A head to come. Only those who wait for it hold it, and the fetch itself once the head is there.
+type Coming = Shared<oneshot::Receiver<Head>>;
+
+/// How a fetch that runs is found. It leads to nothing as soon as nobody waits for the head any more.
+pub type Running = WeakShared<oneshot::Receiver<Head>>;
 
 /// How a fetch begins.
 #[derive(Debug, Clone)]
@@ -84,18 +87,27 @@ pub struct Fetch {
     mount: Arc<Mount>,
     fallback: Arc<Fallback>,
     path: MediaPath,
+    running: Running,
+    /// Set when the head is there: from then on the fetch goes on for whoever asks next.
+    coming: Option<Coming>,
+}
+
+/// Whether a file is being fetched, or about to be.
+pub fn is_running(fallback: &Fallback, path: &MediaPath) -> bool {
+    fallback.running().get(path).and_then(Running::upgrade).is_some()
 }
 
 /// Joins the fetch of a file, or starts it, and waits for its head.
 pub async fn join(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> Head {
     let coming = {
         let mut running = fallback.running();
-        running.get(path).cloned().unwrap_or_else(|| {
+        running.get(path).and_then(Running::upgrade).unwrap_or_else(|| {
             let (sender, receiver) = oneshot::channel();
             let coming = receiver.shared();
-            running.insert(path.clone(), coming.clone());
-            let fetch = Fetch { mount: Arc::clone(mount), fallback: Arc::clone(fallback), path: path.clone() };
-            tokio::spawn(fetch.run(sender));
+            let weak = coming.downgrade().expect("nobody has polled it");
+            running.insert(path.clone(), weak.clone());
+            let (mount, fallback) = (Arc::clone(mount), Arc::clone(fallback));
+            tokio::spawn(Fetch { mount, fallback, path: path.clone(), running: weak, coming: None }.run(sender));
             coming
         })
     };
@@ -105,24 +117,36 @@ pub async fn join(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath
 impl Drop for Fetch {
     /// Whoever asks from now on finds the file, or starts anew.
     fn drop(&mut self) {
-        self.fallback.running().remove(&self.path);
+        let mut running = self.fallback.running();
+        // who asked after this one was given up by all has begun a fetch of his own
+        let is_anothers = self.coming.is_none() && running.get(&self.path).and_then(Running::upgrade).is_some();
+        if !is_anothers {
+            running.remove(&self.path);
+        }
     }
 }
 
 impl Fetch {
-    async fn run(self, sender: oneshot::Sender<Head>) {
-        let fallback = Arc::clone(&self.fallback);
-        let _permit = fallback.parallel.acquire().await;
-        let (head, transfer) = match self.begin().await {
+    async fn run(mut self, mut sender: oneshot::Sender<Head>) {
+        let begun = tokio::select! {
+            begun = self.begin() => begun,
+            // nobody waits for an answer any more
+            () = sender.closed() => return,
+        };
+        self.coming = self.running.upgrade();
+        if self.coming.is_none() {
+            return;
+        }
+        let (head, transfer) = match begun {
             Ok((beginning, transfer)) => (Ok(beginning), transfer),
             Err(why) => (Err(why), None),
         };
         match &head {
-            Ok(Beginning::Pass) => fallback.memory.note(&self.path, Remembered::Pass, Instant::now()),
-            Err(NotFetched::Missing { .. }) => fallback.memory.note(&self.path, Remembered::Missing, Instant::now()),
+            Ok(Beginning::Pass) => self.note(Remembered::Pass),
+            Err(NotFetched::Missing { .. }) => self.note(Remembered::Missing),
             _ => {}
         }
-        // nobody may be waiting any more: what comes is stored all the same
+        // from now on nobody may be waiting: what comes is stored all the same
         let _ = sender.send(head);
         if let Some(transfer) = transfer {
             let (growing, written) = transfer.write().await;
@@ -131,15 +155,22 @@ impl Fetch {
                     self.publish(draft, copied).await;
                     Ok(())
                 }
-                Err(why) => {
-                    warn!("{} was not stored: {why}", self.path);
-                    Err(why)
+                Err(broken) => {
+                    if broken.is_too_large {
+                        self.note(Remembered::Pass);
+                    }
+                    warn!("{} was not stored: {broken}", self.path);
+                    Err(broken.why)
                 }
             };
             // before the readers hear of it: who is told that it broke off and asks again starts anew
             drop(self);
             growing.end(result);
         }
+    }
+
+    fn note(&self, said: Remembered) {
+        self.fallback.memory.note(&self.path, said, Instant::now());
     }
 
     /// Gives a whole file its name. Whoever waits has its bytes, whether it gets one or not.
@@ -209,28 +240,49 @@ impl Transfer {
     }
 
     /// Writes until the end; gives the whole file, which has no name yet, or what kept it from being whole.
-    pub async fn write(self) -> (Growing, Result<(Draft, Copied), String>) {
+    pub async fn write(self) -> (Growing, Result<(Draft, Copied), Broken>) {
         let Self { draft, body, len, max, copied, growing } = self;
         let filled = fill(&draft, body, len, max, &growing).await;
         (growing, filled.map(|()| (draft, copied)))
     }
 }
 
-/// Writes a body into a draft as it comes, and tells how far it has come. The error is for the log.
-async fn fill(draft: &Draft, mut body: Incoming, len: Option<u64>, max: u64, growing: &Growing) -> Result<(), String> {
+/// Why a file did not become whole. `Display` is for the log.
+#[derive(Debug)]
+pub struct Broken {
+    why: String,
+    /// It has more bytes than are stored, which no head had told.
+    is_too_large: bool,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl From<String> for Broken {
+    fn from(why: String) -> Self {
+        Self { why, is_too_large: false }
+    }
+}
+
+/// Writes a body into a draft as it comes, and tells how far it has come.
+async fn fill(draft: &Draft, mut body: Incoming, len: Option<u64>, max: u64, growing: &Growing) -> Result<(), Broken> {
     let mut filling = Filling::new(draft.file());
     let mut came = 0;
     while let Some(bytes) = next(&mut body, &mut filling, growing).await? {
         came += bytes.len() as u64;
         if came > max {
-            return Err(format!("it is larger than the {max} bytes of --fallback-max"));
+            let why = format!("it is larger than the {max} bytes of --fallback-max");
+            return Err(Broken { why, is_too_large: true });
         }
         filling.push(bytes).await.map_err(|refusal| refusal.reason())?;
     }
     flush(&mut filling, growing).await?;
     // hyper has seen to it already
     if len.is_some_and(|len| len != came) {
-        return Err("its length is not the one announced".to_owned());
+        return Err("its length is not the one announced".to_owned().into());
     }
     Ok(())
 }

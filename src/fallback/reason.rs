@@ -16,6 +16,8 @@ pub enum NotFetched {
     Unreachable(String),
     /// No answer in time.
     Silent,
+    /// It was not asked: others were, and did not answer in time either.
+    Busy,
     /// A status that has no file in it.
     Answered(StatusCode),
     /// A web page where a file of another type was asked for: a login form, or an error page with status 200.
@@ -43,6 +45,7 @@ impl fmt::Display for NotFetched {
             Self::Missing { remembered: true } => f.write_str("had none either less than a minute ago"),
             Self::Unreachable(cause) => write!(f, "could not be reached ({cause})"),
             Self::Silent => f.write_str("did not answer in time"),
+            Self::Busy => f.write_str("was not asked, because too many fetches are under way"),
             Self::Answered(status) => write!(f, "answered {status}"),
             Self::WebPage => f.write_str("sent a web page in its place"),
             Self::NoMedia => f.write_str("sent text in its place, or nothing at all"),
@@ -71,7 +74,7 @@ impl NotFetched {
             Self::Unreachable(cause) if cause.contains("certificate") => {
                 "Where the certificate is signed by a company's own authority, name its file in SSL_CERT_FILE."
             }
-            Self::Unreachable(_) | Self::Silent | Self::GivenUp => {
+            Self::Unreachable(_) | Self::Silent | Self::Busy | Self::GivenUp => {
                 "Check the network and the address in --fallback; what is stored already is served without it."
             }
             Self::Answered(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {

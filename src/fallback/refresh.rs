@@ -107,7 +107,6 @@ async fn renew(mount: &Arc<Mount>, fallback: &Fallback, path: &MediaPath, copied
         // without a validator every answer would look like a change
         return Ok(Outcome::Same);
     }
-    let _permit = fallback.parallel.acquire().await;
     let url = fallback.origin.url_of(path);
     let answer = fallback.ask(&Method::GET, url, &conditions).await;
     let answer = answer.map_err(|why| format!("the fallback {why}"))?;
@@ -124,7 +123,7 @@ async fn renew(mount: &Arc<Mount>, fallback: &Fallback, path: &MediaPath, copied
     let (owner, folder) = (Arc::clone(mount), path.parent());
     let draft = blocking(move || Draft::create(&owner.root, &folder)).await.map_err(reason)?;
     let (transfer, _) = Transfer::new(draft, answer, len, fallback.rules.max);
-    let (draft, anew) = transfer.write().await.1?;
+    let (draft, anew) = transfer.write().await.1.map_err(|broken| broken.to_string())?;
     let (owner, wanted, copied) = (Arc::clone(mount), path.clone(), copied.clone());
     let replaced = blocking(move || {
         let _changing = owner.root.changing();

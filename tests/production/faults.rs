@@ -312,3 +312,64 @@ fn an_origin_that_says_nothing_is_given_up() {
     assert!(answer.text().contains("did not answer in time"), "{}", answer.text());
     assert_eq!(files(&server.root).len(), 0);
 }
+
+/// An origin that answers for /files/ok.jpg only, and begins the others with these bytes, until devmedia hangs up.
+fn slow_but_for_one(bytes: &'static [u8]) -> Origin {
+    Origin::start(move |asked, stream| {
+        if asked.target == "/files/ok.jpg" {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+        } else {
+            let _ = stream.write_all(bytes);
+            let _ = std::io::Read::read(stream, &mut [0]);
+        }
+    })
+}
+
+#[test]
+fn slow_files_keep_no_other_from_being_fetched() {
+    let origin = slow_but_for_one(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nw");
+    let server = server(&origin.url(), &[]);
+    let slow: Vec<_> = (0..40)
+        .map(|index| {
+            let mut stream = server.connect();
+            write!(stream, "GET /media/{index}.jpg HTTP/1.1\r\nHost: {}\r\n\r\n", server.address).expect("open");
+            std::io::Read::read_exact(&mut stream, &mut [0]).expect("it begins");
+            stream
+        })
+        .collect();
+    assert_eq!(server.get("/media/ok.jpg").text(), "whole");
+    drop(slow);
+}
+
+#[test]
+fn who_waits_too_long_for_a_turn_is_told_why() {
+    let origin = slow_but_for_one(b"");
+    let server = server(&origin.url(), &[]);
+    let waiting: Vec<_> = (0..80)
+        .map(|index| {
+            let mut stream = server.connect();
+            write!(stream, "GET /media/{index}.jpg HTTP/1.1\r\nHost: {}\r\n\r\n", server.address).expect("open");
+            stream
+        })
+        .collect();
+    while origin.count() < 32 {
+        std::thread::yield_now();
+    }
+    let answer = server.get("/media/last.jpg");
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("too many fetches are under way"), "{}", answer.text());
+    drop(waiting);
+}
+
+#[test]
+fn what_is_too_large_without_saying_so_is_passed_on_the_next_time() {
+    let mut bytes = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n".to_vec();
+    bytes.extend([b'x'; 2000]);
+    bytes.extend(b"\r\n0\r\n\r\n");
+    let origin = Origin::saying(bytes);
+    let server = server(&origin.url(), &["--fallback-max", "1KB"]);
+    let request = format!("GET /media/a.jpg HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    assert!(is_cut_short(&String::from_utf8_lossy(&server.raw(request.as_bytes()))));
+    assert_eq!(server.get("/media/a.jpg").body.len(), 2000);
+    assert_eq!(files(&server.root).len(), 0);
+}
