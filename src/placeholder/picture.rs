@@ -87,8 +87,15 @@ fn named(name: &str) -> Option<(u32, u32)> {
     let mut words = name.rsplit(['.', '-', '_', '@', ' ']);
     words.find_map(|word| {
         let (width, height) = word.split_once(['x', 'X'])?;
-        Some((number(width)?, number(height)?))
+        let size = (number(width)?, number(height)?);
+        fits(size).then_some(size)
     })
+}
+
+/// Whether a name means these pixels: smaller ones are a car's wheels (`jeep-4x4.jpg`) or a grid; a 0 is "whatever fits".
+fn fits((width, height): (u32, u32)) -> bool {
+    const SMALLEST: u32 = 16;
+    [width, height].into_iter().all(|side| side == 0 || side >= SMALLEST)
 }
 
 /// A number of pixels: up to five digits.
@@ -124,6 +131,9 @@ mod tests {
             ("300x200.png", None, (300, 200)),
             ("photo.300x200.jpg", Some("w=30"), (30, 20)),
             ("0x0.png", None, (1200, 800)),
+            ("jeep-4x4.jpg", None, (1200, 800)),
+            ("icon-16x16.png", None, (16, 16)),
+            ("photo-300x200-4x4.jpg", None, (300, 200)),
             ("0xff.png", None, (1200, 800)),
             ("a300x200b.png", None, (1200, 800)),
             ("linux.png", None, (1200, 800)),
