@@ -7,7 +7,7 @@ use std::io;
 
 use futures_util::{Stream, stream};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
 use super::reason::NotFetched;
@@ -16,6 +16,7 @@ use super::{Fallback, client};
 use crate::access_log::Source;
 use crate::answer::decide::Decision;
 use crate::answer::head::{head, length};
+use crate::answer::range::{self, ByteRange, Requested};
 use crate::body::Body;
 use crate::body::streamed::Streamed;
 use crate::mount::Mount;
@@ -52,6 +53,10 @@ pub async fn pass(
 ) -> Result<Response<Body>, Stop> {
     let mut fields = HeaderMap::new();
     for name in PASSED_ON {
+        // RFC 9110 section 14.2: a range is about a GET
+        if *method != Method::GET && matches!(name, header::RANGE | header::IF_RANGE) {
+            continue;
+        }
         if let Some(value) = headers.get(&name) {
             fields.insert(name, value.clone());
         }
@@ -64,14 +69,17 @@ pub async fn pass(
 
     let promised = mount.root.types().by_name(path.file_name());
     let (status, said) = (answer.status(), answer.headers());
+    let asks = |names: &[HeaderName]| names.iter().any(|name| fields.contains_key(name));
     let (decision, len) = match status {
-        StatusCode::NOT_MODIFIED => (Decision::NotModified, None),
-        StatusCode::RANGE_NOT_SATISFIABLE => {
+        StatusCode::NOT_MODIFIED if asks(&[header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE]) => {
+            (Decision::NotModified, None)
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE if asks(&[header::RANGE]) => {
             let len = verdict::unsatisfied(said).ok_or(NotFetched::Answered(status))?;
             return Err(Stop::Refused(Refusal::RangeNotSatisfiable { len }));
         }
         StatusCode::PARTIAL_CONTENT => match verdict::content_range(said) {
-            Some((part, len)) if fields.contains_key(header::RANGE) => (Decision::Part(part), Some(len)),
+            Some((part, len)) if lies_in(part, fields.get(header::RANGE), len) => (Decision::Part(part), Some(len)),
             _ => return Err(NotFetched::Garbled("a part that was not asked for").into()),
         },
         _ => match verdict::judge(status, said, promised.as_ref(), u64::MAX) {
@@ -108,10 +116,41 @@ pub async fn pass(
     Ok(response)
 }
 
+/// Whether a part of a file of `len` bytes lies in what this field asks for.
+fn lies_in(part: ByteRange, asked: Option<&HeaderValue>, len: u64) -> bool {
+    match asked.map(|asked| range::requested(asked.as_bytes(), len)) {
+        Some(Requested::Parts(asked)) => asked.iter().any(|asked| asked.start <= part.start && part.end <= asked.end),
+        _ => false,
+    }
+}
+
 /// The bytes of a body as they come.
 fn bytes(body: Incoming) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold(body, |mut body| async {
         let next = client::next(&mut body).await.map_err(io::Error::other)?;
         Ok(next.map(|bytes| (bytes, body)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_the_one_that_was_asked_for() {
+        for (asked, start, end, expected) in [
+            (Some("bytes=0-1"), 0, 2, true),
+            (Some("bytes=0-1"), 0, 1, true),
+            (Some("bytes=0-1"), 5, 10, false),
+            (Some("bytes=0-1"), 0, 3, false),
+            (Some("bytes=5-"), 5, 10, true),
+            (Some("bytes=-3"), 7, 10, true),
+            (Some("bytes=-3"), 6, 10, false),
+            (Some("lines=1-2"), 1, 2, false),
+            (None, 0, 10, false),
+        ] {
+            let asked = asked.map(HeaderValue::from_static);
+            assert_eq!(lies_in(ByteRange { start, end }, asked.as_ref(), 10), expected, "{asked:?} {start} {end}");
+        }
+    }
 }
