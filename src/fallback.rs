@@ -107,9 +107,9 @@ impl Fallback {
         self.rules.store
     }
 
-    /// Whether what is missing at `path` is asked for: everybody may see it, or the `[[mount]]` says so itself.
+    /// Whether what is missing at `path` is asked for: everybody may see it, or the `[[mount]]` says so itself. Blocks.
     pub fn is_for(&self, mount: &Mount, path: &MediaPath) -> bool {
-        self.rules.guarded || mount.access.is_public(path)
+        self.rules.guarded || mount.is_public_all_the_way(path)
     }
 
     /// Asks the origin, when it is this question's turn; see [`Client::ask`].
@@ -134,7 +134,7 @@ pub async fn instead(
 ) -> Result<Instead, Refusal> {
     match fetched(mount, path, request, missing).await {
         Err(missing @ (Refusal::NotFound { .. } | Refusal::NotFetched { .. })) => {
-            placeholder::draw(mount, path, request, missing).map(Instead::Answer)
+            placeholder::draw(mount, path, request, missing).await.map(Instead::Answer)
         }
         result => result,
     }
@@ -147,8 +147,10 @@ async fn fetched(
     request: &Request<()>,
     missing: Refusal,
 ) -> Result<Instead, Refusal> {
-    let fallback = mount.fallback.as_ref().filter(|fallback| fallback.is_for(mount, path));
-    let (Some(fallback), false) = (fallback, path.has_slash()) else { return Err(missing) };
+    let (Some(fallback), false) = (&mount.fallback, path.has_slash()) else { return Err(missing) };
+    if !is_open(mount, path, fallback.rules.guarded).await {
+        return Err(missing);
+    }
     let why = match seek(mount, fallback, path, request).await {
         Ok(found) => return Ok(found),
         Err(Stop::Refused(refusal)) => return Err(refusal),
@@ -161,6 +163,16 @@ async fn fetched(
     Err(Refusal::NotFetched { path, meant, origin: fallback.origin.to_string(), why })
 }
 
+/// Whether something may be put in the place of what is missing: everybody may see it, or `guarded` says that it is no
+/// matter. Waits for the disk only where links may lead past a rule.
+pub async fn is_open(mount: &Arc<Mount>, path: &MediaPath, guarded: bool) -> bool {
+    if guarded || mount.access.is_uniform() {
+        return guarded || mount.access.is_public(path);
+    }
+    let (mount, path) = (Arc::clone(mount), path.clone());
+    blocking(move || mount.is_public_all_the_way(&path)).await
+}
+
 /// Asks memory, then those who fetch the file already, then the origin.
 async fn seek(
     mount: &Arc<Mount>,
@@ -169,6 +181,9 @@ async fn seek(
     request: &Request<()>,
 ) -> Result<Instead, Stop> {
     let (method, headers) = (request.method(), request.headers());
+    if !fetch::fits(path) {
+        return Err(NotFetched::TooLong.into());
+    }
     if client::came_through_devmedia(headers) {
         return Err(NotFetched::Loop.into());
     }

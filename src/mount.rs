@@ -94,8 +94,9 @@ impl Mount {
         Ok(self.access.judges([Some(path), real.as_ref()].into_iter().flatten()))
     }
 
-    /// Whether a 404 may name `path`: everybody may see it. Blocks.
-    pub fn may_suggest(&self, path: &MediaPath) -> bool {
+    /// Whether everybody may see `path`, as it is and as what the links on its way lead to: a 404 may name it, and what is
+    /// missing there may be fetched or drawn. Blocks.
+    pub fn is_public_all_the_way(&self, path: &MediaPath) -> bool {
         self.judges(path).is_ok_and(|judges| judges.iter().all(|policy| policy.is_public()))
     }
 

@@ -7,8 +7,10 @@
 mod clip;
 mod picture;
 
+use std::sync::Arc;
+
 use hyper::body::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
 use crate::access_log::{Reason, Source};
@@ -16,6 +18,7 @@ use crate::answer::decide::{Decision, decide};
 use crate::answer::head::{Piece, head};
 use crate::body::Body;
 use crate::fallback::client::came_through_devmedia;
+use crate::fallback::is_open;
 use crate::fallback::verdict::DEVMEDIA;
 use crate::mount::Mount;
 use crate::refusal::Refusal;
@@ -33,25 +36,29 @@ pub struct Placeholder {
 }
 
 /// A drawing for `path`, which nobody has, as `missing` says; or that refusal, where none is drawn.
-pub fn draw(
-    mount: &Mount,
+pub async fn draw(
+    mount: &Arc<Mount>,
     path: &MediaPath,
     request: &Request<()>,
     missing: Refusal,
 ) -> Result<Response<Body>, Refusal> {
-    let placeholder = mount.placeholder.filter(|placeholder| placeholder.guarded || mount.access.is_public(path));
-    let (Some(placeholder), false, false) = (placeholder, path.has_slash(), came_through_devmedia(request.headers()))
-    else {
+    let asked = request.headers();
+    let (Some(placeholder), false, false) = (mount.placeholder, path.has_slash(), came_through_devmedia(asked)) else {
         return Err(missing);
     };
+    if !is_open(mount, path, placeholder.guarded).await {
+        return Err(missing);
+    }
     let promised = mount.root.types().by_name(path.file_name());
     let Some((media_type, bytes)) = promised.and_then(|promised| stand_in(&promised, path, request.uri().query()))
     else {
         return Err(missing);
     };
     let entity = Entity::growing(bytes.len() as u64, None, media_type);
-    let decision =
-        if placeholder.keeps_status { Decision::Whole } else { decide(request.method(), request.headers(), &entity)? };
+    // nothing of a drawing is ever stored by the client, so its conditions are about a file that was there
+    let part = [header::RANGE, header::IF_RANGE].into_iter();
+    let part = part.filter_map(|name| Some((name.clone(), asked.get(&name)?.clone()))).collect();
+    let decision = if placeholder.keeps_status { Decision::Whole } else { decide(request.method(), &part, &entity)? };
     let (status, headers, pieces) = head(decision, &entity, &HeaderValue::from_static("no-store"));
     let mut response = Response::new(body(&bytes, pieces));
     *response.status_mut() = if placeholder.keeps_status { StatusCode::NOT_FOUND } else { status };

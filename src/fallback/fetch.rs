@@ -29,7 +29,7 @@ use crate::storage::growth::{self, Growing, Growth};
 use crate::storage::media_type::{MediaTypes, SNIFF_LEN};
 use crate::storage::open_file::OpenFile;
 use crate::upload::filling::Filling;
-use crate::upload::store::Draft;
+use crate::upload::store::{Draft, NAME_MAX};
 
 /// What all who wait are told as soon as the head of the origin's answer is there.
 pub type Head = Result<Beginning, NotFetched>;
@@ -92,6 +92,14 @@ pub struct Fetch {
     coming: Option<Coming>,
 }
 
+/// Whether a file of this path could be stored. One that could not is not asked for: thousands of folders would be made for
+/// it, or its path be remembered.
+pub fn fits(path: &MediaPath) -> bool {
+    /// As long as a path in an object store (S3, GCS).
+    const LONGEST: usize = 1024;
+    path.as_bytes().len() <= LONGEST && path.segments().all(|segment| segment.len() <= NAME_MAX)
+}
+
 /// Whether a file is being fetched, or about to be.
 pub fn is_running(fallback: &Fallback, path: &MediaPath) -> bool {
     fallback.running().get(path).and_then(Running::upgrade).is_some()
@@ -99,6 +107,9 @@ pub fn is_running(fallback: &Fallback, path: &MediaPath) -> bool {
 
 /// Joins the fetch of a file, or starts it, and waits for its head.
 pub async fn join(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> Head {
+    if !fits(path) {
+        return Err(NotFetched::TooLong);
+    }
     let coming = {
         let mut running = fallback.running();
         running.get(path).and_then(Running::upgrade).unwrap_or_else(|| {
@@ -300,4 +311,23 @@ async fn flush(filling: &mut Filling, growing: &Growing) -> Result<(), String> {
     filling.flush().await.map_err(|refusal: Refusal| refusal.reason())?;
     growing.reached(filling.written());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_file_system_would_hold_is_not_asked_for() {
+        for (path, expected) in [
+            ("a/b.jpg".to_owned(), true),
+            ("x".repeat(255), true),
+            ("x".repeat(256), false),
+            (format!("{}/a.jpg", "x".repeat(256)), false),
+            (format!("{}bcdef", "a/".repeat(510)), true),
+            (format!("{}bcdef", "a/".repeat(511)), false),
+        ] {
+            assert_eq!(fits(&MediaPath::parse(path.as_bytes()).unwrap()), expected, "{path}");
+        }
+    }
 }

@@ -18,6 +18,8 @@ pub enum NotFetched {
     Silent,
     /// It was not asked: others were, and did not answer in time either.
     Busy,
+    /// It was not asked: no file of that name could be stored.
+    TooLong,
     /// A status that has no file in it.
     Answered(StatusCode),
     /// A web page where a file of another type was asked for: a login form, or an error page with status 200.
@@ -46,6 +48,7 @@ impl fmt::Display for NotFetched {
             Self::Unreachable(cause) => write!(f, "could not be reached ({cause})"),
             Self::Silent => f.write_str("did not answer in time"),
             Self::Busy => f.write_str("was not asked, because too many fetches are under way"),
+            Self::TooLong => f.write_str("was not asked, because its name is too long to be stored"),
             Self::Answered(status) => write!(f, "answered {status}"),
             Self::WebPage => f.write_str("sent a web page in its place"),
             Self::NoMedia => f.write_str("sent text in its place, or nothing at all"),
@@ -88,6 +91,7 @@ impl NotFetched {
                 "A login form or an error page, perhaps: ask it for the same file with curl -v. --fallback-header adds \
                  what it needs."
             }
+            Self::TooLong => "A path of up to 1024 bytes is fetched, with names of up to 255.",
             Self::Elsewhere(_) => "If that is where the media is, name it in --fallback.",
             Self::Loop | Self::Devmedia => "Point --fallback at production, not at a devmedia that asks this one.",
         }

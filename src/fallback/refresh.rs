@@ -14,10 +14,10 @@ use hyper::{Method, StatusCode};
 use rustix::fs::OFlags;
 use tracing::{debug, info, warn};
 
-use super::Fallback;
 use super::copies::Copied;
 use super::fetch::Transfer;
 use super::verdict::{self, Verdict};
+use super::{Fallback, is_open};
 use crate::mount::Mount;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
@@ -67,7 +67,7 @@ impl Schedule {
 pub fn look(mount: &Arc<Mount>, path: &MediaPath) {
     let Some(fallback) = &mount.fallback else { return };
     let Some(after) = fallback.rules.refresh else { return };
-    if !fallback.rules.store || !fallback.is_for(mount, path) || !fallback.schedule.is_due(path) {
+    if !fallback.rules.store || !fallback.schedule.is_due(path) {
         return;
     }
     let (mount, fallback, path) = (Arc::clone(mount), Arc::clone(fallback), path.clone());
@@ -79,6 +79,9 @@ pub fn look(mount: &Arc<Mount>, path: &MediaPath) {
 
 /// Asks about a copy that is old enough; gives the time until it is to be asked about again.
 async fn refresh(mount: &Arc<Mount>, fallback: &Fallback, path: &MediaPath, after: Duration) -> Duration {
+    if !is_open(mount, path, fallback.rules.guarded).await {
+        return after;
+    }
     let (owner, wanted) = (Arc::clone(mount), path.clone());
     let Some(copied) = blocking(move || copy_at(&owner.root, &wanted)).await else { return after };
     if let Some(left) = after.checked_sub(copied.age()).filter(|left| !left.is_zero()) {

@@ -50,7 +50,7 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
 fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     let url = mount.prefix.url_of(path);
     let (owner, _) = mounts.find(&MediaPath::parse(url.as_bytes()).ok()?)?;
-    (owner.prefix == mount.prefix && mount.may_suggest(path)).then_some(url)
+    (owner.prefix == mount.prefix && mount.is_public_all_the_way(path)).then_some(url)
 }
 
 /// The URL of a path on a mount that serves it.

@@ -28,6 +28,8 @@ fn a_missing_picture_is_drawn_in_the_size_that_was_asked_for() {
     assert_eq!(head.field("content-length"), whole.body.len().to_string());
     let part = server.request("GET", "/media/photo.jpg", &[("Range", "bytes=5-9")]);
     assert_eq!((part.status, &*part.body), (206, &whole.body[5..10]));
+    let other = server.request("GET", "/media/photo.jpg", &[("If-None-Match", "*"), ("If-Match", "\"one\"")]);
+    assert_eq!((other.status, &other.body), (200, &whole.body), "conditions are about a file");
     let parts = server.request("GET", "/media/photo.jpg", &[("Range", "bytes=0-4,200-204")]);
     assert!(parts.field("content-type").starts_with("multipart/byteranges"), "{parts:?}");
 }
@@ -99,10 +101,16 @@ fn what_is_guarded_is_neither_fetched_nor_drawn_unless_its_mount_says_so() {
              access = {{ ask = \"http://{}/\" }}\n",
             app.address
         );
-        let prepare = |folder: &Path| fs::write(folder.join("devmedia.toml"), &file).expect("a file");
+        let prepare = |folder: &Path| {
+            fs::write(folder.join("devmedia.toml"), &file).expect("a file");
+            fs::create_dir_all(folder.join("media/private")).expect("a folder");
+            std::os::unix::fs::symlink("private", folder.join("media/pub")).expect("a link");
+        };
         let server = Server::prepared(Way::Fast, &flags, prepare);
         let answer = server.get("/media/private/a.jpg");
         assert_eq!(answer.status, if fetched { 200 } else { 404 }, "{says}: {}", answer.text());
+        let through_link = server.get("/media/pub/b.jpg");
+        assert_eq!(through_link.status, if fetched { 200 } else { 404 }, "{says}: {}", through_link.text());
         assert_eq!(server.get("/media/public/a.jpg").status, 200, "{says}");
     }
     assert!(app.count() > 0);

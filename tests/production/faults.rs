@@ -373,3 +373,35 @@ fn what_is_too_large_without_saying_so_is_passed_on_the_next_time() {
     assert_eq!(server.get("/media/a.jpg").body.len(), 2000);
     assert_eq!(files(&server.root).len(), 0);
 }
+
+#[test]
+fn an_answer_to_what_was_not_asked_is_none() {
+    for (bytes, fields, says) in [
+        ("HTTP/1.1 304 Not Modified\r\n\r\n", &[][..], "answered 304"),
+        ("HTTP/1.1 416 No\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n", &[], "answered 416"),
+        (
+            "HTTP/1.1 206 Part\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\nabcde",
+            &[("Range", "bytes=0-1")],
+            "not asked for",
+        ),
+    ] {
+        let origin = Origin::saying(bytes);
+        let server = server(&origin.url(), &["--fallback-store=no"]);
+        let answer = server.request("GET", "/media/a.jpg", fields);
+        assert_eq!(answer.status, 404, "{bytes}: {}", answer.text());
+        assert!(answer.text().contains(says), "{bytes}: {}", answer.text());
+        server.request("HEAD", "/media/a.jpg", &[("Range", "bytes=0-1")]);
+        assert_eq!(origin.asked().last().expect("asked").field("range"), "", "a range is about a GET");
+    }
+}
+
+#[test]
+fn a_path_that_no_file_could_have_is_not_asked_for() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    let server = server(&origin.url(), &[]);
+    let answer = server.get(format!("/media/{}x.jpg", "a/".repeat(600)));
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("too long to be stored"), "{}", answer.text());
+    assert_eq!(origin.count(), 0);
+    assert_eq!(fs::read_dir(&server.root).expect("a folder").count(), 0);
+}
