@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
@@ -22,11 +22,14 @@ use super::origin::{self, Origin};
 use super::reason::NotFetched;
 use super::verdict::{DEVMEDIA, LOOP};
 
-/// How long each address of the origin may take to connect.
+/// How long connecting to the origin may take; its addresses share that.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long the origin may take until its answer begins, connecting included.
+/// How long the origin may take until its answer begins: connecting, and all redirects on the way, included.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long a connection is kept for the next question.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// How long the origin may say nothing in mid-body.
 const STALL: Duration = Duration::from_secs(30);
@@ -80,17 +83,25 @@ impl Client {
         tcp.set_connect_timeout(Some(CONNECT));
         tcp.set_nodelay(true);
         let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
-        Ok(Self { http: legacy::Client::builder(TokioExecutor::new()).build(connector), headers })
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        // without a timer idle connections stay open for ever
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(super::PARALLEL);
+        Ok(Self { http: builder.build(connector), headers })
     }
 
     /// Sends a request with these fields and no others of the client's, follows redirects, and gives the answer's head;
-    /// its status is neither a redirect nor a "not here".
+    /// its status is no redirect (a 304 is none) and neither 404 nor 410.
     pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+        let answer = tokio::time::timeout(ANSWER, self.follow(method, url, fields)).await;
+        answer.map_err(|_| NotFetched::Silent)?
+    }
+
+    async fn follow(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
         let mut url = url;
         for _ in 0..=MAX_REDIRECTS {
             let answer = match self.send(method, &url, fields).await? {
                 // the origin may have closed a kept connection at that moment (RFC 9112 section 9.3.1: ask again)
-                Err(error) if !error.is_connect() => self.send(method, &url, fields).await?,
+                Err(error) if nothing_came(&error) => self.send(method, &url, fields).await?,
                 answer => answer,
             };
             let answer = answer.map_err(|error| NotFetched::Unreachable(cause(&error)))?;
@@ -116,8 +127,7 @@ impl Client {
         url: &Url,
         fields: &HeaderMap,
     ) -> Result<Result<Response<Incoming>, legacy::Error>, NotFetched> {
-        let sent = self.http.request(self.request(method, url, fields)?);
-        tokio::time::timeout(ANSWER, sent).await.map_err(|_| NotFetched::Silent)
+        Ok(self.http.request(self.request(method, url, fields)?).await)
     }
 
     fn request(&self, method: &Method, url: &Url, fields: &HeaderMap) -> Result<Request<Empty<Bytes>>, NotFetched> {
@@ -152,6 +162,19 @@ pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, String> {
             }
         }
     }
+}
+
+/// Whether a connection ended before any of an answer came, as a kept one may. An answer that is no HTTP would be none the
+/// second time either.
+fn nothing_came(error: &legacy::Error) -> bool {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+        if cause.downcast_ref::<hyper::Error>().is_some_and(|why| why.is_incomplete_message() || why.is_canceled()) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The innermost cause, which is what the system said: "Connection refused", "invalid peer certificate".

@@ -405,3 +405,13 @@ fn a_path_that_no_file_could_have_is_not_asked_for() {
     assert_eq!(origin.count(), 0);
     assert_eq!(fs::read_dir(&server.root).expect("a folder").count(), 0);
 }
+
+#[test]
+fn only_a_connection_that_ended_without_a_word_is_tried_again() {
+    for (bytes, times) in [("", 2), ("SSH-2.0-OpenSSH_9.2\r\n", 1)] {
+        let origin = Origin::saying(bytes);
+        let server = server(&origin.url(), &[]);
+        assert_eq!(server.get("/media/a.jpg").status, 404);
+        assert_eq!(origin.count(), times, "{bytes}");
+    }
+}
