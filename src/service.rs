@@ -88,8 +88,10 @@ impl Service {
             }
             body.linger();
         }
-        if matches!(response.body(), Body::Events(_)) {
-            connection.activity.streaming();
+        match response.body() {
+            Body::Events(_) => connection.activity.streaming(),
+            Body::File(file) if file.may_wait() => connection.activity.waiting(),
+            _ => {}
         }
         received.answered(response, connection)
     }

@@ -56,6 +56,11 @@ impl FileBody {
         Self { file: Arc::new(file), pieces: pieces.into(), outbox, hop: None }
     }
 
+    /// Whether the file is still being fetched: nothing may be sent for long, so no write tells that the client is gone.
+    pub fn may_wait(&self) -> bool {
+        self.file.growth().is_some()
+    }
+
     /// The front of the first span as data for hyper, or the hop that will bring it.
     fn front(&self, span: ByteRange) -> Result<Bytes, JoinHandle<io::Result<Hop>>> {
         let Some(span) = self.file.arrived(span) else {

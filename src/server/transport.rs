@@ -23,11 +23,18 @@ pub struct Limits {
     pub idle: Duration,
     /// While the client takes no byte of an answer.
     pub stalled: Duration,
+    /// After the client's last byte, while there is nothing to send it yet.
+    pub gone: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head: Duration::from_secs(10), idle: Duration::from_secs(75), stalled: Duration::from_secs(300) }
+        Self {
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            stalled: Duration::from_secs(300),
+            gone: Duration::from_secs(10),
+        }
     }
 }
 
@@ -41,6 +48,7 @@ pub struct Activity {
     requests: AtomicU64,
     spoke_tls: AtomicBool,
     streaming: AtomicBool,
+    waiting: AtomicBool,
 }
 
 impl Activity {
@@ -81,10 +89,16 @@ impl Activity {
         self.streaming.store(true, Relaxed);
     }
 
+    /// The current answer may have to wait for long before more of it can be sent.
+    pub fn waiting(&self) {
+        self.waiting.store(true, Relaxed);
+    }
+
     /// The answer has been handed over.
     pub fn answered(&self) {
         self.answering.store(false, Relaxed);
         self.streaming.store(false, Relaxed);
+        self.waiting.store(false, Relaxed);
     }
 
     /// Whether the client began with a TLS hello.
@@ -103,6 +117,8 @@ pub struct Transport<S> {
     requests: u64,
     /// When the first byte of the current head came.
     head_began: Option<Instant>,
+    /// When the client was seen to have ended, in the midst of an answer that waits.
+    ended: Option<Instant>,
     /// When the client stopped taking bytes.
     stalled_since: Option<Instant>,
     last_progress: Instant,
@@ -123,6 +139,7 @@ impl<S> Transport<S> {
             activity,
             requests: 0,
             head_began: None,
+            ended: None,
             stalled_since: None,
             last_progress: Instant::now(),
             began: false,
@@ -141,6 +158,8 @@ impl<S> Transport<S> {
         }
         if let Some(since) = self.stalled_since {
             Some(since + self.limits.stalled)
+        } else if let Some(ended) = self.ended {
+            Some(ended.max(self.last_progress) + self.limits.gone)
         } else if self.activity.answering.load(Relaxed) || self.activity.receiving.load(Relaxed) > 0 {
             None
         } else if let Some(began) = self.head_began {
@@ -259,6 +278,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
         let this = self.get_mut();
         if this.activity.streaming.load(Relaxed) {
             this.poll_hung_up(cx)?;
+        } else if this.activity.waiting.load(Relaxed) {
+            // who has only finished asking gets some time: it is not told apart from who is gone until a write fails
+            if this.ended.is_none() {
+                this.ended = this.poll_hung_up(cx).is_err().then(Instant::now);
+            }
+            if this.ended.is_some()
+                && let Poll::Ready(error) = this.poll_timeout(cx)
+            {
+                return Poll::Ready(Err(error));
+            }
         }
         Pin::new(&mut this.io).poll_flush(cx)
     }

@@ -155,3 +155,25 @@ fn a_client_that_goes_away_takes_nothing_from_the_next() {
     assert!(settled.body == file);
     assert_eq!(origin.count(), 1);
 }
+
+#[test]
+fn a_client_that_goes_away_leaves_nothing_open() {
+    let file = content(4 * MIB);
+    let (origin, gate) = gated(file.clone());
+    let server = server(&origin.url(), &[]);
+    gate.send(MIB).expect("the origin waits");
+    let (_, mut whole) = ask(&server, "/media/video.mp4", "");
+    assert!(read(&mut whole, MIB) == file[..MIB]);
+    let open = || fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("Linux").count();
+    let before = open();
+    for _ in 0..40 {
+        drop(ask(&server, "/media/video.mp4", "Range: bytes=3000000-\r\n"));
+    }
+    let until = std::time::Instant::now() + PATIENCE;
+    while open() > before + 5 {
+        assert!(std::time::Instant::now() < until, "{} are open, {before} were", open());
+        std::thread::yield_now();
+    }
+    gate.send(file.len()).expect("the origin waits");
+    assert!(read(&mut whole, 3 * MIB) == file[MIB..]);
+}
