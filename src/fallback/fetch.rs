@@ -324,8 +324,8 @@ mod tests {
             ("x".repeat(255), true),
             ("x".repeat(256), false),
             (format!("{}/a.jpg", "x".repeat(256)), false),
-            (format!("{}bcdef", "a/".repeat(510)), true),
-            (format!("{}bcdef", "a/".repeat(511)), false),
+            (format!("{}bcde", "a/".repeat(510)), true),
+            (format!("{}bcdef", "a/".repeat(510)), false),
         ] {
             assert_eq!(fits(&MediaPath::parse(path.as_bytes()).unwrap()), expected, "{path}");
         }
