@@ -16,7 +16,7 @@ use clap_complete::Shell;
 #[command(version, max_term_width = 100, override_usage = "devmedia [OPTIONS]\n       devmedia <COMMAND>")]
 #[expect(missing_docs, clippy::doc_markdown, reason = "each field's documentation is its help text")]
 pub struct Args {
-    /// Read the settings that flags do not give from this file [default: devmedia.toml, if there is one]
+    /// Read access rules, and what flags do not say, from this file [default: devmedia.toml, if there is one]
     #[arg(long, env = "DEVMEDIA_CONFIG", value_name = "FILE")]
     pub config: Option<String>,
 
@@ -162,7 +162,7 @@ pub enum Command {
         /// The URL, or its path
         #[arg(value_name = "URL")]
         target: String,
-        /// For how long it is good
+        /// For how long it is good: 10m, 1h, 7d
         #[arg(long, value_name = "DURATION", default_value = "1h")]
         expires: String,
         /// For which method
@@ -192,12 +192,17 @@ pub enum Command {
 }
 
 impl Args {
+    /// The command line, with flags before and after a command.
+    pub fn whole_command() -> clap::Command {
+        Self::command().mut_args(|argument| argument.global(true).help_heading("Settings"))
+    }
+
     /// Reads the command line and the environment. Leaves the process where clap does: help, version, an unknown flag.
     ///
     /// A repeatable flag may be repeated; its environment variable holds a list, split at commas. Flags may stand before
     /// or after a command.
     pub fn parse_all() -> Self {
-        let command = Self::command().mut_args(|argument| argument.global(true));
+        let command = Self::whole_command();
         let whole = command.clone().try_get_matches().unwrap_or_else(|error| advise(error).exit());
         let matches = whole.subcommand().map_or(&whole, |(_, matches)| matches);
         let mut args = Self::from_arg_matches(matches).unwrap_or_else(|error| error.exit());

@@ -4,7 +4,6 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::CommandFactory as _;
 use devmedia::cli::{Args, Command};
 use devmedia::config::Config;
 use devmedia::debug_gate::{self, Answers};
@@ -65,12 +64,12 @@ fn run(args: &Args) -> Result<(), Stop> {
         }
         Some(Command::Completions { shell }) => {
             let mut text = Vec::new();
-            clap_complete::generate(*shell, &mut Args::command(), "devmedia", &mut text);
+            clap_complete::generate(*shell, &mut Args::whole_command(), "devmedia", &mut text);
             Some(text)
         }
         Some(Command::Man) => {
             let mut text = Vec::new();
-            clap_mangen::Man::new(Args::command())
+            clap_mangen::Man::new(Args::whole_command())
                 .render(&mut text)
                 .map_err(|error| Stop::system(error.to_string()))?;
             Some(text)

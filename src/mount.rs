@@ -189,6 +189,12 @@ impl Mounts {
         })
     }
 
+    /// Whether the URL of `path` on `mount` leads there, and not to a mount whose prefix lies within this one's.
+    pub fn leads_to(&self, mount: &Mount, path: &MediaPath) -> bool {
+        let asked = MediaPath::parse(mount.prefix.url_of(path).as_bytes());
+        asked.is_ok_and(|asked| self.find(&asked).is_some_and(|(owner, _)| owner.prefix == mount.prefix))
+    }
+
     /// The mount whose URL stands in the ready line.
     pub fn first(&self) -> &Mount {
         &self.all[0]

@@ -90,18 +90,21 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
         )));
     }
     let pattern = order.pattern.map(pattern).transpose()?;
-    let mut wanted = match order.from {
-        Some(from) => names::read(from, &sources)?,
-        None => listing::walk(&sources).await?,
+    let Names { mut wanted, troubles } = match order.from {
+        Some(from) => names::read(from, mounts, &sources)?,
+        None => listing::walk(mounts, &sources).await?,
     };
     let mut seen = HashSet::new();
     wanted.retain(|(source, path)| {
         let fits = pattern.as_ref().is_none_or(|pattern| pattern.is_match(path.as_path()));
         fits && seen.insert((*source, path.clone()))
     });
+    for trouble in &troubles {
+        eprintln!("{trouble}");
+    }
 
     let bar = bar(wanted.len());
-    let mut summary = Summary::default();
+    let mut summary = Summary { failed: troubles.len(), ..Summary::default() };
     let outcomes = wanted.into_iter().map(|(source, path)| {
         let (mount, fallback) = &sources[source];
         async move { (one(mount, fallback, &path).await, path) }
@@ -142,6 +145,14 @@ type Source = (Arc<Mount>, Arc<Fallback>);
 /// A file that is wanted: the index of its source, and its path there.
 type Wanted = (usize, MediaPath);
 
+/// What a list or a listing came to.
+#[derive(Debug, Default)]
+struct Names {
+    wanted: Vec<Wanted>,
+    /// What could not be read of it: a sentence each. The rest is fetched all the same.
+    troubles: Vec<String>,
+}
+
 /// One file, if it is not here.
 async fn one(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> Outcome {
     if let Err(refusal) = mount.shows(path) {
@@ -157,9 +168,14 @@ async fn one(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> 
     }
     let arrival = match fetch::join(mount, fallback, path).await {
         Ok(Beginning::Arriving(arrival)) => arrival,
-        Ok(Beginning::Here) => return Outcome::There,
+        Ok(Beginning::Here) => {
+            return match here(mount, path).await {
+                Ok(()) => Outcome::There,
+                Err(_) => Outcome::Failed("it cannot be stored: something else stands in its way".to_owned()),
+            };
+        }
         Ok(Beginning::Pass) => {
-            let why = "it is not to be stored: larger than --fallback-max, encoded, or without a length";
+            let why = "it is not stored: larger than --fallback-max, encoded, without a length, or the disk says no";
             return Outcome::Failed(why.to_owned());
         }
         Err(NotFetched::Missing { .. }) => return Outcome::Missing,

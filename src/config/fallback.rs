@@ -74,13 +74,9 @@ fn age(text: &str) -> Result<Duration, &'static str> {
     span.try_into().map_err(|_| ADVICE)
 }
 
-/// A field for which a problem shows the name only: what follows may be a secret.
+/// A field that no problem shows: it may be a secret, or hold one where nobody would look for it.
 fn without_value(typed: &Typed) -> Typed {
-    let (_, value) = typed.value.split_once([':', ' ']).unwrap_or_default();
-    let shown = match value.trim() {
-        "" => typed.shown.clone(),
-        value => typed.shown.replace(&value.escape_debug().to_string(), "..."),
-    };
+    let shown = typed.shown.replace(&format!("{:?}", typed.value), "\"...\"");
     Typed { value: typed.value.clone(), shown }
 }
 
@@ -95,7 +91,8 @@ fn field(typed: &str, secret: impl Fn(&str) -> Option<String>) -> Result<(Header
     let mut words = Vec::new();
     for word in value.split_whitespace() {
         words.push(match word.strip_prefix("env:") {
-            Some(variable) => secret(variable).ok_or_else(|| {
+            // a file that a script read into it ends in a line break
+            Some(variable) => secret(variable).map(|value| value.trim().to_owned()).ok_or_else(|| {
                 format!("the environment variable {variable} is not set; export it before devmedia starts")
             })?,
             None => word.to_owned(),

@@ -1,15 +1,20 @@
 //! The names of files, from the fallback's own listing: another devmedia's, or that of nginx with `autoindex_format json`.
 
-use http_body_util::{BodyExt as _, Limited};
 use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
-use super::{PullError, Source, Wanted};
+use super::{Names, PullError, Source};
+use crate::fallback::client;
+use crate::mount::Mounts;
 use crate::request::path::MediaPath;
 
 /// Folders within folders: a listing that leads round ends here.
 const MAX_DEPTH: usize = 32;
+
+/// Folders and files of one fallback.
+const MAX_FOLDERS: usize = 100_000;
+const MAX_FILES: usize = 1_000_000;
 
 /// Bytes of one folder's listing.
 const MAX_LISTING: usize = 64 * 1024 * 1024;
@@ -22,34 +27,52 @@ struct Entry {
     r#type: Option<String>,
 }
 
-/// All files of all fallbacks, folder by folder.
-pub(super) async fn walk(sources: &[Source]) -> Result<Vec<Wanted>, PullError> {
-    let mut wanted = Vec::new();
+/// All files of all fallbacks, folder by folder. Without the listing of the top there is nothing to fetch; a folder below
+/// it that cannot be read is told, and the others count.
+pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, PullError> {
+    let mut names = Names::default();
     for (index, source) in sources.iter().enumerate() {
         let mut folders = vec![MediaPath::top()];
+        let mut read = 0;
         while let Some(folder) = folders.pop() {
-            for (path, is_folder) in entries(source, &folder).await? {
-                if source.0.shows(&path).is_err() {
+            let found = match entries(source, &folder).await {
+                Ok(found) => found,
+                Err(why) if folder.is_top() => return Err(PullError::System(why)),
+                Err(why) => {
+                    names.troubles.push(why);
+                    continue;
+                }
+            };
+            read += 1;
+            if read > MAX_FOLDERS || names.wanted.len() > MAX_FILES {
+                return Err(PullError::System(format!(
+                    "{} has more than {MAX_FOLDERS} folders or {MAX_FILES} files, or leads round; write the names into a \
+                     file, a line each, and use --from FILE",
+                    source.1.origin
+                )));
+            }
+            for (path, is_folder) in found {
+                if source.0.shows(&path).is_err() || !mounts.leads_to(&source.0, &path) {
                     // it could not be looked at here either
                 } else if !is_folder {
-                    wanted.push((index, path));
+                    names.wanted.push((index, path));
                 } else if path.segments().count() < MAX_DEPTH {
                     folders.push(path);
                 }
             }
         }
     }
-    Ok(wanted)
+    Ok(names)
 }
 
 /// What is in a folder, and whether it is a folder itself.
-async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(MediaPath, bool)>, PullError> {
+async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(MediaPath, bool)>, String> {
     let url = fallback.origin.url_of(&folder.with_slash(true));
     let unreadable = |why: String| {
-        PullError::System(format!(
+        format!(
             "{url} has no listing that can be read ({why}). devmedia has one, and nginx with 'autoindex on; \
              autoindex_format json;'. Else write the names into a file, a line each, and use --from FILE"
-        ))
+        )
     };
     let fields = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
     let answer =
@@ -57,8 +80,13 @@ async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(Medi
     if !answer.status().is_success() {
         return Err(unreadable(format!("it answered {}", answer.status())));
     }
-    let body = Limited::new(answer.into_body(), MAX_LISTING).collect().await;
-    let body = body.map_err(|error| unreadable(error.to_string()))?.to_bytes();
+    let (mut answer, mut body) = (answer.into_body(), Vec::new());
+    while let Some(bytes) = client::next(&mut answer).await.map_err(&unreadable)? {
+        body.extend_from_slice(&bytes);
+        if body.len() > MAX_LISTING {
+            return Err(unreadable(format!("it is longer than {MAX_LISTING} bytes")));
+        }
+    }
     let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(|_| unreadable("it is no JSON".to_owned()))?;
     Ok(entries.iter().filter_map(|entry| below(folder, entry)).collect())
 }

@@ -1,49 +1,69 @@
 //! The names of files, from a list: what a database knows, or a log of production's.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 
-use super::{PullError, Source, Wanted};
-use crate::request::path::{MediaPath, encode_segment};
+use super::{Names, PullError, Source, Wanted};
+use crate::mount::Mounts;
+use crate::request::path::{MediaPath, Visible, encode_segment};
 
-/// Reads a file of names, or stdin (`-`). A line that names nothing here is a mistake, told with its number.
-pub(super) fn read(from: &str, sources: &[Source]) -> Result<Vec<Wanted>, PullError> {
-    let text = if from == "-" { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(from) };
-    let text = text.map_err(|error| PullError::System(format!("{from}: the names cannot be read: {error}")))?;
-    let mut wanted = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+/// Reads a file of names, or stdin (`-`). A line that names nothing here is told with its number; the others count.
+pub(super) fn read(from: &str, mounts: &Mounts, sources: &[Source]) -> Result<Names, PullError> {
+    let mut bytes = Vec::new();
+    let read = if from == "-" {
+        io::stdin().read_to_end(&mut bytes)
+    } else {
+        File::open(from).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|error| PullError::System(format!("{from}: the names cannot be read: {error}")))?;
+    let mut names = Names::default();
+    // programs for Windows begin a text with a mark of its encoding
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    for (index, line) in bytes.split(|&b| b == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
-        wanted.push(locate(line, sources).ok_or_else(|| {
-            PullError::Usage(format!(
-                "{from}:{}: {line:?} lies below no fallback; write a URL below it, a path such as /media/a.jpg, or a name \
+        match locate(line, mounts, sources) {
+            Some(wanted) => names.wanted.push(wanted),
+            None => names.troubles.push(format!(
+                "{from}:{}: \"{}\" lies below no fallback; write a URL below it, a path such as /media/a.jpg, or a name \
                  as it is stored: a.jpg",
-                index + 1
-            ))
-        })?);
+                index + 1,
+                Visible(&String::from_utf8_lossy(line)),
+            )),
+        }
     }
-    Ok(wanted)
+    Ok(names)
 }
 
 /// What a line names: a URL at the origin, a path here (both percent-encoded), or a name as it is stored in the first
 /// mount with a fallback.
-fn locate(line: &str, sources: &[Source]) -> Option<Wanted> {
-    let mut each = sources.iter().enumerate();
-    let (source, path) = if line.starts_with("http://") || line.starts_with("https://") {
-        each.find_map(|(index, (_, fallback))| Some((index, fallback.origin.strip(line)?)))?
-    } else if line.starts_with('/') {
-        let asked = MediaPath::parse(line.as_bytes()).ok()?;
-        each.find_map(|(index, (mount, _))| Some((index, mount.prefix.strip(&asked)?)))?
+fn locate(line: &[u8], mounts: &Mounts, sources: &[Source]) -> Option<Wanted> {
+    let url = str::from_utf8(line).ok().filter(|line| {
+        let scheme = line.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        scheme.is_some_and(|scheme| matches!(scheme.as_str(), "http" | "https"))
+    });
+    let (source, path) = if let Some(url) = url {
+        let below = |(index, (_, fallback)): (usize, &Source)| {
+            fallback.origin.strip(url).map(|path| (index, path, fallback.origin.to_string().len()))
+        };
+        let (index, path, _) = sources.iter().enumerate().filter_map(below).max_by_key(|(.., length)| *length)?;
+        (index, path)
+    } else if line.starts_with(b"/") {
+        let asked = MediaPath::parse(line).ok()?;
+        let (owner, path) = mounts.find(&asked)?;
+        (sources.iter().position(|(mount, _)| mount.prefix == owner.prefix)?, path)
     } else {
         (0, stored(line)?)
     };
-    (!path.is_top() && !path.has_slash()).then_some((source, path))
+    let names_a_file = !path.is_top() && !path.has_slash();
+    (names_a_file && mounts.leads_to(&sources[source].0, &path)).then_some((source, path))
 }
 
 /// A name as a database has it: not encoded.
-fn stored(name: &str) -> Option<MediaPath> {
-    let encoded: Vec<String> = name.split('/').map(|segment| encode_segment(segment.as_bytes())).collect();
+fn stored(name: &[u8]) -> Option<MediaPath> {
+    let encoded: Vec<String> = name.split(|&b| b == b'/').map(encode_segment).collect();
     MediaPath::parse(encoded.join("/").as_bytes()).ok()
 }
 
@@ -61,7 +81,7 @@ mod tests {
             ("../a.jpg", None),
             ("a\0.jpg", None),
         ] {
-            assert_eq!(stored(name).map(|path| path.to_url()).as_deref(), expected, "{name}");
+            assert_eq!(stored(name.as_bytes()).map(|path| path.to_url()).as_deref(), expected, "{name}");
         }
     }
 }

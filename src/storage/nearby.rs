@@ -48,9 +48,7 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
 
 /// The URL of a path that everybody may see; nothing where another mount has that URL.
 fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
-    let url = mount.prefix.url_of(path);
-    let (owner, _) = mounts.find(&MediaPath::parse(url.as_bytes()).ok()?)?;
-    (owner.prefix == mount.prefix && mount.is_public_all_the_way(path)).then_some(url)
+    (mounts.leads_to(mount, path) && mount.is_public_all_the_way(path)).then(|| mount.prefix.url_of(path))
 }
 
 /// The URL of a path on a mount that serves it.

@@ -66,6 +66,14 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
     let stored = files(&folder.path().join("media"));
     assert_eq!(stored.keys().collect::<Vec<_>>(), ["a.jpg", "b b.jpg", "c/50% off.jpg"]);
 
+    // what cannot be read, or stored, hinders nothing else
+    let strange = b"\xef\xbb\xbfHTTPS://gravatar.example/a.png\nlatin-\xe9.jpg\na.jpg/below.jpg\n".as_slice();
+    fs::write(folder.path().join("list"), strange).expect("a list");
+    let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
+    assert_eq!(ended.stdout, ["1 fetched (5 B), 0 were here, 0 are missing at the fallback, 2 failed"], "{ended:?}");
+    assert!(ended.stderr.iter().any(|line| line.starts_with("list:1: \"HTTPS://gravatar")), "{ended:?}");
+    assert!(ended.stderr.iter().any(|line| line.contains("a.jpg/below.jpg: ")), "{ended:?}");
+
     fs::write(folder.path().join("list"), list + "gone.jpg\nbroken.jpg\n.hidden.jpg\n").expect("a list");
     let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -89,7 +97,7 @@ fn what_cannot_be_pulled_says_why() {
         (&["--fallback", &url][..], 1, "use --from FILE"),
         (
             &["--fallback", &url, "--from", "list"],
-            2,
+            1,
             "list:1: \"https://elsewhere.example/a.jpg\" lies below no fallback",
         ),
         (&["--fallback", &url, "--from", "nowhere"], 1, "the names cannot be read"),
@@ -114,11 +122,16 @@ fn a_secret_is_shown_by_no_problem_and_no_report() {
         ("Author ization: s3cret", 2),
         ("Host: s3cret", 2),
         ("Authorization: env:MISSING s3cret", 2),
+        ("Authorization=s3cret", 2),
+        ("s3cret", 2),
+        ("Authorization\ts3cret", 2),
+        ("Host: it's s3cret", 2),
+        ("Authorization: it's s3cret\u{7f}", 2),
         ("Authorization: env:TOKEN", 0),
         ("Authorization: s3cret", 0),
     ] {
         let mut command = crate::support::command();
-        command.current_dir(folder.path()).env("TOKEN", "s3cret");
+        command.current_dir(folder.path()).env("TOKEN", "s3cret\n");
         command.args(["check", "--fallback", "http://localhost:1/", "--fallback-header", field]);
         let ended = run(command);
         assert_eq!(ended.code, Some(code), "{field}: {ended:?}");
@@ -143,4 +156,26 @@ fn another_devmedia_is_read_as_well() {
     let text = String::from_utf8(check.stdout).expect("text");
     assert!(text.contains(&format!("fallback       {}, stored", production.urls[0])), "{text}");
     assert!(text.contains("placeholder    with status 404"), "{text}");
+}
+
+/// A mount within another's prefix has its own folder; the outer one never serves what would lie there.
+#[test]
+fn a_name_goes_to_the_mount_that_serves_it() {
+    let origin = Origin::start(|_, stream| {
+        use std::io::Write as _;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = origin.url();
+    let text = format!(
+        "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\nfallback = \"{url}\"\n\
+         [[mount]]\nurl = \"/media/inner/\"\nroot = \"inner\"\nfallback = \"{url}inner/\"\n"
+    );
+    fs::write(folder.path().join("devmedia.toml"), text).expect("the configuration");
+    let list = format!("/media/inner/a.jpg\n{url}inner/b.jpg\ninner/c.jpg\n/media/d.jpg\n");
+    fs::write(folder.path().join("list"), list).expect("a list");
+    let ended = pull(&folder, &["--from", "list"], None);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(files(&folder.path().join("inner")).into_keys().collect::<Vec<_>>(), ["a.jpg", "b.jpg"]);
+    assert_eq!(files(&folder.path().join("media")).into_keys().collect::<Vec<_>>(), ["d.jpg"]);
 }
