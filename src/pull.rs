@@ -158,7 +158,8 @@ async fn one(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> 
     if let Err(refusal) = mount.shows(path) {
         return Outcome::Failed(refusal.reason());
     }
-    if !fallback.is_for(mount, path) {
+    let (owner, source, asked) = (Arc::clone(mount), Arc::clone(fallback), path.clone());
+    if !blocking(move || source.is_for(&owner, &asked)).await {
         return Outcome::Failed("an access policy guards it, and its [[mount]] names no fallback itself".to_owned());
     }
     match here(mount, path).await {
