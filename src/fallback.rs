@@ -52,6 +52,10 @@ use crate::storage::root::Found;
 /// counted: a few slow ones would keep all others from beginning.
 const PARALLEL: usize = 32;
 
+/// How long one waits for its turn: less than an answer may take, so that who comes last to an origin that says nothing
+/// hears of it before the next try of those before it.
+const TURN: Duration = Duration::from_secs(8);
+
 /// Where a mount's missing files are, and what is going on about them.
 #[derive(Debug)]
 pub struct Fallback {
@@ -114,7 +118,7 @@ impl Fallback {
 
     /// Asks the origin, when it is this question's turn; see [`Client::ask`].
     pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
-        let turn = tokio::time::timeout(client::ANSWER, self.parallel.acquire()).await;
+        let turn = tokio::time::timeout(TURN, self.parallel.acquire()).await;
         let _turn = turn.map_err(|_| NotFetched::Busy)?;
         self.client.ask(method, url, fields).await
     }

@@ -26,7 +26,7 @@ use super::verdict::{DEVMEDIA, LOOP};
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long the origin may take until its answer begins: connecting, and all redirects on the way, included.
-pub(super) const ANSWER: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// How long a connection is kept for the next question.
 const IDLE: Duration = Duration::from_secs(60);
