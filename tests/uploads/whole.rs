@@ -194,7 +194,7 @@ fn memory_stays_flat_for_any_size() {
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak").to_owned();
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("a number") / 1024
     };
-    let server = server(&["--max-upload", "3GiB"]);
+    let server = server(&["--max-upload", "1GiB"]);
     let before = peak(server.pid());
     let chunk = content(0, MIB);
     let stream_up = |method: &str, target: &str, fields: Fields<'_>, around: (&[u8], &[u8]), chunks: usize| {
@@ -211,12 +211,12 @@ fn memory_stays_flat_for_any_size() {
         assert_eq!(answer.status, 201, "{}", answer.text());
         eprintln!("{method}: {chunks} MiB in {:?}", began.elapsed());
     };
-    stream_up("PUT", "/media/large.bin", &[], (b"", b""), 2048);
-    assert_eq!(fs::metadata(server.root.join("large.bin")).expect("stored").len(), 2048 * MIB as u64);
+    stream_up("PUT", "/media/large.bin", &[], (b"", b""), 768);
+    assert_eq!(fs::metadata(server.root.join("large.bin")).expect("stored").len(), 768 * MIB as u64);
     fs::remove_file(server.root.join("large.bin")).expect("stored");
     let first = b"--frontier\r\nContent-Disposition: form-data; name=f; filename=f.bin\r\n\r\n";
-    stream_up("POST", "/media/", &[FORM], (first, b"\r\n--frontier--\r\n"), 512);
-    assert_eq!(fs::metadata(server.root.join("f.bin")).expect("stored").len(), 512 * MIB as u64);
+    stream_up("POST", "/media/", &[FORM], (first, b"\r\n--frontier--\r\n"), 256);
+    assert_eq!(fs::metadata(server.root.join("f.bin")).expect("stored").len(), 256 * MIB as u64);
     let after = peak(server.pid());
     eprintln!("peak memory: {before} MiB before, {after} MiB after");
     assert!(after < before + 16, "{before} MiB before, {after} MiB after");
