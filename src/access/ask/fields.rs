@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Uri};
+use url::Url;
 
 /// Who asks, so that a question that comes back is recognised (RFC 9110 section 7.6.3).
 const VIA: &str = "1.1 devmedia-ask";
@@ -113,31 +114,14 @@ pub(super) fn no(answer: &HeaderMap, app: &Uri) -> HeaderMap {
     fields
 }
 
-/// The absolute form of a `Location` that is a path of the app (RFC 9110 section 10.2.2).
+/// The absolute form of a `Location` that is a path of the app (RFC 9110 section 10.2.2); nothing where it is one already.
 fn whole(location: &HeaderValue, app: &Uri) -> Option<HeaderValue> {
     let location = location.to_str().ok()?;
-    let (scheme, authority) = (app.scheme_str()?, app.authority()?);
-    let whole = if location.starts_with("//") {
-        format!("{scheme}:{location}")
-    } else if location.starts_with('/') {
-        format!("{scheme}://{authority}{location}")
-    } else if location.starts_with('?') {
-        format!("{scheme}://{authority}{}{location}", app.path())
-    } else if has_scheme(location) {
+    if Url::parse(location) != Err(url::ParseError::RelativeUrlWithoutBase) {
         return None;
-    } else {
-        let folder = app.path().rsplit_once('/').map_or("", |(folder, _)| folder);
-        format!("{scheme}://{authority}{folder}/{location}")
-    };
-    HeaderValue::try_from(whole).ok()
-}
-
-/// RFC 3986 section 3.1.
-fn has_scheme(reference: &str) -> bool {
-    reference.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
-    })
+    }
+    let whole = Url::parse(&app.to_string()).ok()?.join(location).ok()?;
+    HeaderValue::try_from(whole.as_str()).ok()
 }
 
 /// The fields that `Connection` names.
