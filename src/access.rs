@@ -140,17 +140,20 @@ impl Pass {
 ///
 /// An upload that can be resumed was let in when it began; its URL, which nobody can guess, is the permission.
 pub async fn admit(mount: &Arc<Mount>, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Pass, Refusal> {
-    let mut pass = Pass::default();
     if mount.partial(path).is_some() {
-        return Ok(pass);
+        return Ok(Pass::default());
     }
-    let real = if mount.access.is_uniform() || mount.root.is_straight_now(path) {
+    if mount.access.is_uniform() {
+        return mount.access.default_policy().judge(mount, path, visitor).await;
+    }
+    let real = if mount.root.is_straight_now(path) {
         None
     } else {
         // a link may lead from what everybody may see to what they may not
         let (owner, asked) = (Arc::clone(mount), path.clone());
         blocking(move || owner.root.real(&asked)).await.map_err(|error| Refusal::of_open(error, path))?
     };
+    let mut pass = Pass::default();
     for policy in mount.access.judges([Some(path), real.as_ref()].into_iter().flatten()) {
         pass = pass.and(policy.judge(mount, path, visitor).await?);
     }
