@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use self::file::File;
 use self::layers::General;
@@ -133,6 +133,12 @@ fn cache_control(value: &str) -> Result<HeaderValue, &'static str> {
 fn duration(text: &str) -> Result<Duration, &'static str> {
     let parsed: Option<SignedDuration> = text.parse().ok();
     parsed.and_then(|duration| duration.try_into().ok()).ok_or("it is no time span; write 10s, 500ms or 1m")
+}
+
+/// A time span that may be of days and weeks; a day is 24 hours.
+pub(crate) fn days(text: &str) -> Option<Duration> {
+    let span: Span = text.trim().parse().ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
 }
 
 /// Reading a folder takes its time: who would look again at once would do nothing else.

@@ -111,9 +111,9 @@ impl Fallback {
         self.rules.store
     }
 
-    /// Whether what is missing at `path` is asked for: everybody may see it, or the `[[mount]]` says so itself. Blocks.
-    pub fn is_for(&self, mount: &Mount, path: &MediaPath) -> bool {
-        self.rules.guarded || mount.is_public_all_the_way(path)
+    /// Whether what is missing at `path` is asked for: everybody may see it, or the `[[mount]]` says so itself.
+    pub async fn is_for(&self, mount: &Arc<Mount>, path: &MediaPath) -> bool {
+        is_open(mount, path, self.rules.guarded).await
     }
 
     /// Asks the origin, when it is this question's turn; see [`Client::ask`].
@@ -152,7 +152,7 @@ async fn fetched(
     missing: Refusal,
 ) -> Result<Instead, Refusal> {
     let (Some(fallback), false) = (&mount.fallback, path.has_slash()) else { return Err(missing) };
-    if !is_open(mount, path, fallback.rules.guarded).await {
+    if !fallback.is_for(mount, path).await {
         return Err(missing);
     }
     let why = match seek(mount, fallback, path, request).await {

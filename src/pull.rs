@@ -158,8 +158,7 @@ async fn one(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> 
     if let Err(refusal) = mount.shows(path) {
         return Outcome::Failed(refusal.reason());
     }
-    let (owner, source, asked) = (Arc::clone(mount), Arc::clone(fallback), path.clone());
-    if !blocking(move || source.is_for(&owner, &asked)).await {
+    if !fallback.is_for(mount, path).await {
         return Outcome::Failed("an access policy guards it, and its [[mount]] names no fallback itself".to_owned());
     }
     match here(mount, path).await {

@@ -1,12 +1,10 @@
 //! `devmedia sign`: a URL as the app in production would make it.
 
-use std::time::Duration;
-
 use hyper::{Method, Uri};
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::Timestamp;
 
 use crate::access::Policy;
-use crate::config::Config;
+use crate::config::{Config, days};
 use crate::request::path::MediaPath;
 use crate::server::listener::Listen;
 
@@ -20,7 +18,8 @@ pub fn sign(config: &Config, url: &str, method: &str, expires: &str) -> Result<S
     };
     let uri: Uri = absolute.parse().map_err(|_| format!("{url:?}: {NO_URL}"))?;
     let method: Method = method.to_ascii_uppercase().parse().map_err(|_| format!("{method:?} is no method"))?;
-    let span = lifetime(expires).ok_or_else(|| format!("--expires {expires:?}: write 10m, 1h or 7d"))?;
+    let span = days(expires).filter(|span| !span.is_zero());
+    let span = span.ok_or_else(|| format!("--expires {expires:?}: write 10m, 1h or 7d"))?;
     let path = MediaPath::parse(uri.path().as_bytes()).map_err(|_| format!("{url:?}: {NO_URL}"))?;
     let (mount, path) = config.mounts.find(&path).ok_or_else(|| format!("{url:?}: no mount serves it"))?;
     let judges = mount.access.judges(std::iter::once(&path));
@@ -32,11 +31,4 @@ pub fn sign(config: &Config, url: &str, method: &str, expires: &str) -> Result<S
     let now = Timestamp::now();
     let expires = now.checked_add(span).map_err(|_| format!("--expires {expires:?} is too long"))?;
     signed.sign(&method, &uri, now, expires).map_err(|advice| format!("{url:?}: {advice}"))
-}
-
-/// A day is 24 hours.
-fn lifetime(text: &str) -> Option<Duration> {
-    let span: Span = text.parse().ok()?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use hyper::header::{self, HeaderName, HeaderValue};
-use jiff::{Span, SpanRelativeTo};
 
+use super::days;
 use super::layers::Settings;
 use super::problems::Problems;
 use super::typed::Typed;
@@ -68,10 +68,7 @@ pub(super) fn placeholder(settings: &Settings, guarded: bool, problems: &mut Pro
 
 /// Reads a time span of hours or days.
 fn age(text: &str) -> Result<Duration, &'static str> {
-    const ADVICE: &str = "it is no time span; write 12h, 1d or 2w";
-    let span: Span = text.trim().parse().map_err(|_| ADVICE)?;
-    let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| ADVICE)?;
-    span.try_into().map_err(|_| ADVICE)
+    days(text).ok_or("it is no time span; write 12h, 1d or 2w")
 }
 
 /// A field that no problem shows: it may be a secret, or hold one where nobody would look for it.

@@ -126,22 +126,20 @@ impl Settings {
     }
 
     /// This layer on top of another.
-    pub(super) fn over(&self, below: &Self) -> Self {
-        let first = |above: &Option<Typed>, below: &Option<Typed>| above.as_ref().or(below.as_ref()).cloned();
-        let all = |above: &[Typed], below: &[Typed]| self::first(above.to_vec(), below.to_vec());
+    pub(super) fn over(self, below: Self) -> Self {
         Self {
-            no_index: first(&self.no_index, &below.no_index),
-            hidden: first(&self.hidden, &below.hidden),
-            follow_links: first(&self.follow_links, &below.follow_links),
-            cache_control: first(&self.cache_control, &below.cache_control),
-            upload: first(&self.upload, &below.upload),
-            upload_to: first(&self.upload_to, &below.upload_to),
-            max_upload: first(&self.max_upload, &below.max_upload),
-            fallback_header: all(&self.fallback_header, &below.fallback_header),
-            fallback_store: first(&self.fallback_store, &below.fallback_store),
-            fallback_max: first(&self.fallback_max, &below.fallback_max),
-            fallback_refresh: first(&self.fallback_refresh, &below.fallback_refresh),
-            placeholder: first(&self.placeholder, &below.placeholder),
+            no_index: self.no_index.or(below.no_index),
+            hidden: self.hidden.or(below.hidden),
+            follow_links: self.follow_links.or(below.follow_links),
+            cache_control: self.cache_control.or(below.cache_control),
+            upload: self.upload.or(below.upload),
+            upload_to: self.upload_to.or(below.upload_to),
+            max_upload: self.max_upload.or(below.max_upload),
+            fallback_header: first(self.fallback_header, below.fallback_header),
+            fallback_store: self.fallback_store.or(below.fallback_store),
+            fallback_max: self.fallback_max.or(below.fallback_max),
+            fallback_refresh: self.fallback_refresh.or(below.fallback_refresh),
+            placeholder: self.placeholder.or(below.placeholder),
         }
     }
 }

@@ -48,7 +48,8 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
     let upload_to_mounts = UploadMounts::read(values, problems);
     let mut mounts = Vec::new();
     for typed in typed_mounts(args, file, problems) {
-        let settings = flags.over(&typed.settings).over(&below);
+        let placeholder_guarded = typed.settings.placeholder.is_some();
+        let settings = flags.clone().over(typed.settings).over(below.clone());
         let prefix = problems.check(&typed.prefix, Prefix::parse);
         let hidden = problems.boolean(settings.hidden.as_ref());
         let listing = !problems.boolean(settings.no_index.as_ref());
@@ -63,7 +64,7 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
         let access = Access::new(typed.access, typed.rules);
         let fallback = typed.fallback.as_ref();
         let fallback = fallback.and_then(|url| fallback::read(url, typed.fallback_guarded, &settings, problems));
-        let placeholder = fallback::placeholder(&settings, typed.settings.placeholder.is_some(), problems);
+        let placeholder = fallback::placeholder(&settings, placeholder_guarded, problems);
         let make = takes || fallback.as_ref().is_some_and(|fallback| fallback.stores());
         let root = roots.open(&typed.root, typed.base, links, make, problems);
         if let (Some(prefix), Some(root)) = (prefix, root) {

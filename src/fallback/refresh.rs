@@ -14,10 +14,10 @@ use hyper::{Method, StatusCode};
 use rustix::fs::OFlags;
 use tracing::{debug, info, warn};
 
+use super::Fallback;
 use super::copies::Copied;
 use super::fetch::Transfer;
 use super::verdict::{self, Verdict};
-use super::{Fallback, is_open};
 use crate::mount::Mount;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
@@ -79,7 +79,7 @@ pub fn look(mount: &Arc<Mount>, path: &MediaPath) {
 
 /// Asks about a copy that is old enough; gives the time until it is to be asked about again.
 async fn refresh(mount: &Arc<Mount>, fallback: &Fallback, path: &MediaPath, after: Duration) -> Duration {
-    if !is_open(mount, path, fallback.rules.guarded).await {
+    if !fallback.is_for(mount, path).await {
         return after;
     }
     let (owner, wanted) = (Arc::clone(mount), path.clone());
