@@ -1,11 +1,11 @@
 //! A real Django project with session login guards a mount.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Answer, PATIENCE, Server, Way, python};
+use crate::support::client::{Fields, send};
+use crate::support::{Answer, Server, Way, python};
 
 const PROJECT: &str = include_str!("project.py");
 
@@ -30,19 +30,10 @@ impl Django {
         Self { child, authority: line.trim().to_owned() }
     }
 
-    fn post(&self, target: &str, fields: &str, body: &str) -> Answer {
-        let mut stream = TcpStream::connect(&self.authority).expect("Django accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        let (authority, length) = (&self.authority, body.len());
-        write!(
-            stream,
-            "POST {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n{fields}\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .expect("sent");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("an answer");
-        Answer::take(&mut bytes.as_slice(), "POST")
+    fn post(&self, target: &str, fields: Fields<'_>, body: &str) -> Answer {
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        let address = self.authority.parse().expect("an address");
+        send(address, "POST", target, &[&form, fields].concat(), body.as_bytes())
     }
 }
 
@@ -74,9 +65,9 @@ fn whoever_is_logged_in_sees_the_members_files() {
     let login = stranger.field("location");
     assert_eq!(login, format!("http://{}/login/?next=/members/a%2520b.txt%3Fx%3D1", django.authority));
 
-    let wrong = django.post("/login/", "", "username=ada&password=wrong");
+    let wrong = django.post("/login/", &[], "username=ada&password=wrong");
     assert_eq!((wrong.status, wrong.field("set-cookie")), (403, ""));
-    let right = django.post("/login/", "", "username=ada&password=lovelace");
+    let right = django.post("/login/", &[], "username=ada&password=lovelace");
     let session = right.field("set-cookie").split(';').next().expect("a cookie").to_owned();
     assert!(session.starts_with("sessionid="), "{right:?}");
 
@@ -87,6 +78,6 @@ fn whoever_is_logged_in_sees_the_members_files() {
     assert_eq!((part.status, part.text().as_str()), (206, "for"));
     assert_eq!(server.request("GET", "/members/staff/a.txt", &cookie).status, 403, "Django's PermissionDenied");
 
-    django.post("/logout/", &format!("Cookie: {session}\r\n"), "");
+    django.post("/logout/", &cookie, "");
     assert_eq!(server.request("GET", "/members/a%20b.txt", &cookie).status, 302, "logged out is out at once");
 }
