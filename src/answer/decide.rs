@@ -66,7 +66,7 @@ pub fn decide(method: &Method, headers: &HeaderMap, entity: &Entity) -> Result<D
         Precondition::NotModified => return Ok(Decision::NotModified),
         Precondition::Failed => return Err(Undecided::PreconditionFailed),
     }
-    let Some(range) = conditional::range(method, headers, entity) else {
+    let Some(range) = conditional::range(method, headers, entity).filter(|_| !entity.media_type.is_gzip) else {
         return Ok(Decision::Whole);
     };
     match range::requested(range.as_bytes(), entity.len) {

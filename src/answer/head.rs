@@ -55,8 +55,12 @@ pub fn head(
     };
     headers.insert(header::CONTENT_TYPE, content_type);
     if !is_stream {
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let unit = if entity.media_type.is_gzip { "none" } else { "bytes" };
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static(unit));
         headers.insert(header::CONTENT_LENGTH, length(&pieces).into());
+    }
+    if entity.media_type.is_gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     if entity.media_type.can_script {
         // Shown, but it cannot act: no script, no forms, an origin of its own.

@@ -22,7 +22,7 @@ pub struct Entity {
     pub len: u64,
     /// A strong validator, quotes included; `None` while the file is too young for one.
     pub etag: Option<HeaderValue>,
-    /// Whole seconds; `None` before 1970, in the future (RFC 9110 section 8.8.2.1), or while the file is too young.
+    /// Whole seconds; `None` before 1970 or at its start, in the future (RFC 9110 section 8.8.2.1), or while the file is too young.
     pub last_modified: Option<HttpDate>,
     /// What the name or the first bytes say it is.
     pub media_type: MediaType,
@@ -76,9 +76,13 @@ fn etag(metadata: &Metadata) -> HeaderValue {
     HeaderValue::try_from(tag).expect("hex digits, quotes, dots and dashes")
 }
 
+/// Times up to this one are nobody's: 0 is what Docker layers and OSTree set, 1 what Nix sets. Every version of a file
+/// would have the same, and a client that sends only `If-Modified-Since` would get 304 for ever.
+const ARTIFICIAL: Duration = Duration::from_secs(1);
+
 fn last_modified(modified: SystemTime, now: SystemTime) -> Option<HttpDate> {
     // `HttpDate` cannot be made from a time before 1970 or after 9999; the second is in the future anyway
-    let since_epoch = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let since_epoch = modified.duration_since(SystemTime::UNIX_EPOCH).ok().filter(|since| *since > ARTIFICIAL)?;
     let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
     (modified <= now).then(|| whole.into())
 }

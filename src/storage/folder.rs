@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use cap_std::fs::Dir;
 
+use super::media_type::MediaType;
 use crate::request::path::is_own;
 
 /// One name in a folder. Links are described by what they lead to, if that is inside the root.
@@ -19,6 +20,8 @@ pub struct Entry {
     pub kind: Kind,
     /// When it was last written, if the system says.
     pub modified: Option<SystemTime>,
+    /// What the first bytes show, where the name does not tell and somebody has looked.
+    pub sniffed: Option<MediaType>,
 }
 
 /// What is behind a name.
@@ -64,7 +67,7 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Option<Metadata>)
             let modified = own.modified().ok().map(cap_std::time::SystemTime::into_std);
             (Kind::new(own.is_dir(), own.is_file(), own.len()), modified)
         };
-        entries.push(Entry { name: name.into_vec(), kind, modified });
+        entries.push(Entry { name: name.into_vec(), kind, modified, sniffed: None });
     }
     entries.sort_unstable_by(order);
     Ok(entries)

@@ -205,12 +205,12 @@ impl Root {
             return Err(OpenError::NotRegular);
         }
         let file = OpenFile::new(file, self.nowait.clone());
-        let media_type = if let Some(promised) = self.types.by_name(path.file_name()) {
-            promised
+        let media_type = if let Some(settled) = self.types.by_name_alone(path.file_name()) {
+            settled
         } else {
             let mut first = [0; SNIFF_LEN];
             let len = sniff(&file, &mut first)?;
-            MediaTypes::by_content(&first[..len])
+            self.types.by_content(path.file_name(), &first[..len])
         };
         let entity = Entity::new(&metadata, media_type, SystemTime::now());
         Ok(Found::File(file, entity))
