@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
-/// What is sent of a file that is there and may be read.
+/// Which part of a file is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
     /// All of it: 200.
@@ -20,7 +20,7 @@ pub enum Decision {
     Part(ByteRange),
     /// Several parts: 206 as `multipart/byteranges`.
     Parts(Vec<ByteRange>),
-    /// Nothing, the client has it: 304.
+    /// Nothing, because the client has it: 304.
     NotModified,
 }
 

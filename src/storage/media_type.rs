@@ -1,4 +1,5 @@
-//! What a file is: by its name, the same on every machine; by its first bytes only where the name does not say.
+//! The media type of a file: by its name, the same on every machine; by its first bytes only if the name does not determine
+//! it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,7 +8,7 @@ use std::str::FromStr as _;
 use hyper::header::HeaderValue;
 use infer::MatcherType;
 
-/// How many bytes of a file without a known extension are looked at.
+/// How many bytes of a file without a known extension are examined.
 pub const SNIFF_LEN: usize = 4096;
 
 /// What `mime_guess` lacks or gets wrong: IANA's registered names, and where there is none, the name that browsers and
@@ -248,12 +249,12 @@ pub struct MediaType {
     /// A browser would run script in it, so it is sent with `Content-Security-Policy: sandbox`.
     pub can_script: bool,
     /// The bytes are compressed, and a browser shows them only with `Content-Encoding: gzip` (`.svgz`). Such a file is
-    /// always sent whole: a byte range of the compressed form means nothing to a reader of the picture.
+    /// always sent whole: a byte range of the compressed form is of no use to a client that shows the image.
     pub is_gzip: bool,
 }
 
 impl MediaType {
-    /// A type that is known here; costs no allocation but for the charset of a text.
+    /// A known type; allocates only for the charset of a text type.
     fn from_static(text: &'static str) -> Self {
         let header = if text.starts_with("text/") {
             HeaderValue::try_from(format!("{text}; charset=utf-8")).expect("a media type is visible ASCII")
@@ -263,12 +264,12 @@ impl MediaType {
         Self { header, can_script: can_script(text), is_gzip: false }
     }
 
-    /// What is known of bytes that nothing says anything about.
+    /// The type of bytes about which nothing is known.
     pub fn octet_stream() -> Self {
         Self::from_static("application/octet-stream")
     }
 
-    /// Reads a type as people type it, such as `model/stl`; `None` if it is none. A text type without parameters gets
+    /// Reads a type as people type it, such as `model/stl`; `None` if it is not a type. A text type without parameters gets
     /// its charset.
     pub fn parse(text: &str) -> Option<Self> {
         let mime = mime_guess::Mime::from_str(text.trim()).ok()?;
@@ -297,20 +298,20 @@ impl MediaTypes {
         Self { overrides }
     }
 
-    /// The type that a file's name promises, by its last extension; `None` where it says nothing.
+    /// The type that a file's name promises, by its last extension; `None` if the extension is missing or unknown.
     pub fn by_name(&self, name: &[u8]) -> Option<MediaType> {
         self.by_extension(&extension(name)?)
     }
 
-    /// The type of a file of this name, whatever its bytes; `None` where [`MediaTypes::by_content`] has to see them: the name
-    /// does not tell, or a compressed form has the same name (an `.svgz` need not be compressed).
+    /// The type of a file of this name, whatever its bytes are; `None` if [`MediaTypes::by_content`] has to see them: the
+    /// extension is unknown, or an `.svgz` may or may not be compressed.
     pub fn by_name_alone(&self, name: &[u8]) -> Option<MediaType> {
         let extension = extension(name)?;
         if self.may_be_gzip(&extension) { None } else { self.by_extension(&extension) }
     }
 
-    /// The type of a file of this name that begins with `first`. Where the name does not tell, the bytes find a row of the
-    /// table. Images, audio, video, fonts and PDF only: what a stranger uploaded without an extension must never become a
+    /// The type of a file of this name that begins with `first`. If the name does not determine it, the bytes select a row of
+    /// the table. Images, audio, video, fonts and PDF only: what a stranger uploaded without an extension must never become a
     /// page.
     pub fn by_content(&self, name: &[u8], first: &[u8]) -> MediaType {
         /// RFC 1952 section 2.3.1.
