@@ -19,6 +19,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use tempfile::TempDir;
 
@@ -139,6 +140,7 @@ impl Server {
     }
 
     fn start_in(way: Way, keep: TempDir, args: &[&str], mut command: Command) -> Self {
+        allow_descriptors();
         let root = keep.path().join("media");
         command.current_dir(keep.path()).env("XDG_CACHE_HOME", keep.path().join("cache"));
         command.args(["--debug", "--log-format", "json", "-v", "--listen", "127.0.0.1:0"]);
@@ -404,6 +406,13 @@ fn poll(mut is_so: impl FnMut() -> bool) -> Result<(), ()> {
 /// Waits until the other end of a channel, which a process's output keeps open, is dropped.
 fn wait_for_end(ended: &Receiver<()>) {
     assert_eq!(ended.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the process does not end");
+}
+
+/// Raises the limit of open files to all that is allowed: many tests with many connections run at once.
+fn allow_descriptors() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // macOS refuses "unlimited"; the tests run with what there is then
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// A folder with a root and secrets in it.

@@ -1,7 +1,5 @@
 //! `?events`: what changes in a folder, as a stream. What a person sees of it: `browser_live.rs`.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,7 +8,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{Server, Way, wait_until};
+
+use crate::support::{Server, Way, wait_until};
 
 /// An open stream, read event by event.
 struct Events {
