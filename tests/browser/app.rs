@@ -29,12 +29,12 @@ impl App {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let noted = Arc::new(Noted::default());
-        let (files, notes) = (Arc::new(files.into()), Arc::clone(&noted));
+        let (files, shared) = (Arc::new(files.into()), Arc::clone(&noted));
         std::thread::spawn(move || {
             // a thread each: browsers open connections they do not use yet
             for stream in listener.incoming().map_while(Result::ok) {
-                let (files, notes) = (Arc::clone(&files), Arc::clone(&notes));
-                std::thread::spawn(move || answer(&stream, referrer_policy, &files, &notes));
+                let (files, shared) = (Arc::clone(&files), Arc::clone(&shared));
+                std::thread::spawn(move || answer(&stream, referrer_policy, &files, &shared));
             }
         });
         Self { port, noted }

@@ -480,7 +480,7 @@ fn a_failed_tls_handshake_is_not_tried_again() {
         for mut stream in listener.incoming().flatten() {
             counted.fetch_add(1, SeqCst);
             // the client's hello; its end is the end of the handshake
-            let _ = stream.read(&mut [0; 64 * 1024]);
+            let _ = stream.read(&mut [0; 1024]);
         }
     });
     let folder = tempfile::tempdir().expect("a folder");

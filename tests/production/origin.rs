@@ -42,11 +42,11 @@ impl Origin {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let noted = Arc::new(Noted::default());
-        let (notes, answer) = (Arc::clone(&noted), Arc::new(answer));
+        let (shared, answer) = (Arc::clone(&noted), Arc::new(answer));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (notes, answer) = (Arc::clone(&notes), Arc::clone(&answer));
-                std::thread::spawn(move || serve(stream, &notes, &*answer));
+                let (shared, answer) = (Arc::clone(&shared), Arc::clone(&answer));
+                std::thread::spawn(move || serve(stream, &shared, &*answer));
             }
         });
         Self { address, noted }

@@ -178,7 +178,7 @@ fn a_part_of_another_state_is_not_mixed_into_the_file() {
     }
 }
 
-/// RFC 9110 section 13.1.5: no weak ETag, and no date where there is an ETag.
+/// RFC 9110 section 13.1.5: no weak `ETag`, and no date where there is an `ETag`.
 #[test]
 fn only_a_strong_validator_stands_in_if_range() {
     let date = "Tue, 01 Feb 2022 10:00:00 GMT";
