@@ -138,6 +138,8 @@ fn a_copy_outlives_production() {
     let url = origin.url();
     let server = server(&url, &["--fallback-refresh", "0s"]);
     assert_eq!(server.get("/media/a.jpg").text(), "version 1");
+    // stored under its name, a moment after it was sent
+    server.settled("/media/a.jpg");
     let failing = Origin::saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let again = Server::prepared(Way::Fast, &["--fallback", &failing.url(), "--fallback-refresh", "0s"], |folder| {
         let copied = std::process::Command::new("cp").arg("-a").arg(&server.root).arg(folder).status();
