@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use devmedia::access_log::Received;
-use devmedia::answer::head::Piece;
+use devmedia::answer::piece::Piece;
 use devmedia::body::Body;
 use devmedia::body::file::FileBody;
 use devmedia::connection::Connection;

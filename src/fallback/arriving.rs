@@ -13,7 +13,7 @@ use super::reason::NotFetched;
 use super::{Fallback, FallbackError, Instead, here, pass};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, decide};
-use crate::answer::head::content_range;
+use crate::answer::piece::content_range;
 use crate::body::Body;
 use crate::body::streamed::Streamed;
 use crate::request::path::MediaPath;
