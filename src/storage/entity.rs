@@ -76,7 +76,7 @@ fn etag(metadata: &Metadata) -> HeaderValue {
     HeaderValue::try_from(tag).expect("hex digits, quotes, dots and dashes")
 }
 
-/// Times up to this one are artificial: 0 is what Docker layers and OSTree set, 1 what Nix sets. Every version of a file
+/// Times up to this one are artificial: 0 is what Docker layers and `OSTree` set, 1 what Nix sets. Every version of a file
 /// would have the same, and a client that sends only `If-Modified-Since` would get 304 for ever.
 const ARTIFICIAL: Duration = Duration::from_secs(1);
 
