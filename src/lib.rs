@@ -3,7 +3,7 @@
 //! The way of a request, one module a step ([`service`] is the function that walks it):
 //!
 //! ```text
-//! argv, env --parse--> cli::Args --check--> config::Config                once, before anything is bound
+//! argv, env --parse--> cli::Args --read--> config::Config                 once, before anything is bound
 //!
 //! request --> request::guard        who asks: this developer's machine, or a stranger's web page?
 //!         --> request::prefix       which mount? request::path: a proof-carrying relative path, decoded once
@@ -30,9 +30,9 @@ pub mod access;
 pub mod access_log;
 pub mod answer;
 pub mod body;
+pub mod check;
 pub mod cli;
 pub mod config;
-pub mod debug_gate;
 pub mod fallback;
 pub mod live;
 pub mod log;
@@ -42,6 +42,7 @@ pub mod placeholder;
 pub mod pull;
 pub mod refusal;
 pub mod request;
+pub mod serve;
 pub mod server;
 pub mod service;
 pub mod sign;
