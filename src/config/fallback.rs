@@ -23,12 +23,13 @@ pub(super) fn read(
     guarded: bool,
     problems: &mut Problems,
 ) -> Option<Arc<Fallback>> {
-    let typed = settings.typed(&FALLBACK)?;
+    // all are read, so that a mistake is found although there is no fallback
     let store = settings.get(&FALLBACK_STORE, problems).unwrap_or(true);
     let max = settings.get(&FALLBACK_MAX, problems);
     let refresh = settings.get(&FALLBACK_REFRESH, problems);
     let headers: Vec<Typed> = settings.all(&FALLBACK_HEADER).iter().map(Typed::concealed).collect();
     let headers = problems.each(&headers, FALLBACK_HEADER.read);
+    let typed = settings.typed(&FALLBACK)?;
     let upstream = settings.get(&FALLBACK, problems)?;
     if let Some(prefix) = prefix
         && prefix.as_str() != "/"

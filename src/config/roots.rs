@@ -234,7 +234,9 @@ fn above(path: &Path, absolute: &Path) -> Option<PathBuf> {
     }
     let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
     let here = absolute.ancestors().nth(path.components().count())?;
-    here.ancestors().skip(1).take(LEVELS_UP).map(|folder| folder.join(&path)).find(|folder| folder.is_dir())
+    // /media belongs to the system
+    let above = here.ancestors().skip(1).take(LEVELS_UP).filter(|folder| folder.parent().is_some());
+    above.map(|folder| folder.join(&path)).find(|folder| folder.is_dir())
 }
 
 /// A folder whose path differs from this one only in case, or in a letter or two of one name.
@@ -257,7 +259,8 @@ fn similar_folder(absolute: &Path) -> Option<PathBuf> {
         found.push(near.min()?.1);
         break;
     }
-    let whole = found.join(names.as_path());
+    let below = names.as_path();
+    let whole = if below.as_os_str().is_empty() { found } else { found.join(below) };
     whole.is_dir().then_some(whole)
 }
 

@@ -223,9 +223,9 @@ fn sign_makes_a_url_that_check_lets_through() {
         assert_eq!(server.get(&other).status, 403, "{policy} {other}");
     }
     for (args, says) in [
-        (&["sign", "/media/a.txt"][..], "it needs no signature; its access is public"),
-        (&["sign", "/nowhere/a.txt"], "no mount serves it"),
-        (&["sign", "/media/a.txt", "--expires", "soon"], "write 10m, 1h or 7d"),
+        (&["sign", "/media/a.txt"][..], "needs no signature: its access is public"),
+        (&["sign", "/nowhere/a.txt"], "no mount serves this path"),
+        (&["sign", "/media/a.txt", "--expires", "soon"], "write one such as 10m, 1h or 7d"),
     ] {
         let folder = folder("");
         let ended = run(devmedia(folder.path(), args));
