@@ -315,6 +315,9 @@ fn no_command(word: &str) -> Option<String> {
     if word == "version" {
         return Some("write devmedia --version".to_owned());
     }
+    if ["serve", "server", "start"].iter().any(|serve| strsim::damerau_levenshtein(serve, word) == 1) {
+        return Some(format!("devmedia serves when it gets no command: {HOW_TO_SERVE}"));
+    }
     let near = COMMANDS.iter().map(|command| (strsim::damerau_levenshtein(command, word), command));
     let (typos, command) = near.min()?;
     let is_near = typos > 0 && (typos == 1 || (typos == 2 && word.chars().count() > 4));
@@ -354,6 +357,7 @@ mod tests {
         for (line, exists, says) in [
             ("serve", false, Some("devmedia serves when it gets no command")),
             ("serve", true, None),
+            ("sevre", false, Some("devmedia serves when it gets no command")),
             ("run", false, Some("write devmedia --debug ./media")),
             ("init", false, Some("nothing needs to be set up")),
             ("chekc", false, Some("did you mean devmedia check?")),
