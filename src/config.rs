@@ -36,9 +36,9 @@ use self::file::File;
 use self::roots::Roots;
 use self::setting::Scope;
 use self::settings::{ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, GRACE, LOG_FORMAT, OPEN, POLL, TYPE};
+use crate::guard::Guard;
 use crate::log::LogFormat;
 use crate::mount::Mounts;
-use crate::request::guard::Guard;
 use crate::server::listener::Listen;
 use crate::storage::media_type::MediaTypes;
 
@@ -112,12 +112,12 @@ impl Config {
     pub fn check_fallbacks(&self) -> Result<(), Problems> {
         for mount in self.mounts.iter() {
             let Some(fallback) = &mount.fallback else { continue };
-            let url = fallback.origin.to_string();
+            let url = fallback.upstream.to_string();
             if self.listen.iter().any(|listen| listens::is_reached_by(listen, &url)) {
                 return Err(Problems::of_usage(format!(
                     "--fallback {url:?}: this is the address of this devmedia itself, where the files are missing. Write \
                      the URL of the server that has the files of {}, such as https://www.example.com/media/",
-                    mount.prefix
+                    mount.site.prefix
                 )));
             }
         }

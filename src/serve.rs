@@ -61,7 +61,7 @@ async fn serve(config: Config) -> Result<(), Problems> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let prefix = config.mounts.first().prefix.to_string();
+    let prefix = config.mounts.first().site.prefix.to_string();
     let mut listeners = Vec::new();
     let mut first_url = None;
     for one in bound {
@@ -94,15 +94,15 @@ fn announce_mounts(config: &Config) {
     }
     for mount in config.mounts.iter() {
         let uploads = if mount.uploads.is_some() { ", accepting uploads" } else { "" };
-        let policy = mount.access.default_policy();
+        let policy = mount.site.access.default_policy();
         let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
-        tracing::info!("serving {} at {}{access}{uploads}", mount.root.path().display(), mount.prefix);
+        tracing::info!("serving {} at {}{access}{uploads}", mount.site.root.path().display(), mount.site.prefix);
         if let Some(fallback) = &mount.fallback {
-            tracing::info!("fetching files that are missing at {} from {}", mount.prefix, fallback.origin);
+            tracing::info!("fetching files that are missing at {} from {}", mount.site.prefix, fallback.upstream);
         }
         if mount.writes() {
             let mount = Arc::clone(mount);
-            std::thread::spawn(move || sweep::stale(&mount.root));
+            std::thread::spawn(move || sweep::stale(&mount.site.root));
         }
     }
 }

@@ -25,10 +25,10 @@ pub fn sign(config: &Config, url: &str, method: &str, expires: &str) -> Result<S
         duration.ok_or_else(|| format!("--expires {expires:?}: not a duration; write one such as 10m, 1h or 7d"))?;
     let path = MediaPath::parse(uri.path().as_bytes()).map_err(|_| not_a_url())?;
     let (mount, path) = config.mounts.find(&path).ok_or_else(|| {
-        let prefixes: Vec<String> = config.mounts.iter().map(|mount| mount.prefix.to_string()).collect();
+        let prefixes: Vec<String> = config.mounts.iter().map(|mount| mount.site.prefix.to_string()).collect();
         format!("{url:?}: no mount serves this path; the mounts are {}", prefixes.join(", "))
     })?;
-    let judges = mount.access.judges(std::iter::once(&path));
+    let judges = mount.site.access.policies_for(std::iter::once(&path));
     let Some(signed) =
         judges.iter().find_map(|policy| if let Policy::Signed(signed) = policy { Some(signed) } else { None })
     else {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 
@@ -21,6 +22,7 @@ use crate::access::Policy;
 use crate::access::rules::{Access, Patterns, Rule};
 use crate::mount::{Mount, Mounts};
 use crate::request::prefix::Prefix;
+use crate::site::Site;
 use crate::storage::root::Links;
 
 /// What the file says about mounts.
@@ -82,7 +84,8 @@ pub(super) fn mounts(
         let root =
             settings.typed(&ROOT).and_then(|root| roots.open(root, &typed.base, links, accepts || stores, problems));
         if let (Some(prefix), Some(root)) = (prefix, root) {
-            mounts.push(Mount { prefix, root, listing, hidden, cache_control, uploads, access, fallback, placeholder });
+            let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
+            mounts.push(Mount { site, listing, uploads, fallback, placeholder });
         }
     }
     upload_mounts.check(&mounts, problems);

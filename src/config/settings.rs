@@ -11,9 +11,9 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::setting::{Declared, Form, Scope, Setting};
 use super::values::{self, Placeholders, TypeOf};
-use crate::fallback::origin::Origin;
+use crate::fallback::upstream::Upstream;
+use crate::guard::{HostPattern, OriginPattern};
 use crate::log::LogFormat;
-use crate::request::guard::{HostPattern, OriginPattern};
 use crate::request::prefix::Prefix;
 use crate::server::listener::{Host, Listen};
 
@@ -107,7 +107,7 @@ settings! {
         Declared::one("max-upload", "SIZE").variable("DEVMEDIA_MAX_UPLOAD").scope(Scope::Mounts);
 
     /// Fetch missing files from here, and store them
-    FALLBACK: Origin = values::upstream,
+    FALLBACK: Upstream = values::upstream,
         Declared::one("fallback", "URL").variable("DEVMEDIA_FALLBACK").scope(Scope::FirstMount);
 
     /// Header for the fallback: 'Name: env:VAR' (repeatable)

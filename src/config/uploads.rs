@@ -8,8 +8,9 @@ use super::problems::Problems;
 use super::settings::{MAX_UPLOAD, UPLOAD_TO};
 use super::typed::Typed;
 use super::values::boolean;
-use crate::mount::{Mount, Uploads};
+use crate::mount::Mount;
 use crate::request::prefix::Prefix;
+use crate::upload::Uploads;
 use crate::upload::folder::UploadTo;
 
 /// The default of `--max-upload`.
@@ -56,7 +57,7 @@ impl UploadMounts {
 
     /// Notes the prefixes that no mount has.
     pub(super) fn check(&self, mounts: &[Mount], problems: &mut Problems) {
-        let prefixes: Vec<&str> = mounts.iter().map(|mount| mount.prefix.as_str()).collect();
+        let prefixes: Vec<&str> = mounts.iter().map(|mount| mount.site.prefix.as_str()).collect();
         for (typed, prefix) in &self.some {
             if !prefixes.contains(&prefix.as_str()) {
                 problems.usage(format!(

@@ -8,9 +8,9 @@ use bytesize::ByteSize;
 use hyper::header::{self, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
-use crate::fallback::origin::Origin;
+use crate::fallback::upstream::Upstream;
+use crate::guard::{HostPattern, OriginPattern};
 use crate::log::LogFormat;
-use crate::request::guard::{HostPattern, OriginPattern};
 use crate::request::prefix::Prefix;
 use crate::server::listener::{Host, Listen};
 use crate::storage::media_type::MediaType;
@@ -115,8 +115,8 @@ pub(super) fn origin_pattern(origin: &str) -> Result<OriginPattern, Advice> {
         .ok_or("not an origin; write https://app.example:3000, or http://app.example:* for any port".into())
 }
 
-pub(super) fn upstream(url: &str) -> Result<Origin, Advice> {
-    Origin::parse(url).map_err(Into::into)
+pub(super) fn upstream(url: &str) -> Result<Upstream, Advice> {
+    Upstream::parse(url).map_err(Into::into)
 }
 
 pub(super) fn type_of(value: &str) -> Result<TypeOf, Advice> {
