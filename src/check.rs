@@ -65,7 +65,7 @@ fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     words.extend(mount.site.root.follows_links().then_some("links out of the root are followed"));
     writeln!(f, "  shows          {}", words.join(", "))?;
     if let Some(fallback) = &mount.fallback {
-        let kept = if fallback.stores() { "files are stored" } else { "nothing is stored" };
+        let kept = if fallback.stores() { "stored" } else { "streamed only" };
         writeln!(f, "  fallback       {}, {kept}", fallback.upstream)?;
     }
     if let Some(placeholder) = mount.placeholder {

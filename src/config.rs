@@ -7,6 +7,7 @@
 //! ```
 
 mod access;
+mod cache_control;
 mod fallback;
 pub mod file;
 mod keys;

@@ -45,7 +45,7 @@ fn pull(config: &Config, order: &Order<'_>) -> Result<(), Problems> {
     if summary.is_complete() {
         Ok(())
     } else {
-        Err(Problems::of_system("some files could not be downloaded; run the command again to continue"))
+        Err(Problems::of_system("some files could not be downloaded; run it again to continue"))
     }
 }
 

@@ -125,7 +125,7 @@ fn debug_1_devmedia_root_media_url_media_works_as_it_stands() {
 
 #[test]
 fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
-    let rows = [
+    assert_wrong_values(&[
         ("--url", "", "/media/"),
         ("--url", "  ", "/media/"),
         ("--url", "https://cdn.example/media/", "/media/"),
@@ -156,35 +156,8 @@ fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
         ("--max-upload", "0", "1GiB"),
         ("--fallback-max", "5", "5MB"),
         ("--fallback-refresh", "7", "1d"),
-        ("--listen", "", "127.0.0.1:8001"),
-        ("--listen", "media", "127.0.0.1:8001"),
-        ("--listen", "example.com:8001", "127.0.0.1:8001"),
-        ("--listen", "127.0.0.1", "127.0.0.1:8001"),
-        ("--listen", "0.0.0.0", "0.0.0.0:8001"),
-        ("--listen", "::1", "[::1]:8001"),
-        ("--listen", "[::]", "[::]:8001"),
-        ("--listen", ":9000", "127.0.0.1:9000"),
-        ("--listen", "65536", "127.0.0.1:8001"),
-        ("--listen", "127.0.0.1:65536", "127.0.0.1:8001"),
-        ("--listen", "localhost:http", "127.0.0.1:8001"),
-        ("--listen", "localhost", "127.0.0.1:8001"),
-        ("--listen", "*:9000", "0.0.0.0:9000"),
-        ("--listen", "/tmp/media.sock", "unix:/tmp/media.sock"),
-        ("--port", "", "8001"),
-        ("--port", "http", "8001"),
-        ("--port", "65536", "8001"),
-        ("--port", "-1", "8001"),
-        ("--port", "127.0.0.1:9000", "--listen 127.0.0.1:9000"),
-        ("--host", "", "0.0.0.0"),
-        ("--host", "*", "0.0.0.0"),
-        ("--host", "media.example", "--allow-host"),
-        ("--host", "0.0.0.0:9000", "--listen 0.0.0.0:9000"),
-        ("--host", "[::1]:9000", "--listen [::1]:9000"),
-        ("--host", "http://localhost", "0.0.0.0"),
         ("--config", "", "--no-config"),
         ("--no-config", "perhaps", "true or false"),
-        ("--listen", "http://127.0.0.1:8001", "127.0.0.1:8001"),
-        ("--listen", "unix:", "unix:/tmp/media.sock"),
         ("--no-index", "maybe", "true or false"),
         ("--hidden", "", "true or false"),
         ("--follow-links", "2", "true or false"),
@@ -219,7 +192,44 @@ fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
         ("--poll", "0s", "50ms or more"),
         ("--log-format", "", "pretty or json"),
         ("--log-format", "JSON5", "pretty or json"),
-    ];
+    ]);
+}
+
+#[test]
+fn a_wrong_address_is_named_with_its_flag_and_with_what_to_type_instead() {
+    assert_wrong_values(&[
+        ("--listen", "", "127.0.0.1:8001"),
+        ("--listen", "media", "127.0.0.1:8001"),
+        ("--listen", "example.com:8001", "127.0.0.1:8001"),
+        ("--listen", "127.0.0.1", "127.0.0.1:8001"),
+        ("--listen", "0.0.0.0", "0.0.0.0:8001"),
+        ("--listen", "::1", "[::1]:8001"),
+        ("--listen", "[::]", "[::]:8001"),
+        ("--listen", ":9000", "127.0.0.1:9000"),
+        ("--listen", "65536", "127.0.0.1:8001"),
+        ("--listen", "127.0.0.1:65536", "127.0.0.1:8001"),
+        ("--listen", "localhost:http", "127.0.0.1:8001"),
+        ("--listen", "localhost", "127.0.0.1:8001"),
+        ("--listen", "*:9000", "0.0.0.0:9000"),
+        ("--listen", "/tmp/media.sock", "unix:/tmp/media.sock"),
+        ("--port", "", "8001"),
+        ("--port", "http", "8001"),
+        ("--port", "65536", "8001"),
+        ("--port", "-1", "8001"),
+        ("--port", "127.0.0.1:9000", "--listen 127.0.0.1:9000"),
+        ("--host", "", "0.0.0.0"),
+        ("--host", "*", "0.0.0.0"),
+        ("--host", "media.example", "--allow-host"),
+        ("--host", "0.0.0.0:9000", "--listen 0.0.0.0:9000"),
+        ("--host", "[::1]:9000", "--listen [::1]:9000"),
+        ("--host", "http://localhost", "0.0.0.0"),
+        ("--listen", "http://127.0.0.1:8001", "127.0.0.1:8001"),
+        ("--listen", "unix:", "unix:/tmp/media.sock"),
+    ]);
+}
+
+/// Each row is a flag, a value that it does not have, and a part of the advice.
+fn assert_wrong_values(rows: &[(&str, &str, &str)]) {
     let folder = workspace();
     for (flag, value, advice) in rows {
         let ended = refused_in(folder.path(), &[], &[&format!("{flag}={value}")]);

@@ -5,11 +5,12 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::cache_control::cache_control;
 use super::keys::{self, Place};
 use super::problems::Problems;
 use super::section::{Section, Value};
 use super::typed::Typed;
-use super::values::{Advice, cache_control, duration};
+use super::values::{Advice, duration};
 use crate::access::Policy;
 use crate::access::ask::Ask;
 use crate::access::rules::{Patterns, Rule};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::cache_control::cache_control;
 use super::setting::{Declared, Form, Scope, Setting};
 use super::values::{self, Placeholders, TypeOf};
 use crate::fallback::upstream::Upstream;
@@ -86,7 +87,7 @@ settings! {
         Declared::switch("allow-project-root").variable("DEVMEDIA_ALLOW_PROJECT_ROOT").scope(Scope::Server);
 
     /// Cache-Control of files [default: no-cache]
-    CACHE_CONTROL: HeaderValue = values::cache_control,
+    CACHE_CONTROL: HeaderValue = cache_control,
         Declared::one("cache-control", "VALUE").variable("DEVMEDIA_CACHE_CONTROL").scope(Scope::Mounts);
 
     /// Content type of an extension: stl=model/stl (repeatable)

@@ -15,10 +15,6 @@ use crate::request::prefix::Prefix;
 use crate::server::listener::{Host, Listen};
 use crate::storage::media_type::MediaType;
 
-mod cache;
-
-pub use self::cache::cache_control;
-
 /// What is wrong with a value, and what to write instead.
 pub type Advice = Cow<'static, str>;
 

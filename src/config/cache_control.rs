@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderValue;
 
-use super::Advice;
+use super::values::Advice;
 
 /// Response directives (RFC 9111 section 5.2.2, RFC 5861, RFC 8246) and whether they need a number of seconds.
 const DIRECTIVES: &[(&str, bool)] = &[
@@ -25,7 +25,7 @@ const DIRECTIVES: &[(&str, bool)] = &[
 const TYPOS: usize = 2;
 
 /// Reads a `Cache-Control` value. Directives of a vendor's own are accepted beside one that is known.
-pub fn cache_control(value: &str) -> Result<HeaderValue, Advice> {
+pub(super) fn cache_control(value: &str) -> Result<HeaderValue, Advice> {
     let value = value.trim();
     let header = HeaderValue::try_from(value).ok().filter(|header| !header.is_empty() && value.is_ascii());
     let header =
