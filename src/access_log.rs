@@ -175,7 +175,7 @@ impl Record {
                     target: TARGET,
                     $level,
                     method = received.method.as_str(),
-                    path = %readable(received.target.path()),
+                    path = %readable(&received.target),
                     status = self.status.as_u16(),
                     bytes = self.sent,
                     ms = milliseconds(received.at.elapsed()),
@@ -196,9 +196,27 @@ impl Record {
     }
 }
 
-/// The path as a person reads it; what could act on a terminal is escaped.
-fn readable(target: &str) -> String {
-    Visible(&percent_decode_str(target).decode_utf8_lossy()).to_string()
+/// Path and query as a person reads them; what could act on a terminal is escaped.
+///
+/// The query tells a thumbnail from the file itself. Values that look like a secret, a signature or a session are left
+/// out: a log is pasted into issues.
+fn readable(target: &Uri) -> String {
+    let visible = |text: &str| Visible(&percent_decode_str(text).decode_utf8_lossy()).to_string();
+    let path = visible(target.path());
+    let Some(query) = target.query() else { return path };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if is_secret(name) && !value.is_empty() => format!("{}=\u{2026}", visible(name)),
+        _ => visible(pair),
+    });
+    format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Whether a parameter of this name may hold what nobody else should know.
+fn is_secret(name: &str) -> bool {
+    const MARKS: [&str; 12] =
+        ["auth", "code", "cred", "key", "md5", "pass", "policy", "secret", "session", "sig", "state", "tok"];
+    let name = name.to_ascii_lowercase();
+    MARKS.iter().any(|mark| name.contains(mark))
 }
 
 fn text(value: Option<&HeaderValue>) -> Option<&str> {
@@ -208,4 +226,34 @@ fn text(value: Option<&HeaderValue>) -> Option<&str> {
 /// Three digits after the point: a file from the page cache takes microseconds.
 fn milliseconds(elapsed: Duration) -> f64 {
     (elapsed.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_readable_and_hold_no_secret() {
+        for (target, expected) in [
+            ("/media/a.jpg", "/media/a.jpg"),
+            ("/media/%C3%A9.jpg?thumbnail=256", "/media/\u{e9}.jpg?thumbnail=256"),
+            ("/media/?events&format=json", "/media/?events&format=json"),
+            ("/media/a.jpg?", "/media/a.jpg?"),
+            ("/a?md5=abc&expires=5", "/a?md5=\u{2026}&expires=5"),
+            ("/a?expires=5&signature=abc", "/a?expires=5&signature=\u{2026}"),
+            (
+                "/a?X-Amz-Signature=abc&X-Amz-Credential=k%2F1&X-Amz-Expires=5",
+                "/a?X-Amz-Signature=\u{2026}&X-Amz-Credential=\u{2026}&X-Amz-Expires=5",
+            ),
+            ("/a?X-Amz-Security-Token=abc", "/a?X-Amz-Security-Token=\u{2026}"),
+            ("/a?AWSAccessKeyId=abc", "/a?AWSAccessKeyId=\u{2026}"),
+            ("/a?sig=abc&se=2026", "/a?sig=\u{2026}&se=2026"), // Azure SAS
+            ("/a?itok=abc", "/a?itok=\u{2026}"),               // Drupal
+            ("/a?token=", "/a?token="),
+            ("/a?v=1%0A2", "/a?v=1\\n2"),
+            ("/a%1B[31m", "/a\\u{1b}[31m"),
+        ] {
+            assert_eq!(readable(&target.parse().expect("a target")), expected, "{target}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What is answered. Pure: no file system, no clock, no log, no async.
+//! Conditions, ranges, the decision and the head of an answer. Pure: no file system, no clock, no log, no async.
 
 pub mod common;
 pub mod conditional;

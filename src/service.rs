@@ -13,6 +13,7 @@
 //!
 //! [`Service::respond`] is steps 1, 9 and 10, which every answer takes; [`Service::answer`] is the rest.
 
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -188,10 +189,16 @@ impl Service {
                 Found::Directory(dir) => match live::asked(query) {
                     Some(state) => Ok(self.live.answer(site, &path, request.headers(), state)?),
                     None => {
-                        let (owner, folder) = (Arc::clone(site), path.clone());
-                        let entries = blocking(move || owner.entries(&folder, &dir)).await;
-                        let entries = entries.map_err(|error| Refusal::cannot_open(error.into(), &path))?;
                         let format = Format::negotiate(request.headers(), query, Format::Html);
+                        let (owner, folder) = (Arc::clone(site), path.clone());
+                        let entries = blocking(move || {
+                            let mut entries = owner.entries(&folder, &dir)?;
+                            if format == Format::Json {
+                                owner.sniff(&folder, &mut entries);
+                            }
+                            Ok::<_, io::Error>(entries)
+                        });
+                        let entries = entries.await.map_err(|error| Refusal::cannot_open(error.into(), &path))?;
                         Ok(listing::listing(mount, &path, entries, format))
                     }
                 },

@@ -8,10 +8,10 @@ use super::multipart;
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
-/// One stretch of a body.
+/// One piece of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Bytes made here: the lines between the parts of a multipart body.
+    /// Text: the lines between the parts of a multipart body.
     Text(hyper::body::Bytes),
     /// Bytes of the open file.
     Span(ByteRange),
@@ -55,11 +55,15 @@ pub fn head(
     };
     headers.insert(header::CONTENT_TYPE, content_type);
     if !is_stream {
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let unit = if entity.media_type.is_gzip { "none" } else { "bytes" };
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static(unit));
         headers.insert(header::CONTENT_LENGTH, length(&pieces).into());
     }
+    if entity.media_type.is_gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     if entity.media_type.can_script {
-        // Shown, but it cannot act: no script, no forms, an origin of its own.
+        // shown, but without scripts or forms, and in an origin of its own
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     }
     (status, headers, pieces)
@@ -70,7 +74,7 @@ pub fn content_range(part: ByteRange, len: u64) -> HeaderValue {
     value(format!("bytes {}-{}/{len}", part.start, part.end - 1))
 }
 
-/// Bytes that the pieces come to.
+/// The length of all pieces together, in bytes.
 pub fn length<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> u64 {
     pieces
         .into_iter()

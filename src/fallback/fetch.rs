@@ -25,7 +25,7 @@ use crate::request::path::MediaPath;
 use crate::site::Site;
 use crate::storage::blocking;
 use crate::storage::entity::Entity;
-use crate::storage::media_type::{MediaTypes, SNIFF_LEN};
+use crate::storage::media_type::SNIFF_LEN;
 use crate::storage::open_file::OpenFile;
 use crate::storage::progress::{self, ProgressReader, ProgressWriter};
 use crate::upload::file_writer::FileWriter;
@@ -69,14 +69,14 @@ impl Arrival {
     /// where the name does not tell the type.
     pub async fn open(&self, site: &Site, path: &MediaPath) -> io::Result<(OpenFile, Entity)> {
         let file = OpenFile::incomplete(self.file.try_clone()?, site.root.nowait(), self.progress.clone());
-        let media_type = if let Some(promised) = site.root.types().by_name(path.file_name()) {
-            promised
+        let media_type = if let Some(settled) = site.root.types().by_name_alone(path.file_name()) {
+            settled
         } else {
             self.progress.at_least(SNIFF_LEN as u64).await?;
             let mut first = [0; SNIFF_LEN];
             // written a moment ago: the page cache has them
             let len = file.first(&mut first)?;
-            MediaTypes::by_content(&first[..len])
+            site.root.types().by_content(path.file_name(), &first[..len])
         };
         Ok((file, Entity::incomplete(self.len.unwrap_or_default(), self.modified, media_type)))
     }

@@ -23,8 +23,10 @@ const MAX_LISTING: usize = 64 * 1024 * 1024;
 #[derive(Deserialize)]
 struct Entry {
     name: String,
-    /// `directory`; what else stands there is a file, but for `null` (devmedia: neither) and `other` (nginx).
+    /// `directory`; anything else is a file, except `other` (nginx). devmedia sends `null` for a file whose name does not
+    /// tell its type, and for what is neither: only the file has a size.
     r#type: Option<String>,
+    size: Option<u64>,
 }
 
 /// All files of all fallbacks, folder by folder. Without the listing of the top there is nothing to fetch; a folder below
@@ -93,7 +95,7 @@ async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(Medi
 
 /// An entry's path; nothing for what is neither a file nor a folder, and for a name that leads elsewhere.
 fn below(folder: &MediaPath, entry: &Entry) -> Option<(MediaPath, bool)> {
-    let kind = entry.r#type.as_deref().filter(|kind| *kind != "other")?;
+    let kind = entry.r#type.as_deref().or(entry.size.map(|_| "file")).filter(|kind| *kind != "other")?;
     let leads_elsewhere = matches!(&*entry.name, "" | "." | "..") || entry.name.contains(['/', '\0']);
     (!leads_elsewhere).then(|| (folder.join(entry.name.as_bytes()), kind == "directory"))
 }
@@ -110,6 +112,7 @@ mod tests {
             ("b.jpg", Some("image/jpeg"), Some(("a/b.jpg", false))),
             ("b", Some("directory"), Some(("a/b", true))),
             ("b", None, None),
+            ("sized", None, Some(("a/sized", false))),
             ("b", Some("other"), None),
             ("..", Some("directory"), None),
             ("../../etc/passwd", Some("file"), None),
@@ -117,7 +120,8 @@ mod tests {
             ("", Some("file"), None),
             ("a\0b", Some("file"), None),
         ] {
-            let entry = Entry { name: name.to_owned(), r#type: kind.map(str::to_owned) };
+            let size = (name == "sized").then_some(1);
+            let entry = Entry { name: name.to_owned(), r#type: kind.map(str::to_owned), size };
             let found = below(&folder, &entry).map(|(path, is_folder)| (path.to_string(), is_folder));
             assert_eq!(found.as_ref().map(|(path, folder)| (path.as_str(), *folder)), expected, "{name} {kind:?}");
         }

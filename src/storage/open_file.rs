@@ -1,4 +1,4 @@
-//! An open regular file, and reading it: at once where the page cache has it, else off the reactor.
+//! An open regular file, and reading it: at once if the page cache has the bytes, else on another thread.
 //!
 //! The two ways exist because a read of a regular file blocks the thread until the disk has answered; there is no
 //! readiness to wait for. `preadv2` with `RWF_NOWAIT` (Linux 4.14) answers `EAGAIN` instead, so the reactor may try it.

@@ -71,7 +71,7 @@ fn what_may_not_be_read_is_forbidden() {
         let answer = server.get(target);
         assert_eq!(answer.status, status, "{target}: {}", answer.text());
         if status == 403 {
-            assert!(answer.text().contains("does not let devmedia read"), "{target}: {}", answer.text());
+            assert!(answer.text().contains("no permission to read"), "{target}: {}", answer.text());
             assert!(!answer.text().contains("os error"), "{target}: {}", answer.text());
         }
     }

@@ -272,7 +272,7 @@ fn what_cannot_be_stored_is_shown_all_the_same() {
     let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole");
     let Some(server) = Server::unprivileged(Way::Fast, &["--fallback", &origin.url()], |_| {}) else { return };
     assert_eq!(server.get("/media/a.jpg").text(), "whole");
-    server.logged("cannot be stored: The system does not let devmedia write there");
+    server.logged("cannot be stored: devmedia has no permission to write there");
     assert_eq!(files(&server.root).len(), 0);
 }
 

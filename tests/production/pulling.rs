@@ -102,7 +102,7 @@ fn what_cannot_be_pulled_says_why() {
         ),
         (&["--fallback", &url, "--from", "nowhere"], 1, "the names cannot be read"),
         (&["--fallback", &url, "a[.jpg"], 2, "write '*.jpg'"),
-        (&["--fallback", &url, "--fallback-store=no"], 2, "leave --fallback-store=no away"),
+        (&["--fallback", &url, "--fallback-store=no"], 2, "remove --fallback-store=no"),
         (&[], 2, "no mount has a fallback"),
         (&["--fallback", "www.example.com"], 2, "write https://www.example.com/media/"),
     ] {
