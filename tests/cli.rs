@@ -689,8 +689,7 @@ fn an_unknown_flag_or_word_is_refused_with_a_hint() {
 fn folder_port_and_host_are_typed_as_elsewhere() {
     let folder = workspace();
     fs::create_dir(folder.path().join("serve")).expect("a folder");
-    let is_free = |port: u16| TcpListener::bind(("0.0.0.0", port)).is_ok();
-    let port = (20_000..).find(|port| is_free(*port)).expect("a free port");
+    let port = TcpListener::bind("0.0.0.0:0").and_then(|free| free.local_addr()).expect("a free port").port();
     let (port, at) = (port.to_string(), format!("http://127.0.0.1:{port}/media/"));
     let joined = format!("-p{port}");
     let rows: &[(&[&str], &str, &str)] = &[

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytesize::ByteSize;
+use url::Url;
 
 use super::layer::Layer;
 use super::problems::Problems;
@@ -31,17 +32,8 @@ pub(super) fn read(
     let headers = problems.each(&headers, FALLBACK_HEADER.read);
     let typed = settings.typed(&FALLBACK)?;
     let upstream = settings.get(&FALLBACK, problems)?;
-    if let Some(prefix) = prefix
-        && prefix.as_str() != "/"
-        && url::Url::parse(&upstream.to_string()).is_ok_and(|url| url.path() == "/")
-    {
-        problems.warn(format!(
-            "{}: this URL has no path, so {prefix}a.jpg is fetched from {upstream}a.jpg. If production has it at \
-             {upstream}{}a.jpg, write {upstream}{} (Drupal: {upstream}sites/default/files/)",
-            typed.shown,
-            &prefix.as_str()[1..],
-            &prefix.as_str()[1..],
-        ));
+    if let Some(warning) = prefix.and_then(|prefix| doubt(prefix, &upstream.to_string())) {
+        problems.warn(format!("{}: {warning}", typed.shown));
     }
     let rules = Rules { store, max: max.unwrap_or(DEFAULT_MAX).as_u64(), refresh, guarded };
     let fallback = Fallback::new(upstream, headers.into_iter().collect(), rules).map_err(|error| {
@@ -54,11 +46,52 @@ pub(super) fn read(
     fallback.ok().map(Arc::new)
 }
 
+/// What is probably wrong with the URL of a fallback, though it can be used. `url` ends in a slash.
+fn doubt(prefix: &Prefix, url: &str) -> Option<String> {
+    let path = Url::parse(url).ok()?.path().to_owned();
+    let prefix = prefix.as_str();
+    if path == "/" {
+        let below = prefix.strip_prefix('/').filter(|below| !below.is_empty())?;
+        return Some(format!(
+            "this URL has no path, so {prefix}a.jpg is fetched from {url}a.jpg. If production has it at {url}{below}a.jpg, \
+             write {url}{below} (Drupal: {url}sites/default/files/)"
+        ));
+    }
+    let last = path.trim_end_matches('/').rsplit('/').next()?;
+    let is_file = mime_guess::from_path(last).first().is_some();
+    is_file.then(|| {
+        format!(
+            "this looks like the URL of a file, so {prefix}a.jpg is fetched from {url}a.jpg; write that of the folder"
+        )
+    })
+}
+
 /// How a mount draws missing images, if it does. With `guarded`, it also draws paths that an access policy guards.
 pub(super) fn placeholder(settings: &Layer, guarded: bool, problems: &mut Problems) -> Option<Placeholder> {
     match settings.get(&PLACEHOLDER, problems)? {
         Placeholders::No => None,
         Placeholders::Yes => Some(Placeholder { keeps_status: false, guarded }),
         Placeholders::KeepStatus => Some(Placeholder { keeps_status: true, guarded }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fallback_that_is_hardly_a_folder_of_media_is_doubted() {
+        for (prefix, url, says) in [
+            ("/media/", "https://a.example/", Some("write https://a.example/media/ (Drupal: https://a.example/sites/")),
+            ("/sites/default/files/", "https://a.example/", Some("write https://a.example/sites/default/files/ ")),
+            ("/media/", "https://a.example/photo.jpg/", Some("looks like the URL of a file")),
+            ("/media/", "https://a.example/media/", None),
+            ("/media/", "https://a.example/v1.2/", None),
+            ("/", "https://a.example/", None),
+        ] {
+            let doubt = doubt(&Prefix::parse(prefix).expect("a prefix"), url);
+            assert_eq!(doubt.is_some(), says.is_some(), "{prefix} {url}: {doubt:?}");
+            assert!(doubt.unwrap_or_default().contains(says.unwrap_or_default()), "{prefix} {url}");
+        }
     }
 }

@@ -17,15 +17,37 @@ pub(super) enum Place {
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["port"], "write listen = \"127.0.0.1:{}\" at the top of the file"),
     (
-        &["host", "hostname", "address", "addr", "bind", "interface", "ip"],
+        &["host", "hostname", "address", "addr", "bind", "interface", "ip", "listen_address"],
         "write listen = \"{}:8001\" at the top of the file",
     ),
     (
-        &["dir", "directory", "path", "folder", "document_root", "media_root", "public_dir", "public_path", "src"],
+        &[
+            "dir",
+            "directory",
+            "path",
+            "folder",
+            "document_root",
+            "media_root",
+            "public_dir",
+            "public_path",
+            "root_dir",
+            "root_path",
+            "src",
+        ],
         "write root = \"{}\" in a [[mount]]",
     ),
     (
-        &["prefix", "media_url", "base_url", "location", "mount_path", "route", "url_prefix", "route_prefix"],
+        &[
+            "prefix",
+            "media_url",
+            "base_url",
+            "location",
+            "mount_path",
+            "route",
+            "url_prefix",
+            "mount_url",
+            "route_prefix",
+        ],
         "write url = \"{}\" in a [[mount]]",
     ),
     (
@@ -41,7 +63,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "folders are listed by default; to turn that off, write no_index = true",
     ),
     (
-        &["upstream", "proxy", "proxy_pass", "origin", "production", "remote", "source"],
+        &["upstream", "proxy", "proxy_pass", "origin", "production", "remote", "source", "fallback_url"],
         "write fallback = \"https://www.example.com/media/\" in a [[mount]]",
     ),
     (
@@ -52,12 +74,13 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["max_size", "upload_limit", "client_max_body_size", "max_body_size", "max_upload_size", "max_file_size"],
         "write max_upload = \"{}\"",
     ),
+    (&["allow_upload", "allow_uploads", "enable_upload", "writable", "write"], "write upload = true"),
     (&["upload_dir", "upload_folder", "upload_path"], "write upload_to = \"{}\""),
     (
         &["types", "mime", "mime_types", "content_types", "media_types"],
         "write type = { stl = \"model/stl\" } at the top of the file",
     ),
-    (&["dotfiles", "show_hidden", "dot_files"], "write hidden = true"),
+    (&["dotfiles", "show_hidden", "dot_files", "hidden_files"], "write hidden = true"),
     (&["symlinks", "follow_symlinks", "allow_symlinks", "allow_symlink"], "write follow_links = true"),
     (&["cache", "expires", "max_age", "caching"], "write cache_control = \"max-age=3600\""),
     (
@@ -72,7 +95,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["server", "devmedia", "settings", "general", "global", "tool", "default", "main"],
         "settings stand at the top of the file, without a table of their own",
     ),
-    (&["mounts", "static", "media", "folders", "site", "sites", "location"], "write [[mount]] with url and root"),
+    (&["mounts", "static", "media", "folders", "site", "sites"], "write [[mount]] with url and root"),
     (&["rule", "rules"], "write [[mount.rule]], below the [[mount]] that it is for"),
     (
         &["match", "headers", "disposition", "add_header", "header"],
@@ -101,7 +124,13 @@ pub(super) fn advice(place: Place, key: &str, value: Option<&str>) -> Option<Str
             Scope::FirstMount => format!("{plain} belongs to a mount; write it below [[mount]]"),
         });
     }
-    let (_, advice) = ELSEWHERE.iter().find(|(names, _)| names.contains(&plain.as_ref()))?;
+    let Some((_, advice)) = ELSEWHERE.iter().find(|(names, _)| names.contains(&plain.as_ref())) else {
+        // a typing error in a key that is valid at another place
+        let keys: Vec<String> = ALL.iter().map(|declared| declared.key()).collect();
+        let (meant, _) = nearest(key, &keys)?;
+        let belongs = self::advice(place, meant, value)?;
+        return Some(format!("did you mean {meant}? Then {belongs}"));
+    };
     match value {
         Some(value) if !value.is_empty() => Some(advice.replace("{}", value)),
         _ if advice.contains("{}") => Some(advice.replace("\"{}\"", "\"...\"").replace("{}", "...")),
@@ -197,6 +226,18 @@ mod tests {
             let advice = advice(place, key, value).unwrap_or_default();
             assert!(advice.contains(says), "{key}: {advice}");
         }
+        for (key, says) in [("fallbck", "did you mean fallback? Then fallback belongs to a mount"), ("roots", "root")] {
+            let advice = advice(Place::Top, key, None).unwrap_or_default();
+            assert!(advice.contains(says), "{key}: {advice}");
+        }
         assert_eq!(advice(Place::Top, "nonsense", None), None);
+        let mut seen = std::collections::HashSet::new();
+        for name in ELSEWHERE.iter().flat_map(|(names, _)| *names) {
+            assert!(
+                !ALL.iter().any(|declared| declared.scope != Scope::CommandLine && declared.key() == **name),
+                "{name}"
+            );
+            assert!(seen.insert(name), "{name} is listed twice");
+        }
     }
 }

@@ -94,7 +94,7 @@ impl Roots {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let is_missing = path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         if is_missing && (writes || is_django_media(&absolute)) {
-            let similar = similar_folder(&absolute);
+            let similar = above(path, &absolute).or_else(|| similar_folder(&absolute));
             if let Err(error) = std::fs::create_dir_all(path) {
                 let shown = absolute.display();
                 problems.system(format!("{flag}: the folder {shown} is missing and cannot be created: {error}"));
@@ -227,10 +227,12 @@ fn instead(typed: &Typed, folder: &Path) -> String {
     }
 }
 
-/// The folder of the same relative path in one of the directories above the working directory.
+/// The folder of the same relative path in one of the directories above the working directory; of an absolute path, the
+/// folder of the same name one level up.
 fn above(path: &Path, absolute: &Path) -> Option<PathBuf> {
     if path.is_absolute() {
-        return None;
+        let above = absolute.parent()?.parent().filter(|folder| folder.parent().is_some())?;
+        return Some(above.join(absolute.file_name()?)).filter(|folder| folder.is_dir());
     }
     let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
     let here = absolute.ancestors().nth(path.components().count())?;

@@ -138,7 +138,7 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Advice> {
 pub(super) fn size(text: &str) -> Result<ByteSize, Advice> {
     let text = text.trim();
     let size: ByteSize = text.parse().map_err(|_| "not a size; write one such as 500MB or 1GiB")?;
-    let is_bare = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_bare = text.bytes().all(|byte| byte.is_ascii_digit());
     match size.as_u64() {
         0 => Err("nothing is that small; write a size such as 500MB or 1GiB".into()),
         bytes if is_bare && bytes < MIN_BARE_SIZE => {
@@ -223,7 +223,7 @@ mod tests {
             ("5000000", Ok(5_000_000)),
             ("10", Err("write 10MB for megabytes, or 10B")),
             ("512", Err("write 512MB for megabytes, or 512B")),
-            ("1.5", Err("write 1.5MB")),
+            ("1.5", Err("not a size")),
             ("0", Err("write a size such as")),
             ("0MB", Err("write a size such as")),
             ("", Err("not a size")),
