@@ -92,7 +92,7 @@ impl Args {
         let command = whole.subcommand().map(|_| Command::from_arg_matches(&whole)).transpose()?;
         let matches = whole.subcommand().map_or(&whole, |(_, matches)| matches);
         let mut settings = Layer::default();
-        for declared in ALL {
+        for declared in flags() {
             settings.set(declared, typed(declared, matches));
         }
         if let Some(folder) = whole.get_one::<String>("dir") {
@@ -134,7 +134,7 @@ fn typed(declared: &Declared, matches: &ArgMatches) -> Vec<Typed> {
 
 /// The command line, with flags before and after a command.
 fn command() -> clap::Command {
-    let flags = ALL.iter().map(|declared| flag(declared));
+    let flags = flags().map(flag);
     let debug = Arg::new("debug").long("debug").value_name("BOOL").help("Allow serving: this is a development machine");
     let debug = debug.num_args(0..=1).require_equals(true).default_missing_value("true");
     let count = |name: &'static str, short, variable| {
@@ -154,6 +154,11 @@ fn command() -> clap::Command {
         .args(global.map(|flag| flag.global(true).help_heading("Settings")));
     // after the commands, whose own documentation would take its place
     Command::augment_subcommands(command).about(ABOUT).long_about(None)
+}
+
+/// The settings that have a flag.
+fn flags() -> impl Iterator<Item = &'static Declared> {
+    ALL.iter().copied().filter(|declared| declared.has_flag())
 }
 
 fn flag(declared: &Declared) -> Arg {

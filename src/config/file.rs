@@ -115,7 +115,7 @@ fn syntax_error(source: Source<'_>, error: &toml::de::Error) -> String {
 
 impl FileMount {
     fn read(mut section: Section<'_>, problems: &mut Problems) -> Self {
-        let settings = Layer::of_file(&mut section, &[Scope::FirstMount, Scope::Mounts], problems);
+        let settings = Layer::of_file(&mut section, &[Scope::FirstMount, Scope::FileMount, Scope::Mounts], problems);
         let (url, root) = (settings.typed(&URL), settings.typed(&ROOT));
         let missing = match (url, root) {
             (Some(_), Some(_)) => None,

@@ -115,16 +115,20 @@ pub(super) fn advice(place: Place, key: &str, value: Option<&str>) -> Option<Str
     if place == Place::Top && plain == "access" {
         return Some("it belongs in a [[mount]] or a [[mount.rule]]".to_owned());
     }
-    if let Some(declared) = ALL.iter().find(|declared| declared.key() == plain && declared.variable.is_some()) {
+    let elsewhere = ELSEWHERE.iter().find(|(names, _)| names.contains(&plain.as_ref()));
+    let declared = ALL.iter().find(|declared| declared.key() == plain);
+    if let (Some(declared), None) = (declared, elsewhere) {
         return Some(match declared.scope {
             Scope::CommandLine => format!("it is a flag only: {}", declared.flag()),
             Scope::Server => format!("write {plain} at the top of the file, above the first [[mount]]"),
             Scope::Mounts => format!("write {plain} in the [[mount]], not in its rule"),
-            Scope::FirstMount if place == Place::Rule => format!("{plain} belongs in the [[mount]] above"),
-            Scope::FirstMount => format!("{plain} belongs to a mount; write it below [[mount]]"),
+            Scope::FirstMount | Scope::FileMount if place == Place::Rule => {
+                format!("{plain} belongs in the [[mount]] above")
+            }
+            Scope::FirstMount | Scope::FileMount => format!("{plain} belongs to a mount; write it below [[mount]]"),
         });
     }
-    let Some((_, advice)) = ELSEWHERE.iter().find(|(names, _)| names.contains(&plain.as_ref())) else {
+    let Some((_, advice)) = elsewhere else {
         // a typing error in a key that is valid at another place
         let keys: Vec<String> = ALL.iter().map(|declared| declared.key()).collect();
         let (meant, _) = nearest(key, &keys)?;

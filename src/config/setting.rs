@@ -60,6 +60,8 @@ pub enum Scope {
     Mounts,
     /// In a `[[mount]]`. A flag applies to the first mount.
     FirstMount,
+    /// In a `[[mount]]`. There is no flag and no variable.
+    FileMount,
 }
 
 impl Declared {
@@ -111,6 +113,11 @@ impl Declared {
     /// Its key in the file: `max_upload`.
     pub fn key(&self) -> String {
         self.name.replace('-', "_")
+    }
+
+    /// Whether there is a flag.
+    pub fn has_flag(&self) -> bool {
+        self.scope != Scope::FileMount
     }
 
     /// Whether the flag may stand alone, so that a value must be joined to it with `=`.
