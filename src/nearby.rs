@@ -1,4 +1,4 @@
-//! What was probably meant by a path that leads to nothing.
+//! Suggestions: the URL that was probably meant by one that leads to nothing.
 
 use std::os::unix::ffi::OsStringExt as _;
 
@@ -10,14 +10,14 @@ use crate::mount::{Mount, Mounts};
 use crate::request::path::{MediaPath, is_own};
 use crate::storage::root::Found;
 
-/// Names looked at in the one directory concerned; a larger folder is searched in part.
+/// Names that are compared in one folder; a larger folder is searched only in part.
 const MAX_NAMES: usize = 10_000;
 
 /// How many letters a mistyped prefix may differ in.
 const PREFIX_TYPOS: usize = 2;
 
-/// The URL that was probably meant by a path that is not in its mount: the path without a doubled prefix or with the
-/// slashes of Windows turned, a like name beside it, or the same path on another mount. Blocks.
+/// The URL that was probably meant by a missing path of a mount: the path without a doubled prefix or with its backslashes
+/// turned, a similar name beside it, or the same path on another mount. Blocks.
 pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<String> {
     let spelled_otherwise = [mount.site.prefix.strip(missing), missing.with_backslashes_turned()];
     let mut others = mounts.iter().filter(|other| other.site.prefix != mount.site.prefix);
@@ -46,7 +46,7 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
     })
 }
 
-/// The URL of a path that everybody may see; nothing where another mount has that URL.
+/// The URL of a path that everybody may see; `None` if another mount has that URL.
 fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     (mounts.leads_to(&mount.site, path) && mount.site.is_public_all_the_way(path))
         .then(|| mount.site.prefix.url_of(path))
@@ -63,11 +63,11 @@ fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     Some(mount.site.prefix.url_of(&path.with_slash(slash)))
 }
 
-/// The nearest path of this mount that does exist: each segment that is missing is taken for the name that reads like
-/// it. Hidden names are suggested only where they are served.
+/// The nearest existing path of this mount: each missing segment is replaced by the name that is most like it. Hidden names
+/// are suggested only if they are served.
 ///
-/// Goes down from the top and ends at the first segment that nothing reads like, so a path of 30,000 segments costs no
-/// more than the folders that are there.
+/// Walks from the top and stops at the first segment without a similar name, so a path of 30,000 segments costs no more
+/// than the folders that exist.
 fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
     let root = &mount.site.root;
     let top = MediaPath::top();
@@ -85,7 +85,7 @@ fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
         }
         match found {
             Ok(Found::Directory(below)) => (here, dir) = (next, below),
-            // where the path goes on below a file, or ends in a slash, the file itself was meant
+            // if the path continues below a file, or ends in a slash, the file itself was meant
             Ok(Found::File(..)) => return Some(next),
             Err(_) => break,
         }
@@ -93,7 +93,7 @@ fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
     (renamed && !here.is_top()).then(|| here.with_slash(true))
 }
 
-/// The names in a folder, as far as they are looked at.
+/// The names in a folder, up to the bound.
 fn names(mount: &Mount, dir: &Dir) -> impl Iterator<Item = Vec<u8>> {
     let names = dir.entries().into_iter().flatten().take(MAX_NAMES);
     let names = names.filter_map(|entry| Some(entry.ok()?.file_name().into_vec()));
