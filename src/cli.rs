@@ -74,9 +74,13 @@ const ABOUT: &str = "A development media server: serves a folder of uploads besi
     It starts only if debugging is on: --debug, or DEBUG=1 in the environment.";
 
 const AFTER_HELP: &str = "\
-Each flag has an environment variable: --grace is DEVMEDIA_GRACE, and so on. Exceptions: --root is
-MEDIA_ROOT, --url is MEDIA_URL, --debug is DEVMEDIA_DEBUG or DEBUG, -p and --host are DEVMEDIA_LISTEN.
-Settings can be written in devmedia.toml, too: no_index = true. See docs/flags.md and docs/access.md.";
+These can be repeated: --listen, --mount, --allow-host, --allow-origin, --type,
+--upload and --fallback-header.
+
+Each flag has an environment variable: --grace is DEVMEDIA_GRACE, and so on.
+Exceptions: --root is MEDIA_ROOT, --url is MEDIA_URL, --debug is DEVMEDIA_DEBUG
+or DEBUG, -p and --host are DEVMEDIA_LISTEN. Settings can be written in
+devmedia.toml, too: no_index = true. See docs/flags.md and docs/access.md.";
 
 impl Args {
     /// Reads the command line and the environment. Ends the process as clap does: for help, version, an unknown flag.
@@ -135,20 +139,21 @@ fn typed(declared: &Declared, matches: &ArgMatches) -> Vec<Typed> {
 /// The command line, with flags before and after a command.
 fn command() -> clap::Command {
     let flags = flags().map(flag);
-    let debug = Arg::new("debug").long("debug").value_name("BOOL").help("Allow serving: this is a development machine");
+    let debug = Arg::new("debug").long("debug").value_name("BOOL").help("Allow serving, on a development machine");
     let debug = debug.num_args(0..=1).require_equals(true).default_missing_value("true");
     let count = |name: &'static str, short, variable| {
         let arg = Arg::new(name).long(name).short(short).env(variable).hide_env(true);
         arg.action(ArgAction::Count).value_parser(count)
     };
     let verbose = count("verbose", 'v', "DEVMEDIA_VERBOSE").help("Log more; twice for everything");
-    let quiet = count("quiet", 'q', "DEVMEDIA_QUIET").help("Log refusals and errors only; twice for errors only");
+    let quiet = count("quiet", 'q', "DEVMEDIA_QUIET").help("Log refusals and errors; twice: errors only");
     let global = [debug].into_iter().chain(flags).chain([verbose, quiet]);
     let folder = Arg::new("dir").value_name("DIR").help("Folder to serve [default: ./media]");
     let command = clap::Command::new("devmedia")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(AFTER_HELP)
-        .max_term_width(100)
+        // in a narrower terminal, clap would put each text below its flag
+        .term_width(100)
         .override_usage("devmedia [OPTIONS] [DIR]\n       devmedia [OPTIONS] <COMMAND>")
         .arg(folder.value_parser(NonEmptyStringValueParser::new()))
         .args(global.map(|flag| flag.global(true).help_heading("Settings")));

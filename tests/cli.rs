@@ -592,7 +592,7 @@ fn every_flag_is_documented_with_its_variable() {
         assert!(manual.contains(&flag) && manual.contains(variable), "the manual page has no {flag} or {variable}");
     }
     for line in &help {
-        assert!(line.chars().count() <= 100, "{line}");
+        assert!(line.chars().count() <= 80, "{line}");
     }
     let texts = ["MEDIA_ROOT", "MEDIA_URL", "DEVMEDIA_DEBUG", "DEBUG", "DEVMEDIA_LISTEN"];
     assert!(texts.iter().all(|text| help.join("\n").contains(text)), "{help:#?}");

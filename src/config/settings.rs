@@ -1,4 +1,5 @@
-//! All settings, each declared once: its type, how it is read, its names and its help.
+//! All settings, each declared once: its type, how it is read, its names and its help (43 characters at most, so that the
+//! line fits into 80 columns).
 //!
 //! To add one, add it here and use it where the configuration is put together, such as
 //! `settings.get(&GRACE, problems)`. A flag beats its variable, which beats the `[[mount]]`, which beats the top of the
@@ -30,31 +31,31 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Folder to serve, as DIR does [default: ./media]
+    /// Folder to serve, the same as DIR
     ROOT: String = values::text,
         Declared::one("root", "DIR").variable("MEDIA_ROOT").scope(Scope::FirstMount);
 
-    /// URL prefix to serve it at [default: /media/]
+    /// URL prefix to serve at [default: /media/]
     URL: Prefix = values::prefix,
         Declared::one("url", "PREFIX").variable("MEDIA_URL").scope(Scope::FirstMount);
 
-    /// Port to listen on; 0 picks a free one [default: 8001]
+    /// Port, or 0 for a free one [default: 8001]
     PORT: u16 = values::port,
         Declared::one("port", "PORT").short('p');
 
-    /// IP address to listen on; 0.0.0.0 is all [default: localhost]
+    /// IP address, or 0.0.0.0 [default: localhost]
     HOST: Host = values::host,
         Declared::one("host", "ADDRESS");
 
-    /// ADDRESS:PORT or unix:PATH to listen on (repeatable)
+    /// Address and port together, or unix:PATH
     LISTEN: Listen = values::listen,
         Declared::list("listen", "WHERE").variable("DEVMEDIA_LISTEN").scope(Scope::Server);
 
-    /// Serve another folder: /static/=./static (repeatable)
+    /// Another folder, such as /static/=./static
     MOUNT: String = values::text,
         Declared::list("mount", "PREFIX=DIR").variable("DEVMEDIA_MOUNT");
 
-    /// Read settings from FILE [default: devmedia.toml, if it exists]
+    /// Settings file [default: devmedia.toml]
     CONFIG: String = values::text,
         Declared::one("config", "FILE").variable("DEVMEDIA_CONFIG");
 
@@ -74,11 +75,11 @@ settings! {
     FOLLOW_LINKS: bool = values::yes_or_no,
         Declared::switch("follow-links").variable("DEVMEDIA_FOLLOW_LINKS").scope(Scope::Mounts);
 
-    /// Answer to this host name, too; *.example.dev (repeatable)
+    /// Answer to this host name; *.example.dev
     ALLOW_HOST: HostPattern = values::host_pattern,
         Declared::list("allow-host", "NAME").variable("DEVMEDIA_ALLOW_HOST").scope(Scope::Server);
 
-    /// Let pages of this origin read the media (repeatable)
+    /// Let pages of this origin read the media
     ALLOW_ORIGIN: OriginPattern = values::origin_pattern,
         Declared::list("allow-origin", "ORIGIN").variable("DEVMEDIA_ALLOW_ORIGIN").scope(Scope::Server);
 
@@ -90,16 +91,16 @@ settings! {
     CACHE_CONTROL: HeaderValue = cache_control,
         Declared::one("cache-control", "VALUE").variable("DEVMEDIA_CACHE_CONTROL").scope(Scope::Mounts);
 
-    /// Content type of an extension: stl=model/stl (repeatable)
+    /// Content type of an extension: stl=model/stl
     TYPE: TypeOf = values::type_of,
         Declared::list("type", "EXT=TYPE").form(Form::Pairs).variable("DEVMEDIA_TYPE").scope(Scope::Server);
 
-    /// Accept uploads, on all mounts or at PREFIX (repeatable)
+    /// Accept uploads, on all mounts or at PREFIX
     UPLOAD: bool = values::yes_or_no,
         Declared::switch("upload").value("PREFIX").form(Form::SwitchOfMounts)
             .variable("DEVMEDIA_UPLOAD").scope(Scope::Mounts);
 
-    /// Folder for form uploads, such as uploads/%Y/%m/
+    /// Folder of form uploads: uploads/%Y/%m/
     UPLOAD_TO: String = values::text,
         Declared::one("upload-to", "FOLDER").variable("DEVMEDIA_UPLOAD_TO").scope(Scope::Mounts);
 
@@ -107,15 +108,15 @@ settings! {
     MAX_UPLOAD: ByteSize = values::size,
         Declared::one("max-upload", "SIZE").variable("DEVMEDIA_MAX_UPLOAD").scope(Scope::Mounts);
 
-    /// Fetch missing files from here, and store them
+    /// Fetch missing files from here, store them
     FALLBACK: Upstream = values::upstream,
         Declared::one("fallback", "URL").variable("DEVMEDIA_FALLBACK").scope(Scope::FirstMount);
 
-    /// Header for the fallback: 'Name: env:VAR' (repeatable)
+    /// Header for the fallback: 'Name: env:VAR'
     FALLBACK_HEADER: (HeaderName, HeaderValue) = values::request_header,
         Declared::list("fallback-header", "HEADER").form(Form::ListWithCommas).variable("DEVMEDIA_FALLBACK_HEADER").scope(Scope::Mounts);
 
-    /// Store what the fallback sends [default: yes]
+    /// Store fetched files [default: yes]
     FALLBACK_STORE: bool = values::yes_or_no,
         Declared::one("fallback-store", "BOOL").variable("DEVMEDIA_FALLBACK_STORE").scope(Scope::Mounts);
 
@@ -123,19 +124,19 @@ settings! {
     FALLBACK_MAX: ByteSize = values::size,
         Declared::one("fallback-max", "SIZE").variable("DEVMEDIA_FALLBACK_MAX").scope(Scope::Mounts);
 
-    /// Check copies older than this again, such as 1d
+    /// Check copies again after this, such as 1d
     FALLBACK_REFRESH: Duration = values::age,
         Declared::one("fallback-refresh", "AGE").variable("DEVMEDIA_FALLBACK_REFRESH").scope(Scope::Mounts);
 
-    /// Draw missing images; =status keeps status 404
+    /// Draw missing images; =status keeps the 404
     PLACEHOLDER: Placeholders = values::placeholders,
         Declared::switch("placeholder").value("WHEN").variable("DEVMEDIA_PLACEHOLDER").scope(Scope::Mounts);
 
-    /// Time to finish transfers after Ctrl-C [default: 10s]
+    /// Time for transfers to finish [default: 10s]
     GRACE: Duration = values::duration,
         Declared::one("grace", "DURATION").variable("DEVMEDIA_GRACE").scope(Scope::Server);
 
-    /// Look for changed files this often, such as 1s
+    /// Look for changes this often, such as 1s
     POLL: Duration = values::poll_interval,
         Declared::one("poll", "DURATION").variable("DEVMEDIA_POLL").scope(Scope::Server);
 
