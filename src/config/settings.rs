@@ -5,6 +5,8 @@
 //! `settings.get(&GRACE, problems)`. A flag beats its variable, which beats the `[[mount]]`, which beats the top of the
 //! file. `docs/flags.md` describes each, too; a test compares.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "the documentation of each setting is its help text")]
+
 use std::time::Duration;
 
 use bytesize::ByteSize;
