@@ -6,4 +6,5 @@ pub mod decide;
 pub mod disposition;
 pub mod head;
 pub mod multipart;
+pub mod piece;
 pub mod range;

@@ -3,6 +3,7 @@
 
 mod listing;
 mod names;
+mod wanted;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,6 +13,8 @@ use futures_util::{StreamExt as _, stream};
 use globset::{GlobBuilder, GlobMatcher};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
+pub use self::wanted::PullError;
+use self::wanted::{Names, Source};
 use crate::fallback::Fallback;
 use crate::fallback::fetch::{self, Beginning};
 use crate::fallback::reason::NotFetched;
@@ -30,15 +33,6 @@ pub struct Order<'a> {
     pub from: Option<&'a str>,
     /// Downloads at once.
     pub parallel: usize,
-}
-
-/// Why nothing was downloaded; `Display` is advice.
-#[derive(Debug)]
-pub enum PullError {
-    /// A flag or a value is wrong.
-    Usage(String),
-    /// The system or the upstream failed.
-    System(String),
 }
 
 /// The result of a pull.
@@ -137,20 +131,6 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
     }
     bar.finish_and_clear();
     Ok(summary)
-}
-
-/// A site and its fallback.
-type Source = (Arc<Site>, Arc<Fallback>);
-
-/// A file that is wanted: the index of its source, and its path there.
-type Wanted = (usize, MediaPath);
-
-/// The names from a list or a listing.
-#[derive(Debug, Default)]
-struct Names {
-    wanted: Vec<Wanted>,
-    /// The entries that could not be read, a sentence each. The others are downloaded all the same.
-    troubles: Vec<String>,
 }
 
 /// One file, unless it is here.

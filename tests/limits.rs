@@ -10,8 +10,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::PATIENCE;
 use support::process::Process;
+use support::{PATIENCE, skip};
 use tempfile::TempDir;
 
 /// `Server::MAX_CONNECTIONS`.
@@ -43,7 +43,7 @@ fn can_open(descriptors: usize) -> bool {
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the hard limit");
     let can = maximum.is_none_or(|maximum| maximum >= descriptors as u64);
     if !can {
-        eprintln!("skipped: only {maximum:?} descriptors here (ulimit -Hn), {descriptors} are needed");
+        skip(format_args!("only {maximum:?} descriptors here (ulimit -Hn), {descriptors} are needed"));
     }
     can
 }

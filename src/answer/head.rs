@@ -5,17 +5,9 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 
 use super::decide::Decision;
 use super::multipart;
+use super::piece::{Piece, content_range, length};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
-
-/// One piece of a body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// Text: the lines between the parts of a multipart body.
-    Text(hyper::body::Bytes),
-    /// Bytes of the open file.
-    Span(ByteRange),
-}
 
 /// Status, fields and body of a decision. The body's length is the `Content-Length`, except for a stream.
 ///
@@ -67,22 +59,6 @@ pub fn head(
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     }
     (status, headers, pieces)
-}
-
-/// `Content-Range` of a part (RFC 9110 section 14.4).
-pub fn content_range(part: ByteRange, len: u64) -> HeaderValue {
-    value(format!("bytes {}-{}/{len}", part.start, part.end - 1))
-}
-
-/// The length of all pieces together, in bytes.
-pub fn length<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> u64 {
-    pieces
-        .into_iter()
-        .map(|piece| match piece {
-            Piece::Text(text) => text.len() as u64,
-            Piece::Span(span) => span.len(),
-        })
-        .sum()
 }
 
 fn value(text: String) -> HeaderValue {

@@ -2,7 +2,7 @@
 
 use hyper::body::Bytes;
 
-use super::head::{Piece, content_range};
+use super::piece::{Piece, content_range};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 

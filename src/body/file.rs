@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::answer::head::{Piece, length};
+use crate::answer::piece::{Piece, length};
 use crate::connection::sendfile::{self, Outbox};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::open_file::OpenFile;

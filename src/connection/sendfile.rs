@@ -32,7 +32,8 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::storage::byte_range::ByteRange;
-use crate::storage::open_file::{OpenFile, shrank};
+use crate::storage::open_file::OpenFile;
+use crate::storage::progress::shrank;
 
 /// Whether this system's sendfile is the one that is used here.
 pub const SUPPORTED: bool = cfg!(target_os = "linux");

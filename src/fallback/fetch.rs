@@ -244,8 +244,12 @@ impl Transfer {
         let copied = Copied::of(&head.headers);
         let now = SystemTime::now();
         let modified = copied.modified().filter(|modified| SystemTime::from(*modified) <= now);
-        let tag = head.headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""));
-        let validator = tag.or(head.headers.get(header::LAST_MODIFIED)).cloned();
+        // RFC 9110 section 13.1.5: no weak ETag, and no date where there is an ETag
+        let validator = match head.headers.get(header::ETAG) {
+            Some(tag) => Some(tag).filter(|tag| tag.as_bytes().starts_with(b"\"")),
+            None => head.headers.get(header::LAST_MODIFIED),
+        };
+        let validator = validator.cloned();
         let arrival = Arrival { file: staged.file(), progress, len, modified, validator };
         (Self { staged, body, len, max, copied, sender }, arrival)
     }

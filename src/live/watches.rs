@@ -131,3 +131,51 @@ fn wake(folders: &Folders, event: notify::Result<notify::Event>) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use notify::Event;
+    use notify::event::{CreateKind, DataChange, Flag, ModifyKind, RemoveKind, RenameMode};
+
+    use super::*;
+
+    const FOLDER: &str = "/media/photos";
+
+    /// Whether an event wakes the readers of `/media/photos`.
+    fn wakes(event: notify::Result<Event>) -> bool {
+        let sender = watch::Sender::default();
+        let receiver = sender.subscribe();
+        let folders = Folders::from([(FOLDER.into(), sender)]);
+        wake(&folders, event);
+        receiver.has_changed().expect("the sender lives")
+    }
+
+    /// inotify(7): opening, reading and closing a folder are events too. A reader that they woke would read for ever.
+    #[test]
+    fn reading_wakes_nobody_and_changes_do() {
+        for (kind, expected) in [
+            (EventKind::Access(AccessKind::Open(AccessMode::Any)), false),
+            (EventKind::Access(AccessKind::Read), false),
+            (EventKind::Access(AccessKind::Close(AccessMode::Read)), false),
+            (EventKind::Access(AccessKind::Any), false),
+            (EventKind::Access(AccessKind::Close(AccessMode::Write)), true),
+            (EventKind::Create(CreateKind::File), true),
+            (EventKind::Modify(ModifyKind::Data(DataChange::Any)), true),
+            (EventKind::Modify(ModifyKind::Name(RenameMode::To)), true),
+            (EventKind::Remove(RemoveKind::File), true),
+            (EventKind::Any, true),
+        ] {
+            let event = |path: &str| Ok(Event::new(kind).add_path(path.into()));
+            assert_eq!(wakes(event("/media/photos")), expected, "{kind:?} of the folder");
+            assert_eq!(wakes(event("/media/photos/a.jpg")), expected, "{kind:?} of a file in it");
+            assert!(!wakes(event("/media/photos/deep/a.jpg")), "{kind:?} below it");
+            assert!(!wakes(event("/media")), "{kind:?} above it");
+        }
+    }
+
+    #[test]
+    fn lost_events_wake_everybody() {
+        assert!(wakes(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan))));
+        assert!(wakes(Err(notify::Error::generic("the queue ran over"))));
+    }
+}

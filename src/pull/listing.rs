@@ -4,7 +4,7 @@ use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
-use super::{Names, PullError, Source};
+use super::wanted::{Names, PullError, Source};
 use crate::fallback::client;
 use crate::mount::Mounts;
 use crate::request::path::MediaPath;

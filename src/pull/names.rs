@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use super::{Names, PullError, Source, Wanted};
+use super::wanted::{Names, PullError, Source, Wanted};
 use crate::mount::Mounts;
 use crate::request::path::{MediaPath, Visible, encode_segment};
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use hyper::body::Bytes;
 
-use super::progress::ProgressReader;
+use super::progress::{ProgressReader, shrank};
 use crate::storage::byte_range::ByteRange;
 
 /// What is known of a root's file system. Learnt while serving: tmpfs and overlayfs refuse `RWF_NOWAIT`.
@@ -147,11 +147,6 @@ impl AsFd for OpenFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
-}
-
-/// What a reader is told when the file ends before the announced length: the connection is closed, nothing is padded.
-pub fn shrank() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was sent")
 }
 
 fn buffer(range: ByteRange) -> Vec<u8> {

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::open_file;
-
 /// How much of a file has arrived.
 #[derive(Debug, Clone, Default)]
 struct State {
@@ -53,7 +51,7 @@ impl ProgressReader {
     /// arrive.
     pub async fn beyond(&self, offset: u64) -> io::Result<()> {
         let state = self.wait(|state| state.written > offset).await?;
-        if state.written > offset { Ok(()) } else { Err(open_file::shrank()) }
+        if state.written > offset { Ok(()) } else { Err(shrank()) }
     }
 
     /// Waits until the file has `len` bytes, or is complete with fewer; returns how many it has.
@@ -75,4 +73,9 @@ impl ProgressReader {
             _ => Ok(state),
         }
     }
+}
+
+/// The error of a file that ends before its announced length: the connection is closed, nothing is padded.
+pub fn shrank() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was sent")
 }

@@ -8,7 +8,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::start;
 use crate::WAY;
-use crate::support::Server;
+use crate::support::{Server, skip};
 
 #[test]
 fn a_fifo_and_a_socket_are_missing_at_once() {
@@ -36,7 +36,7 @@ fn a_device_is_missing_at_once() {
     let null = rustix::fs::makedev(1, 3);
     let made = mknodat(CWD, server.root.join("null.png"), FileType::CharacterDevice, Mode::RWXU, null);
     if let Err(error) = made {
-        println!("skipped: this user may not make devices: {error}");
+        skip(format_args!("this user may not make devices: {error}"));
         return;
     }
     let answer = server.get("/media/null.png");

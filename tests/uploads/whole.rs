@@ -165,7 +165,7 @@ fn a_full_disk_is_507_and_leaves_nothing() {
     fs::create_dir(&root).expect("a folder");
     let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&root).output();
     if !mount.as_ref().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: a tmpfs cannot be mounted here: {mount:?}");
+        skip(format_args!("a tmpfs cannot be mounted here: {mount:?}"));
         return;
     }
     let outcome = std::panic::catch_unwind(|| {

@@ -96,6 +96,9 @@ fn a_spelling_that_some_file_system_takes_for_another_is_judged_as_both() {
     }
     let opened = access(&[("open/**", Some(Policy::Public)), ("**", Some(Policy::Deny))]);
     assert!(!opened.is_public(&path("OPEN/a")), "it may be another folder");
+    // an exact "public" does not lift the "deny" of the same folder in another spelling
+    let both = access(&[("private/**", Some(Policy::Deny)), ("PRIVATE/**", Some(Policy::Public))]);
+    assert!(!both.is_public(&path("PRIVATE/a")));
 }
 
 #[test]
