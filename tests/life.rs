@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
+use devmedia::server::listener::local_addresses;
 use rustix::process::Signal;
 use serde_json::Value;
 use support::process::Process;
@@ -176,7 +177,16 @@ fn an_address_for_all_prints_as_loopback_and_warns_and_the_others_do_not_warn() 
         assert!(url.starts_with(starts) && url.ends_with("/media/"), "{listen}: {url}");
         get_and_stay(&mut connect(address(&url)));
         process.signal(Signal::TERM);
-        let warnings: Vec<_> = process.end().stderr.into_iter().filter(|line| line.contains("warning")).collect();
+        let stderr = process.end().stderr;
+        // findings 5.7: what to type on a phone
+        let of_family = |ip: &std::net::IpAddr| ip.is_ipv4() || listen.starts_with("[::]");
+        let ips = if warns { local_addresses() } else { Vec::new() };
+        for ip in ips.iter().copied().filter(of_family) {
+            let url = format!("on your network: http://{}/media/", SocketAddr::new(ip, address(&url).port()));
+            assert!(stderr.iter().any(|line| line.contains(&url)), "{listen}: {url} in {stderr:?}");
+        }
+        assert!(warns || !stderr.iter().any(|line| line.contains("on your network")), "{listen}: {stderr:?}");
+        let warnings: Vec<_> = stderr.into_iter().filter(|line| line.contains("warning")).collect();
         assert_eq!(warnings.len(), usize::from(warns), "{listen}: {warnings:?}");
         let says = format!("{listen} can be reached from other machines");
         assert!(warnings.iter().all(|line| line.contains(&says)), "{listen}: {warnings:?}");
