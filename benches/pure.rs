@@ -6,9 +6,10 @@ use devmedia::access::secret::Secret;
 use devmedia::access::signed::{Asked, Hmac, S3, SecureLink, Signed};
 use devmedia::answer::decide::{Decision, decide};
 use devmedia::answer::head::head;
-use devmedia::answer::range::{ByteRange, requested};
-use devmedia::request::guard::Guard;
+use devmedia::answer::range::requested;
+use devmedia::guard::Guard;
 use devmedia::request::path::MediaPath;
+use devmedia::storage::byte_range::ByteRange;
 use devmedia::storage::entity::Entity;
 use devmedia::storage::media_type::{MediaType, MediaTypes};
 use divan::{Bencher, black_box};
@@ -77,14 +78,14 @@ fn decide_part(bencher: Bencher) {
 #[divan::bench]
 fn head_whole(bencher: Bencher) {
     let (entity, cache_control) = (entity(), HeaderValue::from_static("no-cache"));
-    bencher.bench(|| head(Decision::Whole, black_box(&entity), &cache_control));
+    bencher.bench(|| head(Decision::Whole, black_box(&entity), &cache_control, String::new));
 }
 
 #[divan::bench]
 fn head_part(bencher: Bencher) {
     let (entity, cache_control) = (entity(), HeaderValue::from_static("no-cache"));
     let part = ByteRange { start: 100, end: 200 };
-    bencher.bench(|| head(Decision::Part(part), black_box(&entity), &cache_control));
+    bencher.bench(|| head(Decision::Part(part), black_box(&entity), &cache_control, String::new));
 }
 
 #[divan::bench]

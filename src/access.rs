@@ -1,7 +1,8 @@
-//! May they? The policy of a mount, or of some paths in it, has its say before anything is looked up beneath the root.
+//! May this request see it? The policy of a mount, or of some paths in it, decides before anything is looked up beneath
+//! the root.
 //!
 //! ```text
-//! path --Rules--> the policies that judge it (every spelling, every link on the way) --all say yes--> Pass
+//! path --rules--> the policies that guard it (every spelling, every link on the way) --all say yes--> Pass
 //! ```
 //!
 //! Rules see the decoded, collapsed path and never the text it came from. Without any policy all of this costs nothing.
@@ -13,19 +14,17 @@ pub mod signed;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use hyper::header::HeaderMap;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use jiff::Timestamp;
 
-use self::ask::Ask;
-use self::signed::{Asked, Signed};
+use self::ask::{Ask, AskError};
+use self::signed::{Asked, BadSignature, Signed};
+use crate::access_log::Verdict;
 use crate::body::Body;
-use crate::mount::Mount;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
-use crate::service::blocking;
 
 /// Who may see it.
 #[derive(Debug, Default)]
@@ -35,9 +34,9 @@ pub enum Policy {
     Public,
     /// Nobody.
     Deny,
-    /// Whoever has a URL that was signed.
+    /// Requests whose URL is signed.
     Signed(Signed),
-    /// Whom the app lets.
+    /// Requests the app approves.
     Ask(Box<Ask>),
 }
 
@@ -57,19 +56,20 @@ impl Policy {
         matches!(self, Self::Public)
     }
 
-    async fn judge(&self, mount: &Mount, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Pass, Refusal> {
+    /// Decides about a request for `url_path`, the one spelling of its path.
+    pub async fn admit(&self, url_path: &str, visitor: &Visitor<'_>) -> Result<Admitted, AccessError> {
         let request = visitor.request;
         match self {
-            Self::Public => Ok(Pass::default()),
-            Self::Deny => Err(Refusal::Denied),
-            Self::Ask(ask) => ask.ask(&mount.prefix.url_of(path), visitor).await,
+            Self::Public => Ok(Admitted::Pass(Pass::default())),
+            Self::Deny => Err(AccessError::Denied),
+            Self::Ask(ask) => ask.ask(url_path, visitor).await,
             Self::Signed(signed) => {
                 let (method, uri, headers) = (request.method(), request.uri(), request.headers());
                 let path = &visitor.path;
                 let asked = Asked { method, uri, path, headers, remote: visitor.peer };
                 match signed.check(&asked, Timestamp::now()) {
-                    Ok(_) => Ok(Pass::verdict(format!("{}: signed", signed.name()))),
-                    Err(bad) => Err(Refusal::Unsigned(bad)),
+                    Ok(_) => Ok(Admitted::Pass(Pass::verdict(format!("{}: signed", signed.name())))),
+                    Err(bad) => Err(AccessError::Unsigned(bad)),
                 }
             }
         }
@@ -87,7 +87,63 @@ impl fmt::Display for Policy {
     }
 }
 
-/// Who asks, and for what, before anything of it was looked at.
+/// Why a request may not see what it asked for.
+#[derive(Debug)]
+pub enum AccessError {
+    /// Nobody may.
+    Denied,
+    /// A policy guards the place where an upload would go, and has not been passed.
+    Guarded {
+        /// Relative to the root.
+        path: MediaPath,
+    },
+    /// The URL has to be signed, and its signature is missing or wrong.
+    Unsigned(BadSignature),
+    /// The app could not be asked.
+    Ask {
+        /// Its address.
+        app: String,
+        /// Why not.
+        error: AskError,
+    },
+}
+
+impl From<AccessError> for Refusal {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Denied => Self::new(
+                StatusCode::FORBIDDEN,
+                "denied",
+                "Nobody may see this file: its access rule is \"deny\".",
+                "Run 'devmedia check' to see which rule of the configuration denies it.",
+            ),
+            AccessError::Guarded { path } => Self::new(
+                StatusCode::FORBIDDEN,
+                "guarded",
+                format!("The upload would be stored as {path}, which an access rule guards."),
+                "PUT it to its own URL, where that rule can allow it.",
+            ),
+            AccessError::Unsigned(bad) => Self::new(bad.status(), "bad-signature", bad.to_string(), bad.advice()),
+            AccessError::Ask { app, error } => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "app-not-asked",
+                format!("The app at {app}, which decides who may see this, could not be asked: {error}."),
+                "Start the app, or fix access = { ask = \"...\" } of this mount; until then nothing is shown.",
+            ),
+        }
+    }
+}
+
+/// What a policy answers to a request that it does not refuse outright.
+#[derive(Debug)]
+pub enum Admitted {
+    /// Yes.
+    Pass(Pass),
+    /// No: this is the app's own answer, such as its login page.
+    Answer(Response<Body>),
+}
+
+/// A request before anything was looked up for it.
 #[derive(Debug)]
 pub struct Visitor<'a> {
     /// The request.
@@ -98,7 +154,7 @@ pub struct Visitor<'a> {
     pub peer: Option<IpAddr>,
 }
 
-/// A yes, and what goes with it.
+/// A yes, and what it adds to the answer.
 #[derive(Debug, Clone, Default)]
 pub struct Pass {
     /// Fields of the app's answer that go into ours.
@@ -107,16 +163,14 @@ pub struct Pass {
     verdict: Option<Verdict>,
 }
 
-/// What a policy said, for the log: an extension of the answer.
-#[derive(Debug, Clone)]
-pub struct Verdict(pub String);
-
 impl Pass {
     fn verdict(text: impl Into<String>) -> Self {
         Self { verdict: Some(Verdict(text.into())), ..Self::default() }
     }
 
-    fn and(mut self, other: Self) -> Self {
+    /// Both yeses as one.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
         self.fields.extend(other.fields);
         self.verdict = match (self.verdict, other.verdict) {
             (Some(one), Some(other)) => Some(Verdict(format!("{}; {}", one.0, other.0))),
@@ -134,28 +188,4 @@ impl Pass {
         }
         response
     }
-}
-
-/// Asks every policy that judges `path`; the first that says no is the answer.
-///
-/// An upload that can be resumed was let in when it began; its URL, which nobody can guess, is the permission.
-pub async fn admit(mount: &Arc<Mount>, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Pass, Refusal> {
-    if mount.partial(path).is_some() {
-        return Ok(Pass::default());
-    }
-    if mount.access.is_uniform() {
-        return mount.access.default_policy().judge(mount, path, visitor).await;
-    }
-    let real = if mount.root.is_straight_now(path) {
-        None
-    } else {
-        // a link may lead from what everybody may see to what they may not
-        let (owner, asked) = (Arc::clone(mount), path.clone());
-        blocking(move || owner.root.real(&asked)).await.map_err(|error| Refusal::of_open(error, path))?
-    };
-    let mut pass = Pass::default();
-    for policy in mount.access.judges([Some(path), real.as_ref()].into_iter().flatten()) {
-        pass = pass.and(policy.judge(mount, path, visitor).await?);
-    }
-    Ok(pass)
 }

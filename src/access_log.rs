@@ -11,10 +11,10 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use tracing::Level;
 
-use crate::access::Verdict;
-use crate::body::{Body, sendfile};
+use crate::body::Body;
+use crate::connection::Connection;
+use crate::connection::sendfile;
 use crate::request::path::Visible;
-use crate::server::Connection;
 
 /// The target of these events, for `RUST_LOG` and the formatter.
 pub const TARGET: &str = "devmedia::access";
@@ -22,6 +22,11 @@ pub const TARGET: &str = "devmedia::access";
 /// Why a request was refused: an extension of the answer.
 #[derive(Debug, Clone)]
 pub struct Reason(pub String);
+
+/// What a policy said, for the log: an extension of the answer.
+#[derive(Debug, Clone)]
+pub struct Verdict(pub String);
+
 /// Where an answer came from that was not here. It travels in the response's extensions; an answer without one is local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {

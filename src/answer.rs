@@ -5,4 +5,5 @@ pub mod conditional;
 pub mod decide;
 pub mod disposition;
 pub mod head;
+pub mod multipart;
 pub mod range;

@@ -2,8 +2,6 @@
 
 pub mod file;
 pub mod incoming;
-pub mod multipart;
-pub mod sendfile;
 pub mod streamed;
 
 use std::fmt;

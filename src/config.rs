@@ -32,9 +32,9 @@ pub use self::problems::Problems;
 use self::roots::Roots;
 use self::typed::Typed;
 use crate::cli::Args;
+use crate::guard::{Guard, HostPattern, OriginPattern};
 use crate::log::LogFormat;
 use crate::mount::Mounts;
-use crate::request::guard::{Guard, HostPattern, OriginPattern};
 use crate::server::listener::Listen;
 use crate::storage::media_type::{MediaType, MediaTypes};
 

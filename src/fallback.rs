@@ -2,9 +2,9 @@
 //! that the next request finds it.
 //!
 //! ```text
-//! a miss --memory--> the origin had none a moment ago
-//!        --fetch---> one fetch a file, however many wait: client --> verdict --> Draft, growing --> a name
-//!        --pass----> what is not stored: the client's range goes to the origin, its answer comes back
+//! a miss --memory--> the upstream had none a moment ago
+//!        --fetch---> one fetch a file, however many wait: client --> verdict --> StagedFile, growing --> a name
+//!        --pass----> what is not stored: the client's range goes to the upstream, its answer comes back
 //!        --refresh-> a copy that is old enough: is it still what production has?
 //!        --placeholder, where one is drawn for what nobody has
 //! ```
@@ -16,16 +16,16 @@ pub mod client;
 pub mod copies;
 pub mod fetch;
 pub mod memory;
-pub mod origin;
 pub mod pass;
 pub mod reason;
 pub mod refresh;
+pub mod upstream;
 pub mod verdict;
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
@@ -35,24 +35,22 @@ use url::Url;
 
 use self::client::Client;
 use self::fetch::{Beginning, Running};
-use self::memory::{Memory, Remembered};
-use self::origin::Origin;
-use self::pass::Stop;
+use self::memory::{Answered, Memory};
 use self::reason::NotFetched;
 use self::refresh::Schedule;
+use self::upstream::Upstream;
 use crate::body::Body;
-use crate::mount::Mount;
-use crate::placeholder;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
-use crate::service::blocking;
+use crate::request::via::came_through_devmedia;
+use crate::site::Site;
 use crate::storage::root::Found;
 
 /// Answers waited for at once; more questions wait. Production is somebody's, and a page has many pictures. Bodies are not
 /// counted: a few slow ones would keep all others from beginning.
 const PARALLEL: usize = 32;
 
-/// How long one waits for its turn: less than an answer may take, so that who comes last to an origin that says nothing
+/// How long one waits for its turn: less than an answer may take, so that who comes last to an upstream that says nothing
 /// hears of it before the next try of those before it.
 const TURN: Duration = Duration::from_secs(8);
 
@@ -60,7 +58,7 @@ const TURN: Duration = Duration::from_secs(8);
 #[derive(Debug)]
 pub struct Fallback {
     /// Where they are.
-    pub origin: Origin,
+    pub upstream: Upstream,
     rules: Rules,
     client: Client,
     memory: Memory,
@@ -76,7 +74,7 @@ pub struct Rules {
     pub store: bool,
     /// No file of more bytes is.
     pub max: u64,
-    /// How old a copy may be before the origin is asked about it again, if it ever is.
+    /// How old a copy may be before the upstream is asked about it again, if it ever is.
     pub refresh: Option<Duration>,
     /// What an access policy judges is fetched, too.
     pub guarded: bool,
@@ -92,11 +90,11 @@ pub enum Instead {
 }
 
 impl Fallback {
-    /// Fails where an https origin is to be asked and the system trusts nobody.
-    pub fn new(origin: Origin, headers: HeaderMap, rules: Rules) -> io::Result<Self> {
-        let client = Client::new(&origin, headers)?;
+    /// Fails where an https upstream is to be asked and the system trusts nobody.
+    pub fn new(upstream: Upstream, headers: HeaderMap, rules: Rules) -> io::Result<Self> {
+        let client = Client::new(&upstream, headers)?;
         Ok(Self {
-            origin,
+            upstream,
             rules,
             client,
             memory: Memory::default(),
@@ -111,12 +109,17 @@ impl Fallback {
         self.rules.store
     }
 
-    /// Whether what is missing at `path` is asked for: everybody may see it, or the `[[mount]]` says so itself.
-    pub async fn is_for(&self, mount: &Arc<Mount>, path: &MediaPath) -> bool {
-        is_open(mount, path, self.rules.guarded).await
+    /// Whether a missing file at `path` is asked for: everybody may see it, or the `[[mount]]` names the fallback itself.
+    pub async fn is_for(&self, site: &Arc<Site>, path: &MediaPath) -> bool {
+        site.is_open(path, self.rules.guarded).await
     }
 
-    /// Asks the origin, when it is this question's turn; see [`Client::ask`].
+    /// The refusal of a file that the upstream does not have either.
+    pub fn refusal(&self, path: &MediaPath, why: &NotFetched) -> Refusal {
+        why.refusal(path, &self.upstream)
+    }
+
+    /// Asks the upstream, when it is this question's turn; see [`Client::ask`].
     pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
         let turn = tokio::time::timeout(TURN, self.parallel.acquire()).await;
         let _turn = turn.map_err(|_| NotFetched::Busy)?;
@@ -128,93 +131,63 @@ impl Fallback {
     }
 }
 
-/// What there is for a GET or HEAD of `path`, which is not here (`missing` says so): production's file, a drawing, or the
-/// refusal that says why there is nothing.
-pub async fn instead(
-    mount: &Arc<Mount>,
-    path: &MediaPath,
-    request: &Request<()>,
-    missing: Refusal,
-) -> Result<Instead, Refusal> {
-    match fetched(mount, path, request, missing).await {
-        Err(missing @ (Refusal::NotFound { .. } | Refusal::NotFetched { .. })) => {
-            placeholder::draw(mount, path, request, missing).await.map(Instead::Answer)
-        }
-        result => result,
+/// Why a missing file is not answered by the fallback.
+#[derive(Debug)]
+pub enum FallbackError {
+    /// The upstream is not asked about it: a folder, or a path that an access rule guards.
+    NotAsked,
+    /// The upstream does not have it.
+    NotFetched(NotFetched),
+    /// The upstream has it, but nothing of it answers the request; or something here stands in the way.
+    Refused(Refusal),
+}
+
+impl From<NotFetched> for FallbackError {
+    fn from(why: NotFetched) -> Self {
+        Self::NotFetched(why)
     }
 }
 
-/// Production's file, where there is one.
-async fn fetched(
-    mount: &Arc<Mount>,
-    path: &MediaPath,
-    request: &Request<()>,
-    missing: Refusal,
-) -> Result<Instead, Refusal> {
-    let (Some(fallback), false) = (&mount.fallback, path.has_slash()) else { return Err(missing) };
-    if !fallback.is_for(mount, path).await {
-        return Err(missing);
-    }
-    let why = match seek(mount, fallback, path, request).await {
-        Ok(found) => return Ok(found),
-        Err(Stop::Refused(refusal)) => return Err(refusal),
-        Err(Stop::Not(why)) => why,
-    };
-    let (path, meant) = match missing {
-        Refusal::NotFound { path, meant } => (path, meant),
-        refusal => return Err(refusal),
-    };
-    Err(Refusal::NotFetched { path, meant, origin: fallback.origin.to_string(), why })
-}
-
-/// Whether something may be put in the place of what is missing: everybody may see it, or `guarded` says that it is no
-/// matter. Waits for the disk only where links may lead past a rule.
-pub async fn is_open(mount: &Arc<Mount>, path: &MediaPath, guarded: bool) -> bool {
-    if guarded || mount.access.is_uniform() {
-        return guarded || mount.access.is_public(path);
-    }
-    let (mount, path) = (Arc::clone(mount), path.clone());
-    blocking(move || mount.is_public_all_the_way(&path)).await
-}
-
-/// Asks memory, then those who fetch the file already, then the origin.
-async fn seek(
-    mount: &Arc<Mount>,
+/// What the fallback has for a GET or HEAD of `path`, which is missing here. Asks memory, then the fetch of this file that
+/// is under way, then the upstream.
+pub async fn seek(
+    site: &Arc<Site>,
     fallback: &Arc<Fallback>,
     path: &MediaPath,
     request: &Request<()>,
-) -> Result<Instead, Stop> {
+) -> Result<Instead, FallbackError> {
     let (method, headers) = (request.method(), request.headers());
+    if path.has_slash() || !fallback.is_for(site, path).await {
+        return Err(FallbackError::NotAsked);
+    }
     if !fetch::fits(path) {
         return Err(NotFetched::TooLong.into());
     }
-    if client::came_through_devmedia(headers) {
+    if came_through_devmedia(headers) {
         return Err(NotFetched::Loop.into());
     }
-    let remembered = fallback.memory.recall(path, Instant::now());
-    if remembered == Some(Remembered::Missing) {
+    let remembered = fallback.memory.recall(path);
+    if remembered == Some(Answered::Missing) {
         return Err(NotFetched::Missing { remembered: true }.into());
     }
     // HEAD asks whether a file is there: no reason to fetch it, unless that goes on already
     let only_asks = method == Method::HEAD && !fetch::is_running(fallback, path);
-    if !fallback.rules.store || only_asks || remembered == Some(Remembered::Pass) {
-        let answer = pass::pass(mount, fallback, path, method, headers).await;
-        if let Err(Stop::Not(NotFetched::Missing { .. })) = answer {
-            fallback.memory.note(path, Remembered::Missing, Instant::now());
+    if !fallback.rules.store || only_asks || remembered == Some(Answered::Pass) {
+        let answer = pass::pass(site, fallback, path, method, headers).await;
+        if let Err(FallbackError::NotFetched(NotFetched::Missing { .. })) = answer {
+            fallback.memory.note(path, Answered::Missing);
         }
         return answer.map(Instead::Answer);
     }
-    let arrival = match fetch::join(mount, fallback, path).await? {
+    let arrival = match fetch::join(site, fallback, path).await? {
         Beginning::Arriving(arrival) => arrival,
-        Beginning::Pass => return pass::pass(mount, fallback, path, method, headers).await.map(Instead::Answer),
-        Beginning::Here => return here(mount, path).await.map(Instead::Found),
+        Beginning::Pass => return pass::pass(site, fallback, path, method, headers).await.map(Instead::Answer),
+        Beginning::Here => return here(site, path).await.map(Instead::Found),
     };
-    arriving::answer(mount, fallback, path, request, arrival).await
+    arriving::answer(site, fallback, path, request, arrival).await
 }
 
 /// Opens what is here by now.
-async fn here(mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Stop> {
-    let (owner, wanted) = (Arc::clone(mount), path.clone());
-    let opened = blocking(move || owner.root.open(&wanted)).await;
-    opened.map_err(|error| Stop::Refused(Refusal::of_open(error, path)))
+async fn here(site: &Arc<Site>, path: &MediaPath) -> Result<Found, FallbackError> {
+    site.open(path).await.map_err(|error| FallbackError::Refused(Refusal::cannot_open(error, path)))
 }

@@ -1,50 +1,91 @@
 //! devmedia: a folder of user-uploaded media, served beside a web app in development.
 //!
-//! The way of a request, one module a step ([`service`] is the function that walks it):
-//!
-//! ```text
-//! argv, env --parse--> cli::Args --check--> config::Config                once, before anything is bound
-//!
-//! request --> request::guard        who asks: this developer's machine, or a stranger's web page?
-//!         --> request::prefix       which mount? request::path: a proof-carrying relative path, decoded once
-//!         --> access                may they? everybody | nobody | a signed URL | whom the app lets
-//!         --> storage::root         the only opener of files: one handle, asked for everything
-//!         --> fallback              what is not there, where --fallback names who has it: fetched, streamed, stored
-//!         --> placeholder           what nobody has, where --placeholder asks for it: drawn
-//!         --> upload                what changes something, where --upload allows it: written aside, then given its name
-//!         --> live                  where events are asked for: a stream of what changes in a folder
-//!         --> thumbnail             where one is asked for: made off the reactor, kept in a cache
-//!         --> answer::decide        pure, total: RFC 9110 sections 13 and 14
-//!         --> answer::head, body    status, fields, stretches of the open handle
-//!         --> access_log            one event when the last byte is gone, with the reason where there is one
-//!
-//! whatever stops it earlier is a refusal::Refusal, which page::explain tells to a person
-//! ```
+//! [`service`] is the pipeline: the way of a request, step by step. Each module below is a *room*, and a room imports only
+//! rooms below it in this list. `tests/layers.rs` reads the list and keeps that true; this is the one place where the order
+//! is written.
 //!
 //! The library exists for the binary, its tests and its benchmarks; it promises no stable interface.
 
 #[cfg(not(unix))]
 compile_error!("devmedia builds on Linux and macOS only for now: file names are bytes and roots are handles in it.");
 
-pub mod access;
-pub mod access_log;
-pub mod answer;
-pub mod body;
-pub mod cli;
-pub mod config;
-pub mod debug_gate;
-pub mod fallback;
-pub mod live;
-pub mod log;
-pub mod mount;
-pub mod page;
-pub mod placeholder;
-pub mod pull;
-pub mod refusal;
-pub mod request;
-pub mod server;
-pub mod service;
+// `devmedia sign`.
 pub mod sign;
-pub mod storage;
-pub mod thumbnail;
+
+// What is true: the settings of flags, environment and file, checked.
+pub mod config;
+
+// What was typed.
+pub mod cli;
+
+// The yes without which nothing is served.
+pub mod debug_gate;
+
+// Listen, accept, drain.
+pub mod server;
+
+// The pipeline.
+pub mod service;
+
+// What a person sees: the gallery, the landing page, refusals.
+pub mod page;
+
+// The URL that was probably meant by one that leads to nothing.
+pub mod nearby;
+
+// `devmedia pull`: missing files, downloaded ahead.
+pub mod pull;
+
+// The features of one mount, and all mounts.
+pub mod mount;
+
+// Missing files, fetched from an upstream.
+pub mod fallback;
+
+// Files that clients send.
 pub mod upload;
+
+// Streams of what changes in a folder.
+pub mod live;
+
+// Drawings in the place of missing files.
+pub mod placeholder;
+
+// What every feature needs: prefix, root, access.
+pub mod site;
+
+// Who may see what: rules, signed URLs, the app's own decision.
+pub mod access;
+
+// Small pictures of large ones.
+pub mod thumbnail;
+
+// Lines on stderr.
+pub mod log;
+
+// One event a request, when its last byte is gone.
+pub mod access_log;
+
+// How bytes are sent and received.
+pub mod body;
+
+// Conditions, ranges, the decision, the head of an answer: pure.
+pub mod answer;
+
+// Host, Origin, Sec-Fetch and Referer rules: pure.
+pub mod guard;
+
+// Why a request is not answered with what it asked for.
+pub mod refusal;
+
+// Transport, time-outs, sendfile.
+pub mod connection;
+
+// The root, open files, entities, media types, folders.
+pub mod storage;
+
+// Paths, prefixes, queries, formats: pure.
+pub mod request;
+
+// Values that expire: pure.
+pub mod remembered;

@@ -22,9 +22,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Interval, interval_at};
@@ -33,9 +33,10 @@ use self::change::State;
 use self::feed::{Feed, Folder};
 use self::watches::Watches;
 use crate::body::Body;
-use crate::mount::Mount;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
+use crate::request::query::Query;
+use crate::site::Site;
 
 /// Streams open at once. Each is a connection of its own, and files need some too.
 const MAX_STREAMS: usize = 256;
@@ -46,19 +47,36 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Milliseconds after which a browser comes back when a stream has ended.
 const RETRY: u32 = 1000;
 
+/// Why there is no stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiveError {
+    /// As many streams are open as there may be.
+    TooManyStreams,
+}
+
+impl From<LiveError> for Refusal {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::TooManyStreams => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too-many-streams",
+                format!("Too many event streams are open ({MAX_STREAMS})."),
+                "Close pages that show folders, or EventSource objects that an app forgot to close.",
+            )
+            .with_field(header::RETRY_AFTER, HeaderValue::from_static("1")),
+        }
+    }
+}
+
 /// Whether a query asks for events: `?events`, or `?events=STATE` from a page that shows the folder in that state.
-pub fn asked(query: Option<&str>) -> Option<&str> {
-    query?.split('&').find_map(|pair| match pair.split_once('=') {
-        Some(("events", state)) => Some(state),
-        None if pair == "events" => Some(""),
-        _ => None,
-    })
+pub fn asked(query: Query<'_>) -> Option<&str> {
+    query.get("events")
 }
 
 /// What makes streams of events: the feeds of the folders that are looked at, and the limits.
 #[derive(Debug)]
 pub struct Live {
-    /// By the mount's prefix and the path in it. A feed lives as long as a stream of it.
+    /// By the site's prefix and the path in it. A feed lives as long as a stream of it.
     feeds: Mutex<HashMap<(String, MediaPath), Weak<Feed>>>,
     watches: Arc<Watches>,
     poll: Option<Duration>,
@@ -87,17 +105,17 @@ impl Live {
     /// knows, in `Last-Event-ID` as browsers do or in the query, is told at once to look again if that has passed.
     pub fn answer(
         &self,
-        mount: &Arc<Mount>,
+        site: &Arc<Site>,
         path: &MediaPath,
         headers: &HeaderMap,
         asked: &str,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, LiveError> {
         const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
         const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Refusal::TooManyStreams)?;
+        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| LiveError::TooManyStreams)?;
         let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
-        let feed = self.feed(mount, path);
+        let feed = self.feed(site, path);
         let events = Events {
             texts: feed.texts(),
             feed,
@@ -118,14 +136,14 @@ impl Live {
     }
 
     /// The feed of a folder: the running one, or a new one.
-    fn feed(&self, mount: &Arc<Mount>, path: &MediaPath) -> Arc<Feed> {
+    fn feed(&self, site: &Arc<Site>, path: &MediaPath) -> Arc<Feed> {
         let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (mount.prefix.to_string(), path.clone());
+        let key = (site.prefix.to_string(), path.clone());
         if let Some(feed) = feeds.get(&key).and_then(Weak::upgrade) {
             return feed;
         }
         feeds.retain(|_, feed| feed.strong_count() > 0);
-        let folder = Folder::new(Arc::clone(mount), path.clone(), Arc::clone(&self.watches), self.poll);
+        let folder = Folder::new(Arc::clone(site), path.clone(), Arc::clone(&self.watches), self.poll);
         let feed = Arc::new(Feed::start(folder));
         feeds.insert(key, Arc::downgrade(&feed));
         feed
@@ -176,26 +194,5 @@ async fn next_text(
         // this client reads more slowly than things change
         Err(RecvError::Lagged(_)) => Some(feed.refresh(feed.state().await?).into()),
         Err(RecvError::Closed) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_query_asks() {
-        for (query, expected) in [
-            (None, None),
-            (Some(""), None),
-            (Some("events"), Some("")),
-            (Some("events="), Some("")),
-            (Some("events=00ff"), Some("00ff")),
-            (Some("format=json&events"), Some("")),
-            (Some("eventsx"), None),
-            (Some("thumbnail=events"), None),
-        ] {
-            assert_eq!(asked(query), expected, "{query:?}");
-        }
     }
 }

@@ -136,7 +136,7 @@ async fn serve(config: Config) -> Result<(), Stop> {
     for warning in config.mounts.overlaps() {
         tracing::warn!("{warning}");
     }
-    let prefix = config.mounts.first().prefix.to_string();
+    let prefix = config.mounts.first().site.prefix.to_string();
     let mut listeners = Vec::new();
     let mut first_url = None;
     for one in bound {
@@ -147,15 +147,15 @@ async fn serve(config: Config) -> Result<(), Stop> {
     }
     for mount in config.mounts.iter() {
         let takes = if mount.uploads.is_some() { ", and taking uploads" } else { "" };
-        let policy = mount.access.default_policy();
+        let policy = mount.site.access.default_policy();
         let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
-        tracing::info!("serving {} at {}{access}{takes}", mount.root.path().display(), mount.prefix);
+        tracing::info!("serving {} at {}{access}{takes}", mount.site.root.path().display(), mount.site.prefix);
         if let Some(fallback) = &mount.fallback {
-            tracing::info!("what is missing at {} is fetched from {}", mount.prefix, fallback.origin);
+            tracing::info!("what is missing at {} is fetched from {}", mount.site.prefix, fallback.upstream);
         }
         if mount.writes() {
             let mount = Arc::clone(mount);
-            std::thread::spawn(move || sweep::stale(&mount.root));
+            std::thread::spawn(move || sweep::stale(&mount.site.root));
         }
     }
     if let (true, Some(url)) = (config.open, first_url)

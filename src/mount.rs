@@ -1,71 +1,46 @@
-//! `Mount`: a prefix and the folder behind it, and how it is served.
+//! `Mount`: a site and the features that it has; `Mounts`: all of them.
 
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, io};
 
-use cap_std::fs::Dir;
 use hyper::Method;
-use hyper::header::HeaderValue;
 
-use crate::access::Policy;
-use crate::access::rules::{self, Access};
 use crate::fallback::Fallback;
 use crate::placeholder::Placeholder;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::prefix::Prefix;
-use crate::storage::folder::{self, Entry};
-use crate::storage::root::{OpenError, Root};
-use crate::upload::folder::UploadTo;
+use crate::site::Site;
 use crate::upload::partial::PartialId;
+use crate::upload::{Uploads, tus};
 
-/// One folder at one prefix.
+/// One folder at one prefix, and how it is served.
 #[derive(Debug)]
 pub struct Mount {
-    /// Where it lives in the URL space.
-    pub prefix: Prefix,
-    /// What it serves.
-    pub root: Root,
+    /// The folder, its prefix, and who may see what of it.
+    pub site: Arc<Site>,
     /// Whether a folder is shown as a listing.
     pub listing: bool,
-    /// Whether names that start with a dot are served.
-    pub hidden: bool,
-    /// `Cache-Control` of files.
-    pub cache_control: HeaderValue,
-    /// Whether and how it takes uploads.
+    /// Whether and how it accepts uploads.
     pub uploads: Option<Uploads>,
-    /// Who may see what of it.
-    pub access: Access,
-    /// Who has what is not here.
+    /// Where missing files are fetched from.
     pub fallback: Option<Arc<Fallback>>,
-    /// Whether and how what nobody has is drawn.
+    /// Whether and how placeholders are drawn for missing files.
     pub placeholder: Option<Placeholder>,
 }
 
-/// How a mount takes uploads.
-#[derive(Debug, Clone)]
-pub struct Uploads {
-    /// The most bytes that one request may bring, and one resumable upload.
-    pub max: u64,
-    /// Where uploads to the mount's top go.
-    pub to: UploadTo,
-}
-
-/// The methods of a mount that takes no uploads.
+/// The methods of a mount that accepts no uploads.
 pub const READ_METHODS: &str = "GET, HEAD, OPTIONS";
 
-/// The methods of a mount that takes uploads.
+/// The methods of a mount that accepts uploads.
 const WRITE_METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
-
-/// The methods of an upload that can be resumed (tus 1.0; POST with `X-HTTP-Method-Override`).
-const PARTIAL_METHODS: &str = "HEAD, PATCH, DELETE, POST, OPTIONS";
 
 impl Mount {
     /// The methods that `path` of this mount has.
     pub fn methods(&self, path: &MediaPath) -> &'static str {
         match &self.uploads {
             None => READ_METHODS,
-            Some(_) if self.partial(path).is_some() => PARTIAL_METHODS,
+            Some(_) if self.partial(path).is_some() => tus::METHODS,
             Some(_) => WRITE_METHODS,
         }
     }
@@ -73,64 +48,14 @@ impl Mount {
     /// Refuses a method that this path does not have.
     pub fn allows(&self, method: &Method, path: &MediaPath) -> Result<(), Refusal> {
         let allow = self.methods(path);
-        let has = allow.split(", ").any(|allowed| allowed == method.as_str());
-        if has { Ok(()) } else { Err(Refusal::MethodNotAllowed { allow }) }
-    }
-
-    /// Refuses what this mount keeps hidden.
-    pub fn shows(&self, path: &MediaPath) -> Result<(), Refusal> {
-        if path.is_own() {
-            Err(Refusal::Own)
-        } else if path.is_hidden() && !self.hidden {
-            Err(Refusal::Hidden)
-        } else {
-            Ok(())
+        if allow.split(", ").any(|allowed| allowed == method.as_str()) {
+            return Ok(());
         }
-    }
-
-    /// The policies that judge `path`: as it is, and as what the links on its way lead to. Blocks.
-    pub fn judges(&self, path: &MediaPath) -> Result<Vec<&Policy>, OpenError> {
-        let real = if self.access.is_uniform() { None } else { self.root.real(path)? };
-        Ok(self.access.judges([Some(path), real.as_ref()].into_iter().flatten()))
-    }
-
-    /// Whether everybody may see `path`, as it is and as what the links on its way lead to: a 404 may name it, and what is
-    /// missing there may be fetched or drawn. Blocks.
-    pub fn is_public_all_the_way(&self, path: &MediaPath) -> bool {
-        self.judges(path).is_ok_and(|judges| judges.iter().all(|policy| policy.is_public()))
-    }
-
-    /// Refuses to store at `path` for who may post to `folder`, where a policy guards it that has not been passed. Blocks.
-    pub fn takes_at(&self, folder: &MediaPath, path: &MediaPath) -> Result<(), Refusal> {
-        let judges = |path| self.judges(path).map_err(|error| Refusal::of_open(error, path));
-        if rules::pass_too(&judges(folder)?, &judges(path)?) {
-            Ok(())
-        } else {
-            Err(Refusal::Guarded { path: path.clone() })
-        }
-    }
-
-    /// What a folder of this mount holds, for whoever may see the folder: hidden names, and what policies guard that have
-    /// not judged the folder, are left out. Blocks.
-    pub fn entries(&self, folder: &MediaPath, dir: &Dir) -> io::Result<Vec<Entry>> {
-        if self.access.is_uniform() {
-            return folder::read(dir, self.hidden, |name| self.root.follow(&folder.join(name)));
-        }
-        let real = self.root.real(folder).map_err(|_| io::ErrorKind::NotFound)?;
-        let folders = || [Some(folder), real.as_ref()].into_iter().flatten();
-        let passed = self.access.judges(folders());
-        let shows = |name: &[u8]| {
-            let paths: Vec<MediaPath> = folders().map(|folder| folder.join(name)).collect();
-            rules::pass_too(&passed, &self.access.judges(paths.iter()))
+        let advice = match self.uploads {
+            None => "The files are read-only. To accept uploads, start devmedia with --upload.",
+            Some(_) => "POST a form to a folder; PUT or DELETE a file by its own URL.",
         };
-        let follow = |name: &[u8]| {
-            let link = folder.join(name);
-            let judges = self.judges(&link).ok()?;
-            rules::pass_too(&passed, &judges).then(|| self.root.follow(&link)).flatten()
-        };
-        let mut entries = folder::read(dir, self.hidden, follow)?;
-        entries.retain(|entry| shows(&entry.name));
-        Ok(entries)
+        Err(Refusal::method_not_allowed(allow, advice))
     }
 
     /// Whether files are written beneath the root.
@@ -171,13 +96,14 @@ impl Mounts {
     /// Without any mount.
     pub fn new(all: Vec<Mount>) -> Result<Self, DuplicatePrefix> {
         assert!(!all.is_empty(), "a server has at least one mount");
+        let prefix = |mount: &Mount| mount.site.prefix.clone();
         for (index, mount) in all.iter().enumerate() {
-            if all[..index].iter().any(|other| other.prefix == mount.prefix) {
-                return Err(DuplicatePrefix(mount.prefix.clone()));
+            if all[..index].iter().any(|other| prefix(other) == prefix(mount)) {
+                return Err(DuplicatePrefix(prefix(mount)));
             }
         }
         let mut longest_first: Vec<usize> = (0..all.len()).collect();
-        longest_first.sort_by_key(|&index| std::cmp::Reverse(all[index].prefix.path().segments().count()));
+        longest_first.sort_by_key(|&index| std::cmp::Reverse(all[index].site.prefix.path().segments().count()));
         Ok(Self { all: all.into_iter().map(Arc::new).collect(), longest_first })
     }
 
@@ -185,38 +111,39 @@ impl Mounts {
     pub fn find(&self, path: &MediaPath) -> Option<(&Arc<Mount>, MediaPath)> {
         self.longest_first.iter().find_map(|&index| {
             let mount = &self.all[index];
-            Some((mount, mount.prefix.strip(path)?))
+            Some((mount, mount.site.prefix.strip(path)?))
         })
     }
 
-    /// Whether the URL of `path` on `mount` leads there, and not to a mount whose prefix lies within this one's.
-    pub fn leads_to(&self, mount: &Mount, path: &MediaPath) -> bool {
-        let asked = MediaPath::parse(mount.prefix.url_of(path).as_bytes());
-        asked.is_ok_and(|asked| self.find(&asked).is_some_and(|(owner, _)| owner.prefix == mount.prefix))
+    /// Whether the URL of `path` on `site` leads there, and not to a mount whose prefix is within this one's.
+    pub fn leads_to(&self, site: &Site, path: &MediaPath) -> bool {
+        let parsed = MediaPath::parse(site.prefix.url_of(path).as_bytes());
+        parsed.is_ok_and(|parsed| self.find(&parsed).is_some_and(|(owner, _)| owner.site.prefix == site.prefix))
     }
 
-    /// The mount whose URL stands in the ready line.
+    /// The mount whose URL is in the ready line.
     pub fn first(&self) -> &Mount {
         &self.all[0]
     }
 
-    /// What a guarded folder being served by another mount as well is worth: a sentence each.
+    /// Warnings for guarded folders that a public mount also serves, a sentence each.
     pub fn overlaps(&self) -> Vec<String> {
-        let real = |mount: &Mount| mount.root.path().canonicalize().unwrap_or_default();
+        let real = |mount: &Mount| mount.site.root.path().canonicalize().unwrap_or_default();
         let share = |one: &Mount, other: &Mount| {
             let (one, other) = (real(one), real(other));
             one.starts_with(&other) || other.starts_with(&one)
         };
-        let guarded = self.all.iter().filter(|mount| mount.access.guards());
+        let guarded = self.all.iter().filter(|mount| mount.site.access.guards());
         let pairs = guarded.flat_map(|guarded| self.all.iter().map(move |open| (guarded, open)));
         let open = pairs.filter(|(guarded, open)| {
-            guarded.prefix != open.prefix && open.access.default_policy().is_public() && share(guarded, open)
+            let is_other = guarded.site.prefix != open.site.prefix;
+            is_other && open.site.access.default_policy().is_public() && share(guarded, open)
         });
         open.map(|(guarded, open)| {
+            let (guarded, open) = (&guarded.site.prefix, &open.site.prefix);
             format!(
-                "{} and {} share a folder, so the one may show to everybody what the other guards. Move it out, or add a \
-                 [[mount.rule]] to {}",
-                open.prefix, guarded.prefix, open.prefix
+                "{open} and {guarded} share a folder, so {open} may show everybody what {guarded} guards. Move the folder, \
+                 or add a [[mount.rule]] to {open}"
             )
         })
         .collect()

@@ -1,7 +1,6 @@
 //! What a person sees. Every page has one frame, one style sheet and one strict policy; the gallery adds its own.
 
 pub mod explain;
-pub mod format;
 pub mod gallery;
 pub mod landing;
 pub mod listing;

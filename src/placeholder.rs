@@ -10,19 +10,18 @@ mod picture;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
 use crate::access_log::{Reason, Source};
-use crate::answer::decide::{Decision, decide};
-use crate::answer::head::{Piece, head};
+use crate::answer::decide::{Decision, Undecided, decide};
+use crate::answer::head::Piece;
 use crate::body::Body;
-use crate::fallback::client::came_through_devmedia;
-use crate::fallback::is_open;
-use crate::fallback::verdict::DEVMEDIA;
-use crate::mount::Mount;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
+use crate::request::query::Query;
+use crate::request::via::{DEVMEDIA, came_through_devmedia};
+use crate::site::Site;
 use crate::storage::entity::Entity;
 use crate::storage::media_type::MediaType;
 
@@ -35,42 +34,39 @@ pub struct Placeholder {
     pub guarded: bool,
 }
 
-/// A drawing for `path`, which nobody has, as `missing` says; or that refusal, where none is drawn.
+/// A drawing for `path`, a missing file as `missing` says; nothing where none is drawn.
 pub async fn draw(
-    mount: &Arc<Mount>,
+    site: &Arc<Site>,
+    placeholder: Placeholder,
     path: &MediaPath,
     request: &Request<()>,
-    missing: Refusal,
-) -> Result<Response<Body>, Refusal> {
+    missing: &Refusal,
+) -> Result<Option<Response<Body>>, Undecided> {
     let asked = request.headers();
-    let (Some(placeholder), false, false) = (mount.placeholder, path.has_slash(), came_through_devmedia(asked)) else {
-        return Err(missing);
-    };
-    if !is_open(mount, path, placeholder.guarded).await {
-        return Err(missing);
+    if path.has_slash() || came_through_devmedia(asked) || !site.is_open(path, placeholder.guarded).await {
+        return Ok(None);
     }
-    let promised = mount.root.types().by_name(path.file_name());
-    let Some((media_type, bytes)) = promised.and_then(|promised| stand_in(&promised, path, request.uri().query()))
-    else {
-        return Err(missing);
-    };
-    let entity = Entity::growing(bytes.len() as u64, None, media_type);
-    // nothing of a drawing is ever stored by the client, so its conditions are about a file that was there
+    let promised = site.root.types().by_name(path.file_name());
+    let drawn = promised.and_then(|promised| stand_in(&promised, path, Query::new(request.uri().query())));
+    let Some((media_type, bytes)) = drawn else { return Ok(None) };
+    let entity = Entity::incomplete(bytes.len() as u64, None, media_type);
+    // the client never stores a drawing, so its conditions are about a file that was here once
     let part = [header::RANGE, header::IF_RANGE].into_iter();
     let part = part.filter_map(|name| Some((name.clone(), asked.get(&name)?.clone()))).collect();
     let decision = if placeholder.keeps_status { Decision::Whole } else { decide(request.method(), &part, &entity)? };
-    let (status, headers, pieces) = head(decision, &entity, &HeaderValue::from_static("no-store"));
-    let mut response = Response::new(body(&bytes, pieces));
-    *response.status_mut() = if placeholder.keeps_status { StatusCode::NOT_FOUND } else { status };
-    *response.headers_mut() = headers;
-    response.headers_mut().insert(HeaderName::from_static(DEVMEDIA), HeaderValue::from_static("placeholder"));
+    let mut response = site.answer(path, decision, &entity, |pieces| body(&bytes, pieces));
+    if placeholder.keeps_status {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(DEVMEDIA, HeaderValue::from_static("placeholder"));
     response.extensions_mut().insert(Source::Placeholder);
     response.extensions_mut().insert(Reason(missing.reason()));
-    Ok(response)
+    Ok(Some(response))
 }
 
 /// What stands in for a file of this type, if anything does.
-fn stand_in(promised: &MediaType, path: &MediaPath, query: Option<&str>) -> Option<(MediaType, Bytes)> {
+fn stand_in(promised: &MediaType, path: &MediaPath, query: Query<'_>) -> Option<(MediaType, Bytes)> {
     if promised.essence().starts_with("image/") {
         let svg = MediaType::parse("image/svg+xml").expect("a media type");
         return Some((svg, picture::svg(path, query).into()));

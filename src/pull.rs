@@ -18,7 +18,7 @@ use crate::fallback::reason::NotFetched;
 use crate::mount::{Mount, Mounts};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
-use crate::service::blocking;
+use crate::site::Site;
 use crate::storage::root::Found;
 
 /// What is to be fetched.
@@ -69,24 +69,24 @@ impl fmt::Display for Summary {
 /// What became of one file.
 enum Outcome {
     Fetched(u64),
-    There,
+    Here,
     Missing,
     Failed(String),
 }
 
 /// Fetches what is asked for into the mounts that have a fallback; tells on stderr how it goes, and what was not had.
 pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullError> {
-    let with_fallback = |mount: &Arc<Mount>| Some((Arc::clone(mount), mount.fallback.clone()?));
+    let with_fallback = |mount: &Arc<Mount>| Some((Arc::clone(&mount.site), mount.fallback.clone()?));
     let sources: Vec<Source> = mounts.iter().filter_map(with_fallback).collect();
     if sources.is_empty() {
         return Err(PullError::Usage(
             "no mount has a fallback; add --fallback https://www.example.com/media/".to_owned(),
         ));
     }
-    if let Some((mount, _)) = sources.iter().find(|(_, fallback)| !fallback.stores()) {
+    if let Some((site, _)) = sources.iter().find(|(_, fallback)| !fallback.stores()) {
         return Err(PullError::Usage(format!(
-            "what the fallback of {} sends is not stored; leave --fallback-store=no away",
-            mount.prefix
+            "the fallback of {} is not stored; remove --fallback-store=no",
+            site.prefix
         )));
     }
     let pattern = order.pattern.map(pattern).transpose()?;
@@ -106,8 +106,8 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
     let bar = bar(wanted.len());
     let mut summary = Summary { failed: troubles.len(), ..Summary::default() };
     let outcomes = wanted.into_iter().map(|(source, path)| {
-        let (mount, fallback) = &sources[source];
-        async move { (one(mount, fallback, &path).await, path) }
+        let (site, fallback) = &sources[source];
+        async move { (one(site, fallback, &path).await, path) }
     });
     let mut outcomes = stream::iter(outcomes).buffer_unordered(order.parallel);
     while let Some((outcome, path)) = outcomes.next().await {
@@ -116,7 +116,7 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
                 (summary.fetched, summary.bytes) = (summary.fetched + 1, summary.bytes + bytes);
                 None
             }
-            Outcome::There => {
+            Outcome::Here => {
                 summary.there += 1;
                 None
             }
@@ -139,8 +139,8 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
     Ok(summary)
 }
 
-/// A mount and its fallback.
-type Source = (Arc<Mount>, Arc<Fallback>);
+/// A site and its fallback.
+type Source = (Arc<Site>, Arc<Fallback>);
 
 /// A file that is wanted: the index of its source, and its path there.
 type Wanted = (usize, MediaPath);
@@ -153,53 +153,47 @@ struct Names {
     troubles: Vec<String>,
 }
 
-/// One file, if it is not here.
-async fn one(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> Outcome {
-    if let Err(refusal) = mount.shows(path) {
-        return Outcome::Failed(refusal.reason());
+/// One file, unless it is here.
+async fn one(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Outcome {
+    if let Err(error) = site.shows(path) {
+        return Outcome::Failed(Refusal::from(error).reason());
     }
-    if !fallback.is_for(mount, path).await {
-        return Outcome::Failed("an access policy guards it, and its [[mount]] names no fallback itself".to_owned());
+    if !fallback.is_for(site, path).await {
+        return Outcome::Failed("an access rule guards it, and its [[mount]] names no fallback itself".to_owned());
     }
-    match here(mount, path).await {
-        Ok(()) => return Outcome::There,
-        Err(Refusal::NotFound { .. }) => {}
-        Err(refusal) => return Outcome::Failed(refusal.reason()),
+    match site.open(path).await {
+        Ok(Found::File(..)) => return Outcome::Here,
+        Ok(Found::Directory(_)) => return Outcome::Failed("a folder here has its name".to_owned()),
+        Err(error) if error.is_missing() => {}
+        Err(error) => return Outcome::Failed(Refusal::cannot_open(error, path).reason()),
     }
-    let arrival = match fetch::join(mount, fallback, path).await {
+    let arrival = match fetch::join(site, fallback, path).await {
         Ok(Beginning::Arriving(arrival)) => arrival,
         Ok(Beginning::Here) => {
-            return match here(mount, path).await {
-                Ok(()) => Outcome::There,
-                Err(_) => Outcome::Failed("it cannot be stored: something else stands in its way".to_owned()),
+            return match site.open(path).await {
+                Ok(Found::File(..)) => Outcome::Here,
+                _ => Outcome::Failed("it cannot be stored: something else has its name".to_owned()),
             };
         }
         Ok(Beginning::Pass) => {
-            let why = "it is not stored: larger than --fallback-max, encoded, without a length, or the disk says no";
+            let why = "it is not stored: it is larger than --fallback-max, encoded or of unknown length, or it cannot be \
+                       written to the disk";
             return Outcome::Failed(why.to_owned());
         }
         Err(NotFetched::Missing { .. }) => return Outcome::Missing,
         Err(why) => return Outcome::Failed(format!("the fallback {why}")),
     };
-    let bytes = match arrival.growth.whole().await {
+    let bytes = match arrival.progress.whole().await {
         Ok(bytes) => bytes,
         Err(error) => return Outcome::Failed(error.to_string()),
     };
-    match here(mount, path).await {
-        Ok(()) => Outcome::Fetched(bytes),
-        Err(refusal) => Outcome::Failed(format!("it could not be stored: {}", refusal.reason())),
+    match site.open(path).await {
+        Ok(Found::File(..)) => Outcome::Fetched(bytes),
+        Ok(Found::Directory(_)) => Outcome::Failed("it could not be stored: a folder here has its name".to_owned()),
+        Err(error) => {
+            Outcome::Failed(format!("it could not be stored: {}", Refusal::cannot_open(error, path).reason()))
+        }
     }
-}
-
-/// Whether a file is here.
-async fn here(mount: &Arc<Mount>, path: &MediaPath) -> Result<(), Refusal> {
-    let (mount, path) = (Arc::clone(mount), path.clone());
-    blocking(move || match mount.root.open(&path) {
-        Ok(Found::File(..)) => Ok(()),
-        Ok(Found::Directory(_)) => Err(Refusal::IsFolder),
-        Err(error) => Err(Refusal::of_open(error, &path)),
-    })
-    .await
 }
 
 /// A pattern as shells have it; without a slash it is about names in any folder.

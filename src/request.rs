@@ -1,5 +1,7 @@
-//! What was asked, and by whom. Pure: no file system, no clock, no log.
+//! What was asked for. Pure: no file system, no clock, no log.
 
-pub mod guard;
+pub mod format;
 pub mod path;
 pub mod prefix;
+pub mod query;
+pub mod via;

@@ -1,7 +1,6 @@
 //! Listen, accept, time out, drain.
 
 pub mod listener;
-pub mod transport;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -20,8 +19,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use self::listener::{Listener, Stream};
-use self::transport::{Activity, Limits, Transport};
-use crate::body::sendfile::{self, Outbox, SendfileStream};
+use crate::connection::Connection;
+use crate::connection::sendfile::{self, Outbox, SendfileStream};
+use crate::connection::transport::{Activity, Limits, Transport};
 use crate::service::Service;
 
 /// Connections at once; more wait in the kernel's queue.
@@ -35,17 +35,6 @@ const STARVED_AGAIN: Duration = Duration::from_secs(60);
 
 /// hyper queues 400 KiB per slow reader by default; this also bounds a request's head (431 beyond it).
 const MAX_BUFFER: usize = 64 * 1024;
-
-/// What a connection and the answers on it share.
-#[derive(Debug, Clone, Default)]
-pub struct Connection {
-    /// What the service tells the transport.
-    pub activity: Arc<Activity>,
-    /// The way of file bytes around this process, where there is one.
-    pub outbox: Option<Arc<Outbox>>,
-    /// Who is at its other end, where that has an address.
-    pub peer: Option<IpAddr>,
-}
 
 /// Serves on all listeners until `stop` is ready; then accepts no more, and gives transfers `grace` to end.
 ///

@@ -1,4 +1,17 @@
-//! The way of a request, from top to bottom.
+//! The pipeline: the way of a request, from top to bottom.
+//!
+//! 1. **guard**: is this the developer's machine, or a stranger's web page?
+//! 2. **mounts**: which mount, and which path of it?
+//! 3. **method**: does the path have it?
+//! 4. **access**: may this request see it?
+//! 5. **upload**: what changes something is received, stored and answered.
+//! 6. **storage**: the file or the folder, opened once.
+//! 7. **fallback**: a missing file is fetched, else drawn, else explained.
+//! 8. **decide**: which part of the file answers the request?
+//! 9. **answer**: status, fields and body, or a refusal that explains itself.
+//! 10. **access log**: one event when the last byte is gone.
+//!
+//! [`Service::respond`] is steps 1, 9 and 10, which every answer takes; [`Service::answer`] is the rest.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,45 +22,59 @@ use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::access::{self, Visitor};
+use crate::access::{Admitted, Visitor};
 use crate::access_log::{Logged, Received, Source};
-use crate::answer::common::{self, Cors};
+use crate::answer::common;
 use crate::answer::decide::decide;
-use crate::answer::head::head;
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
-use crate::fallback::{self, Instead, refresh};
+use crate::connection::Connection;
+use crate::fallback::{self, FallbackError, Instead, refresh};
+use crate::guard::{Admission, Guard, Row};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
-use crate::page::format::Format;
+use crate::nearby;
 use crate::page::{explain, landing, listing};
+use crate::placeholder;
 use crate::refusal::Refusal;
-use crate::request::guard::{Admission, Guard, Row};
+use crate::request::format::Format;
 use crate::request::path::{MediaPath, Visible};
-use crate::server::Connection;
-use crate::storage::nearby;
-use crate::storage::root::Found;
+use crate::request::query::Query;
+use crate::site::Site;
+use crate::storage::blocking;
+use crate::storage::entity::Entity;
+use crate::storage::open_file::OpenFile;
+use crate::storage::root::{Found, OpenError};
 use crate::thumbnail::{self, Thumbnails};
-use crate::upload::{self, tus};
+use crate::upload::{self, Upload, tus};
 
 /// Everything a request needs, made once at start-up.
 #[derive(Debug)]
 pub struct Service {
     guard: Guard,
     mounts: Arc<Mounts>,
-    cors: Cors,
     thumbnails: Thumbnails,
     live: Live,
-    /// Row (e) has been logged: once is enough for a page full of pictures.
+    /// Some mount accepts uploads.
+    accepts_uploads: bool,
+    /// Row (e) has been logged: once is enough for a page full of images.
     opaque_logged: AtomicBool,
 }
 
+/// Why nothing was opened.
+struct Unopened {
+    error: OpenError,
+    /// The URL that was probably meant, where that was looked for already.
+    suggestion: Option<String>,
+}
+
 impl Service {
-    /// Puts the rules, the mounts and what makes thumbnails and events together.
+    /// Puts the rules, the mounts, thumbnails and events together.
     pub fn new(guard: Guard, mounts: Mounts, thumbnails: Thumbnails, live: Live) -> Self {
-        let cors = if mounts.iter().any(|mount| mount.uploads.is_some()) { Cors::UPLOADING } else { Cors::READING };
-        Self { guard, mounts: Arc::new(mounts), cors, thumbnails, live, opaque_logged: AtomicBool::new(false) }
+        let accepts_uploads = mounts.iter().any(|mount| mount.uploads.is_some());
+        let opaque_logged = AtomicBool::new(false);
+        Self { guard, mounts: Arc::new(mounts), thumbnails, live, accepts_uploads, opaque_logged }
     }
 
     /// Ends the answers that would never end by themselves.
@@ -64,172 +91,184 @@ impl Service {
         let mut body = RequestBody::new(body, Arc::clone(&connection.activity));
         let request = Request::from_parts(request, ());
         let received = Received::new(&request);
-        let (admission, answer) = match self.guard.admit(&request) {
+
+        // 1. guard
+        let admission = self.guard.admit(&request);
+        let answer = match &admission {
             Ok(admission) => {
-                self.note(&admission, &request);
+                self.note(admission, &request);
                 let answer = AssertUnwindSafe(self.answer(&request, &mut body, &connection)).catch_unwind().await;
-                (Some(admission), answer.unwrap_or(Err(Refusal::Panicked)))
+                answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
-            Err(refusal) => (None, Err(refusal)),
+            Err(error) => Err(error.clone().into()),
         };
+
+        // 9. answer
         let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
-        common::add(&request, admission.as_ref(), self.cors, response.headers_mut());
+        let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
+        common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
+        tus::add_version(request.headers(), response.headers_mut());
         if request.method() == Method::HEAD {
-            // hyper announces the length of a body that it sees; a file's is announced already, empty or not
-            if let Some(length @ 1..) = response.body().size_hint().exact() {
-                response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-            }
-            *response.body_mut() = Body::Empty;
+            drop_body(&mut response);
         }
-        if body.is_unread() {
-            // most clients stop sending when they are told so
-            if body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            body.linger();
-        }
+        finish_receiving(&request, body, &mut response);
         match response.body() {
             Body::Events(_) => connection.activity.streaming(),
             Body::File(file) if file.may_wait() => connection.activity.waiting(),
             _ => {}
         }
+
+        // 10. access log
         received.answered(response, connection)
     }
 
-    /// The pipeline's first half: what is asked for, and may they?
+    /// Steps 2 to 8, and the answer that they lead to.
     async fn answer(
         &self,
         request: &Request<()>,
         body: &mut RequestBody,
         connection: &Connection,
     ) -> Result<Response<Body>, Refusal> {
-        if request.method() == Method::OPTIONS {
+        let (method, query) = (request.method(), Query::new(request.uri().query()));
+        if method == Method::OPTIONS {
             return Ok(self.options(request));
         }
+
+        // 2. mounts
         let asked = MediaPath::parse(request.uri().path().as_bytes())?;
         let Some((mount, path)) = self.mounts.find(&asked) else {
-            return self.elsewhere(request, asked).await;
+            return self.outside(request, asked).await;
         };
-        mount.allows(request.method(), &path)?;
+        let site = &mount.site;
+
+        // 3. method
+        mount.allows(method, &path)?;
+
+        // 4. access
+        if let Some(id) = mount.partial(&path) {
+            // it was admitted when it began; its URL, which nobody can guess, is the permission
+            return tus::resume(site, id, request, body).await;
+        }
         let visitor = Visitor { request, path: asked, peer: connection.peer };
-        let pass = access::admit(mount, &path, &visitor).await?;
-        let answer = self.serve(mount, path, request, body, connection).await;
+        let pass = match site.admit(&path, &visitor).await? {
+            Admitted::Pass(pass) => pass,
+            Admitted::Answer(response) => return Ok(response),
+        };
+        let answer = async {
+            site.shows(&path)?;
+
+            // 5. upload
+            if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
+                return upload::receive(Upload { site, uploads, path: &path, request }, body).await;
+            }
+
+            // 6. storage, 7. fallback
+            let found = match self.open(mount, &path).await {
+                Ok(found) => found,
+                Err(unopened) if unopened.error.is_missing() => {
+                    match self.missing(mount, &path, request, unopened.suggestion).await? {
+                        Instead::Found(found) => found,
+                        Instead::Answer(response) => return Ok(response),
+                    }
+                }
+                Err(unopened) => return Err(Refusal::cannot_open(unopened.error, &path)),
+            };
+
+            match found {
+                Found::File(..) if path.has_slash() => {
+                    let file = site.prefix.url_of(&path.with_slash(false));
+                    Err(Refusal::not_found(&path).with_suggestion(Some(file)))
+                }
+                Found::File(file, entity) => match thumbnail::asked(query, &entity)? {
+                    Some(size) => Ok(self.thumbnails.answer(method, request.headers(), size, file, &entity).await?),
+                    None => file_answer(mount, &path, request, file, &entity, connection),
+                },
+                Found::Directory(_) if !path.has_slash() => Ok(redirect(site, &path, query)),
+                Found::Directory(_) if !mount.listing => Err(listing_off()),
+                Found::Directory(dir) => match live::asked(query) {
+                    Some(state) => Ok(self.live.answer(site, &path, request.headers(), state)?),
+                    None => {
+                        let (owner, folder) = (Arc::clone(site), path.clone());
+                        let entries = blocking(move || owner.entries(&folder, &dir)).await;
+                        let entries = entries.map_err(|error| Refusal::cannot_open(error.into(), &path))?;
+                        let format = Format::negotiate(request.headers(), query, Format::Html);
+                        Ok(listing::listing(mount, &path, entries, format))
+                    }
+                },
+            }
+        };
+        let answer = answer.await;
         Ok(pass.onto(answer.unwrap_or_else(|refusal| explained(refusal, request))))
     }
 
-    /// The pipeline's second half: what is there, what is sent of it, or what is changed.
-    async fn serve(
-        &self,
-        mount: &Arc<Mount>,
-        path: MediaPath,
-        request: &Request<()>,
-        body: &mut RequestBody,
-        connection: &Connection,
-    ) -> Result<Response<Body>, Refusal> {
-        let (method, headers, query) = (request.method(), request.headers(), request.uri().query());
-        if let Some(id) = mount.partial(&path) {
-            return tus::resume(mount, id, request, body).await;
-        }
-        mount.shows(&path)?;
-        if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
-            return upload::receive(mount, uploads, &path, request, body).await;
-        }
-
-        let found = match self.open(mount, &path).await {
-            Err(missing @ Refusal::NotFound { .. }) => match fallback::instead(mount, &path, request, missing).await {
-                Ok(Instead::Found(found)) => found,
-                Ok(Instead::Answer(response)) => return Ok(response),
-                Err(refusal) => return Err(self.with_meant(mount, refusal).await),
-            },
-            found => found?,
-        };
-        match found {
-            Found::File(..) if path.has_slash() => {
-                let meant = Some(mount.prefix.url_of(&path.with_slash(false)));
-                Err(Refusal::NotFound { path, meant })
-            }
-            Found::File(file, entity) => {
-                if let Some(size) = thumbnail::asked(query, &entity)? {
-                    return self.thumbnails.answer(method, headers, size, file, &entity).await;
-                }
-                refresh::look(mount, &path);
-                let fetched = file.growth().map(|_| Source::Fetched);
-                let decision = decide(method, headers, &entity)?;
-                let (status, mut headers, pieces) = head(decision, &entity, &mount.cache_control);
-                mount.access.dress(&path, &mut headers);
-                let body = FileBody::new(file, pieces, connection.outbox.clone());
-                let mut response = Response::new(Body::File(body));
-                *response.status_mut() = status;
-                *response.headers_mut() = headers;
-                if let Some(source) = fetched {
-                    response.extensions_mut().insert(source);
-                }
-                Ok(response)
-            }
-            Found::Directory(_) if !path.has_slash() => Ok(redirect(mount, &path, query)),
-            Found::Directory(_) if !mount.listing => Err(Refusal::ListingOff),
-            Found::Directory(dir) => {
-                if let Some(state) = live::asked(query) {
-                    return self.live.answer(mount, &path, headers, state);
-                }
-                let (owner, folder) = (Arc::clone(mount), path.clone());
-                let entries = blocking(move || owner.entries(&folder, &dir)).await;
-                let entries = entries.map_err(|error| Refusal::of_open(error.into(), &path))?;
-                let format = Format::negotiate(headers, query, Format::Html);
-                Ok(listing::listing(mount, &path, entries, format))
-            }
-        }
-    }
-
-    /// Opens what is there: at once if nothing has to be waited for, else off the reactor. What is missing gets the name
-    /// that was probably meant; where a fallback may have it, that is looked for later.
-    async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Refusal> {
-        if let Some(found) = mount.root.open_now(path) {
+    /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
+    /// missing file, the same hop looks for the name that was probably meant.
+    async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Unopened> {
+        if let Some(found) = mount.site.root.open_now(path) {
             return Ok(found);
         }
         let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
         blocking(move || {
-            mount.root.open(&path).map_err(|error| match Refusal::of_open(error, &path) {
-                Refusal::NotFound { path, .. } if mount.fallback.is_none() => {
-                    let meant = nearby::in_mounts(&mounts, &mount, &path);
-                    Refusal::NotFound { path, meant }
-                }
-                refusal => refusal,
+            mount.site.root.open(&path).map_err(|error| {
+                let is_final = error.is_missing() && mount.fallback.is_none() && mount.placeholder.is_none();
+                let suggestion = is_final.then(|| nearby::in_mounts(&mounts, &mount, &path)).flatten();
+                Unopened { error, suggestion }
             })
         })
         .await
     }
 
-    /// What the fallback does not have either gets the name that was probably meant.
-    async fn with_meant(&self, mount: &Arc<Mount>, refusal: Refusal) -> Refusal {
-        if mount.fallback.is_none() {
-            return refusal;
-        }
-        let (mounts, mount) = (Arc::clone(&self.mounts), Arc::clone(mount));
-        let search = move |path: &MediaPath| nearby::in_mounts(&mounts, &mount, path);
-        blocking(move || match refusal {
-            Refusal::NotFound { path, .. } => Refusal::NotFound { meant: search(&path), path },
-            Refusal::NotFetched { path, origin, why, .. } => {
-                Refusal::NotFetched { meant: search(&path), path, origin, why }
+    /// What there is for a missing file: the upstream's, a drawing, or the refusal that says why there is nothing.
+    async fn missing(
+        &self,
+        mount: &Arc<Mount>,
+        path: &MediaPath,
+        request: &Request<()>,
+        suggestion: Option<String>,
+    ) -> Result<Instead, Refusal> {
+        let mut refusal = Refusal::not_found(path);
+        if let Some(fallback) = &mount.fallback {
+            match fallback::seek(&mount.site, fallback, path, request).await {
+                Ok(instead) => return Ok(instead),
+                Err(FallbackError::NotAsked) => {}
+                Err(FallbackError::NotFetched(why)) => refusal = fallback.refusal(path, &why),
+                Err(FallbackError::Refused(refusal)) => return Err(refusal),
             }
-            refusal => refusal,
-        })
-        .await
+        }
+        if let Some(placeholder) = mount.placeholder
+            && let Some(drawing) = placeholder::draw(&mount.site, placeholder, path, request, &refusal).await?
+        {
+            return Ok(Instead::Answer(drawing));
+        }
+        if mount.fallback.is_none() && mount.placeholder.is_none() {
+            return Err(refusal.with_suggestion(suggestion));
+        }
+        let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
+        let suggestion = blocking(move || nearby::in_mounts(&mounts, &mount, &path)).await;
+        Err(refusal.with_suggestion(suggestion))
     }
 
     /// A path on no mount: the landing page, or a refusal with the URL that was probably meant.
-    async fn elsewhere<B>(&self, request: &Request<B>, path: MediaPath) -> Result<Response<Body>, Refusal> {
+    async fn outside(&self, request: &Request<()>, path: MediaPath) -> Result<Response<Body>, Refusal> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Err(Refusal::MethodNotAllowed { allow: READ_METHODS });
+            return Err(Refusal::method_not_allowed(
+                READ_METHODS,
+                "No mount serves this path; the page at / lists them.",
+            ));
         }
         if path.is_top() {
-            let format = Format::negotiate(request.headers(), request.uri().query(), Format::Text);
+            let format = Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Text);
             return Ok(landing::landing(&self.mounts, format));
         }
         let mounts = Arc::clone(&self.mounts);
         blocking(move || {
-            let meant = nearby::outside_mounts(&mounts, &path);
-            Err(Refusal::NoMount { path, meant })
+            let refusal = Refusal::new(
+                StatusCode::NOT_FOUND,
+                "no-mount",
+                format!("No mount serves /{path}."),
+                "The page at / lists the mounts; --url and --mount add them.",
+            );
+            Err(refusal.with_suggestion(nearby::outside_mounts(&mounts, &path)))
         })
         .await
     }
@@ -248,11 +287,12 @@ impl Service {
         response
     }
 
-    /// Says once that a page which hides who it is was let in to show a picture.
+    /// Logs once that a page which hides its origin was allowed to show an image.
     fn note<B>(&self, admission: &Admission, request: &Request<B>) {
         if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
             tracing::info!(
-                "{} was asked for by a page that does not say who it is (its Referrer-Policy): it may show it, not read it",
+                "{} was requested by a page that does not name itself (because of its Referrer-Policy): the page may show \
+                 it, but cannot read it",
                 Visible(request.uri().path())
             );
         }
@@ -261,13 +301,68 @@ impl Service {
 
 /// A refusal in the form that the request wants.
 fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
-    explain::explain(refusal, Format::negotiate(request.headers(), request.uri().query(), Format::Text))
+    let query = Query::new(request.uri().query());
+    explain::explain(refusal, Format::negotiate(request.headers(), query, Format::Text))
+}
+
+/// Step 8 and 9 for a file: the part of it that answers the request.
+fn file_answer(
+    mount: &Mount,
+    path: &MediaPath,
+    request: &Request<()>,
+    file: OpenFile,
+    entity: &Entity,
+    connection: &Connection,
+) -> Result<Response<Body>, Refusal> {
+    if let Some(fallback) = &mount.fallback {
+        refresh::look(&mount.site, fallback, path);
+    }
+    let is_fetched = file.progress().is_some();
+    let decision = decide(request.method(), request.headers(), entity)?;
+    let outbox = connection.outbox.clone();
+    let mut response =
+        mount.site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, outbox)));
+    if is_fetched {
+        response.extensions_mut().insert(Source::Fetched);
+    }
+    Ok(response)
+}
+
+/// A HEAD response is the GET response without its body.
+fn drop_body(response: &mut Response<Body>) {
+    // hyper announces the length of a body that it sees; a file's is announced already, empty or not
+    if let Some(length @ 1..) = response.body().size_hint().exact() {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    *response.body_mut() = Body::Empty;
+}
+
+/// Sees to the bytes of a request that nobody has read.
+fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Response<Body>) {
+    if !body.is_unread() {
+        return;
+    }
+    // most clients stop sending when they are told so
+    if body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    body.linger();
+}
+
+/// A folder where listings are off.
+fn listing_off() -> Refusal {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "listing-off",
+        "This is a folder, and listings are turned off (--no-index).",
+        "Request a file in it, or start devmedia without --no-index.",
+    )
 }
 
 /// To the folder's own URL, on the same mount, so that relative links in the listing work.
-fn redirect(mount: &Mount, path: &MediaPath, query: Option<&str>) -> Response<Body> {
-    let url = mount.prefix.url_of(&path.with_slash(true));
-    let location = query.map_or(url.clone(), |query| format!("{url}?{query}"));
+fn redirect(site: &Site, path: &MediaPath, query: Query<'_>) -> Response<Body> {
+    let url = site.prefix.url_of(&path.with_slash(true));
+    let location = query.text().map_or(url.clone(), |query| format!("{url}?{query}"));
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::FOUND;
     let headers = response.headers_mut();
@@ -276,12 +371,4 @@ fn redirect(mount: &Mount, path: &MediaPath, query: Option<&str>) -> Response<Bo
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     response
-}
-
-/// Runs what may wait for a disk off the reactor. A panic in it goes on in the caller.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }

@@ -22,7 +22,7 @@ pub fn sign(config: &Config, url: &str, method: &str, expires: &str) -> Result<S
     let span = span.ok_or_else(|| format!("--expires {expires:?}: write 10m, 1h or 7d"))?;
     let path = MediaPath::parse(uri.path().as_bytes()).map_err(|_| format!("{url:?}: {NO_URL}"))?;
     let (mount, path) = config.mounts.find(&path).ok_or_else(|| format!("{url:?}: no mount serves it"))?;
-    let judges = mount.access.judges(std::iter::once(&path));
+    let judges = mount.site.access.policies_for(std::iter::once(&path));
     let Some(signed) =
         judges.iter().find_map(|policy| if let Policy::Signed(signed) = policy { Some(signed) } else { None })
     else {

@@ -1,11 +1,20 @@
 //! What is there: the root, its files and what they are, its folders.
 
+pub mod byte_range;
 pub mod entity;
 pub mod folder;
 #[cfg(target_os = "linux")]
 mod follow;
-pub mod growth;
 pub mod media_type;
-pub mod nearby;
 pub mod open_file;
+pub mod progress;
 pub mod root;
+pub mod token;
+
+/// Runs what may wait for a disk off the reactor. A panic in it goes on in the caller.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -28,8 +28,10 @@ use self::cache::{Cache, Key};
 use self::icon::Icon;
 use self::make::{Size, Unmade};
 use crate::answer::conditional::{self, Precondition};
+use crate::answer::decide::Undecided;
 use crate::body::Body;
 use crate::refusal::Refusal;
+use crate::request::query::Query;
 use crate::storage::entity::Entity;
 use crate::storage::media_type::MediaType;
 use crate::storage::open_file::OpenFile;
@@ -40,24 +42,39 @@ const ORIGIN: HeaderName = HeaderName::from_static("x-devmedia-thumbnail");
 /// Pictures in work at once, at most; fewer on fewer cores.
 const PARALLEL: usize = 4;
 
+/// Why no thumbnail can be asked for like this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThumbnailError {
+    /// `?thumbnail=` is followed by something that is not a number.
+    Size,
+}
+
+impl From<ThumbnailError> for Refusal {
+    fn from(error: ThumbnailError) -> Self {
+        match error {
+            ThumbnailError::Size => Self::new(
+                StatusCode::BAD_REQUEST,
+                "bad-thumbnail-size",
+                "The size of the thumbnail is not a number.",
+                "Write ?thumbnail=256 for a thumbnail that fits into 256 by 256 pixels (128, 256 and 512 are available), or \
+                 omit ?thumbnail to get the file itself.",
+            ),
+        }
+    }
+}
+
 /// The size that a query asks for; `None` where it asks for none, or the file is its own thumbnail. A bare `?thumbnail`
 /// has the default size.
 ///
 /// Any number gets the nearest size that is made. What is no number is refused: it is a typing error, and a picture of
 /// some size would hide it.
-pub fn asked(query: Option<&str>, entity: &Entity) -> Result<Option<Size>, Refusal> {
-    let pairs = query.into_iter().flat_map(|query| query.split('&'));
-    let mut values = pairs.filter_map(|pair| match pair.split_once('=') {
-        Some(("thumbnail", value)) => Some(value),
-        None if pair == "thumbnail" => Some(""),
-        _ => None,
-    });
-    let Some(value) = values.next() else { return Ok(None) };
+pub fn asked(query: Query<'_>, entity: &Entity) -> Result<Option<Size>, ThumbnailError> {
+    let Some(value) = query.get("thumbnail") else { return Ok(None) };
     let size = match value {
         "" => Size::default(),
         // a number too long for the type is large, and the largest size is nearest
         number if number.bytes().all(|b| b.is_ascii_digit()) => Size::nearest(number.parse().unwrap_or(u32::MAX)),
-        _ => return Err(Refusal::BadThumbnail),
+        _ => return Err(ThumbnailError::Size),
     };
     Ok((Subject::of(&entity.media_type) != Subject::Itself).then_some(size))
 }
@@ -113,7 +130,7 @@ impl Thumbnails {
         size: Size,
         file: OpenFile,
         entity: &Entity,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, Undecided> {
         let key = Key::of(entity, size);
         let mut response = Response::new(Body::Empty);
         let fields = response.headers_mut();
@@ -126,7 +143,7 @@ impl Thumbnails {
         let own = Entity { etag: key.as_ref().map(Key::etag), last_modified: None, ..entity.clone() };
         match conditional::evaluate(method, headers, &own) {
             Precondition::Holds => {}
-            Precondition::Failed => return Err(Refusal::PreconditionFailed),
+            Precondition::Failed => return Err(Undecided::PreconditionFailed),
             Precondition::NotModified => {
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
                 return Ok(response);

@@ -6,10 +6,10 @@ use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use devmedia::answer::head::Piece;
-use devmedia::answer::range::ByteRange;
 use devmedia::body::Body;
 use devmedia::body::file::FileBody;
-use devmedia::body::sendfile::{Outbox, SendfileStream};
+use devmedia::connection::sendfile::{Outbox, SendfileStream};
+use devmedia::storage::byte_range::ByteRange;
 use devmedia::storage::open_file::{NoWait, OpenFile};
 use hyper::Response;
 use hyper::server::conn::http1;

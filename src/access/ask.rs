@@ -21,9 +21,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use self::cache::Cache;
-use super::{Pass, Visitor};
+use super::{AccessError, Admitted, Pass, Visitor};
+use crate::access_log::Reason;
 use crate::body::Body;
-use crate::refusal::Refusal;
 
 /// The most of the app's own no that is passed on: room for a framework's debug page.
 const MAX_BODY: usize = 1024 * 1024;
@@ -95,7 +95,7 @@ impl Ask {
     }
 
     /// Asks whether the request may have `url_path`, the one spelling of its path.
-    pub async fn ask(&self, url_path: &str, visitor: &Visitor<'_>) -> Result<Pass, Refusal> {
+    pub async fn ask(&self, url_path: &str, visitor: &Visitor<'_>) -> Result<Admitted, AccessError> {
         let request = visitor.request;
         let target = match request.uri().query() {
             Some(query) => format!("{url_path}?{query}"),
@@ -125,7 +125,8 @@ impl Ask {
         if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308 | 401 | 403) {
             let (mut head, body) = answer.into_parts();
             head.headers = fields::no(&head.headers, &self.url);
-            return Err(Refusal::AppSaysNo(Box::new(Response::from_parts(head, Body::full(body)))));
+            head.extensions.insert(Reason(format!("The app was asked and answered {status}.")));
+            return Ok(Admitted::Answer(Response::from_parts(head, Body::full(body))));
         }
         Err(self.failed(AskError::Status(status)))
     }
@@ -163,11 +164,11 @@ impl Ask {
         format!("http://{authority}{}", self.url.path())
     }
 
-    fn failed(&self, error: AskError) -> Refusal {
-        Refusal::AppFailed { app: self.shown(), error }
+    fn failed(&self, error: AskError) -> AccessError {
+        AccessError::Ask { app: self.shown(), error }
     }
 }
 
-fn yes(fields: HeaderMap, how: &str) -> Pass {
-    Pass { fields, ..Pass::verdict(format!("ask: yes ({how})")) }
+fn yes(fields: HeaderMap, how: &str) -> Admitted {
+    Admitted::Pass(Pass { fields, ..Pass::verdict(format!("ask: yes ({how})")) })
 }

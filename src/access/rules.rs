@@ -167,7 +167,7 @@ impl Access {
 
     /// All policies that judge a file under any of its `paths`, each once: the one of the path as it is, and the one of
     /// the path as a file system reads it that tells neither case nor Unicode form.
-    pub fn judges<'p>(&self, paths: impl Iterator<Item = &'p MediaPath>) -> Vec<&Policy> {
+    pub fn policies_for<'p>(&self, paths: impl Iterator<Item = &'p MediaPath>) -> Vec<&Policy> {
         if self.is_uniform() {
             return vec![&self.default];
         }
@@ -200,13 +200,13 @@ impl Access {
 
     /// Whether everybody may see `path`.
     pub fn is_public(&self, path: &MediaPath) -> bool {
-        self.judges(std::iter::once(path)).iter().all(|policy| policy.is_public())
+        self.policies_for(std::iter::once(path)).iter().all(|policy| policy.is_public())
     }
 
     /// Puts what the rules say of a file on its answer: of each thing, what the first rule says that says any.
     ///
     /// A rule's Content-Security-Policy joins the sandbox of what can run script: with two, browsers obey both.
-    pub fn dress(&self, path: &MediaPath, headers: &mut HeaderMap) {
+    pub fn apply_headers(&self, path: &MediaPath, headers: &mut HeaderMap) {
         if self.rules.is_empty() {
             return;
         }
@@ -233,9 +233,9 @@ fn is_among(policy: &Policy, policies: &[&Policy]) -> bool {
     policies.iter().any(|known| std::ptr::eq(*known, policy))
 }
 
-/// Whether who has passed these policies may see what those judge, without being judged again.
-pub fn pass_too(passed: &[&Policy], judges: &[&Policy]) -> bool {
-    judges.iter().all(|policy| policy.is_public() || is_among(policy, passed))
+/// True if passing `passed` implies access to everything `required` guards.
+pub fn implies(passed: &[&Policy], required: &[&Policy]) -> bool {
+    required.iter().all(|policy| policy.is_public() || is_among(policy, passed))
 }
 
 /// One spelling for what such a file system takes for the same.

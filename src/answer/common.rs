@@ -3,39 +3,20 @@
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
 
-use crate::request::guard::{Admission, Row};
-use crate::upload::tus;
+use crate::guard::{Admission, Row};
 
-/// What scripts of other origins may send and see beside what every script may (the Fetch standard's CORS protocol).
-#[derive(Debug, Clone, Copy)]
-pub struct Cors {
-    /// Fields of a request.
-    allowed: &'static str,
-    /// Fields of an answer.
-    exposed: &'static str,
-}
+/// Fields of a request that scripts of other origins may send (the Fetch standard's CORS protocol).
+const ALLOWED: &str = "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, \
+                       Cache-Control, Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, \
+                       X-HTTP-Method-Override";
 
-impl Cors {
-    /// Where nothing is uploaded.
-    pub const READING: Self = Self {
-        allowed: "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control",
-        exposed: "Content-Range, Content-Length, Accept-Ranges, ETag",
-    };
-
-    /// Where a mount takes uploads, by tus too.
-    pub const UPLOADING: Self = Self {
-        allowed: "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control, \
-                  Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
-        exposed: "Content-Range, Content-Length, Accept-Ranges, ETag, Location, Content-Location, Tus-Resumable, \
-                  Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Offset, Upload-Length, Upload-Metadata, \
-                  Upload-Expires",
-    };
-}
+/// Fields of an answer that they may read.
+const EXPOSED: &str = "Content-Range, Content-Length, Accept-Ranges, ETag";
 
 /// What every answer carries, a 304 and a refusal too: no guessing of types, and which pages may use it.
 ///
-/// A 304 without the CORS fields would break a `fetch` that follows an `<img>` of the same URL.
-pub fn add<B>(request: &Request<B>, admission: Option<&Admission>, cors: Cors, headers: &mut HeaderMap) {
+/// `exposed` names more fields that scripts may read. A 304 without the CORS fields would break a `fetch` that follows an `<img>` of the same URL.
+pub fn add<B>(request: &Request<B>, admission: Option<&Admission>, exposed: &'static str, headers: &mut HeaderMap) {
     const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
     const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
     const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -47,21 +28,21 @@ pub fn add<B>(request: &Request<B>, admission: Option<&Admission>, cors: Cors, h
         _ => "cross-origin",
     };
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static(policy));
-    if tus::is_spoken(request.headers()) || headers.contains_key("tus-version") {
-        headers.insert(tus::RESUMABLE, HeaderValue::from_static(tus::VERSION));
-    }
 
     let Some(origin) = admission.and_then(|admission| admission.origin.as_ref()) else { return };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(cors.exposed));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    if !exposed.is_empty() {
+        headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+    }
     if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
         return;
     }
     if let Some(methods) = headers.get(header::ALLOW).cloned() {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
     }
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(cors.allowed));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     if request.headers().contains_key(PRIVATE_NETWORK) {
         headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));

@@ -1,11 +1,12 @@
 //! The decision: what part of a file answers a request, if any. Pure and total.
 
-use hyper::Method;
-use hyper::header::HeaderMap;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, StatusCode};
 
 use super::conditional::{self, Precondition};
-use super::range::{self, ByteRange, Requested};
+use super::range::{self, Requested};
 use crate::refusal::Refusal;
+use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
 /// What is sent of a file that is there and may be read.
@@ -13,6 +14,8 @@ use crate::storage::entity::Entity;
 pub enum Decision {
     /// All of it: 200.
     Whole,
+    /// All of it, while its length is not known: 200 without `Content-Length`, and no ranges.
+    Stream,
     /// One part: 206 with `Content-Range`.
     Part(ByteRange),
     /// Several parts: 206 as `multipart/byteranges`.
@@ -21,21 +24,54 @@ pub enum Decision {
     NotModified,
 }
 
+/// Why nothing of the file answers the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecided {
+    /// `If-Match` or `If-Unmodified-Since` named another state.
+    PreconditionFailed,
+    /// The file has none of the bytes asked for.
+    RangeNotSatisfiable {
+        /// The file's length.
+        len: u64,
+    },
+}
+
+impl From<Undecided> for Refusal {
+    fn from(error: Undecided) -> Self {
+        match error {
+            Undecided::PreconditionFailed => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition-failed",
+                "The file is not in the state that the request requires (If-Match or If-Unmodified-Since).",
+                "Request it again to learn its current ETag.",
+            ),
+            // RFC 9110 section 15.5.17
+            Undecided::RangeNotSatisfiable { len } => Self::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "range-not-satisfiable",
+                format!("The file has only {len} bytes, and the range begins beyond its end."),
+                "Request a range that starts before its end.",
+            )
+            .with_field(header::CONTENT_RANGE, HeaderValue::try_from(format!("bytes */{len}")).expect("digits")),
+        }
+    }
+}
+
 /// Decides as RFC 9110 section 13.2.2 orders: preconditions, then `If-Range`, then `Range`.
 ///
 /// Total: every method, every header, every file has an answer.
-pub fn decide(method: &Method, headers: &HeaderMap, entity: &Entity) -> Result<Decision, Refusal> {
+pub fn decide(method: &Method, headers: &HeaderMap, entity: &Entity) -> Result<Decision, Undecided> {
     match conditional::evaluate(method, headers, entity) {
         Precondition::Holds => {}
         Precondition::NotModified => return Ok(Decision::NotModified),
-        Precondition::Failed => return Err(Refusal::PreconditionFailed),
+        Precondition::Failed => return Err(Undecided::PreconditionFailed),
     }
     let Some(range) = conditional::range(method, headers, entity) else {
         return Ok(Decision::Whole);
     };
     match range::requested(range.as_bytes(), entity.len) {
         Requested::Whole => Ok(Decision::Whole),
-        Requested::Unsatisfiable => Err(Refusal::RangeNotSatisfiable { len: entity.len }),
+        Requested::Unsatisfiable => Err(Undecided::RangeNotSatisfiable { len: entity.len }),
         Requested::Parts(parts) => Ok(match parts.as_slice() {
             [part] => Decision::Part(*part),
             _ => Decision::Parts(parts),

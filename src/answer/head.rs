@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
 use super::decide::Decision;
-use super::range::ByteRange;
-use crate::body::multipart;
+use super::multipart;
+use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
 /// One stretch of a body.
@@ -17,10 +17,17 @@ pub enum Piece {
     Span(ByteRange),
 }
 
-/// Status, fields and body of a decision. The body's length is the `Content-Length`.
+/// Status, fields and body of a decision. The body's length is the `Content-Length`, except for a stream.
 ///
 /// What every answer carries (`nosniff`, CORS) is not in here: the service adds it in one place.
-pub fn head(decision: Decision, entity: &Entity, cache_control: &HeaderValue) -> (StatusCode, HeaderMap, Vec<Piece>) {
+///
+/// `boundary` makes the text between several parts, which must not occur in the file.
+pub fn head(
+    decision: Decision,
+    entity: &Entity,
+    cache_control: &HeaderValue,
+    boundary: impl FnOnce() -> String,
+) -> (StatusCode, HeaderMap, Vec<Piece>) {
     let mut headers = HeaderMap::with_capacity(16);
     headers.insert(header::CACHE_CONTROL, cache_control.clone());
     if let Some(etag) = &entity.etag {
@@ -30,23 +37,27 @@ pub fn head(decision: Decision, entity: &Entity, cache_control: &HeaderValue) ->
         headers.insert(header::LAST_MODIFIED, value(modified.to_string()));
     }
     let mut content_type = entity.media_type.header.clone();
+    let is_stream = decision == Decision::Stream;
     let (status, pieces) = match decision {
         Decision::NotModified => return (StatusCode::NOT_MODIFIED, headers, Vec::new()),
+        Decision::Stream => (StatusCode::OK, Vec::new()),
         Decision::Whole => (StatusCode::OK, ByteRange::whole(entity.len).map(Piece::Span).into_iter().collect()),
         Decision::Part(part) => {
             headers.insert(header::CONTENT_RANGE, content_range(part, entity.len));
             (StatusCode::PARTIAL_CONTENT, vec![Piece::Span(part)])
         }
         Decision::Parts(parts) => {
-            let boundary = multipart::boundary();
+            let boundary = boundary();
             let pieces = multipart::pieces(&parts, entity, &boundary);
             content_type = value(format!("multipart/byteranges; boundary={boundary}"));
             (StatusCode::PARTIAL_CONTENT, pieces)
         }
     };
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_TYPE, content_type);
-    headers.insert(header::CONTENT_LENGTH, length(&pieces).into());
+    if !is_stream {
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(header::CONTENT_LENGTH, length(&pieces).into());
+    }
     if entity.media_type.can_script {
         // Shown, but it cannot act: no script, no forms, an origin of its own.
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));

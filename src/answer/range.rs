@@ -1,38 +1,12 @@
-//! Byte ranges (RFC 9110 section 14).
+//! The `Range` field (RFC 9110 section 14).
+
+use crate::storage::byte_range::ByteRange;
 
 /// Parts of one answer; a request that wants more after coalescing gets the whole file (RFC 9110 section 17.15).
 const MAX_PARTS: usize = 16;
 
 /// Ranges that lie closer than this are sent as one: a part's own header lines cost about as much.
 const GAP: u64 = 80;
-
-/// A part of a file: never empty, never past its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ByteRange {
-    /// Offset of the first byte.
-    pub start: u64,
-    /// Offset behind the last byte; greater than `start`.
-    pub end: u64,
-}
-
-impl ByteRange {
-    /// All of a file of `len` bytes; an empty one has no range.
-    pub fn whole(len: u64) -> Option<Self> {
-        (len > 0).then_some(Self { start: 0, end: len })
-    }
-
-    /// Its first `len` bytes, or all where it has fewer; `len` is at least one.
-    #[must_use]
-    pub fn front(self, len: u64) -> Self {
-        Self { start: self.start, end: self.end.min(self.start.saturating_add(len)) }
-    }
-
-    /// Bytes in it, at least one.
-    #[expect(clippy::len_without_is_empty, reason = "never empty")]
-    pub fn len(self) -> u64 {
-        self.end - self.start
-    }
-}
 
 /// What a `Range` field asks of a file.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The body of a file's answer: stretches of one open file, sent the cheapest way that does not wait on the reactor.
 //!
 //! - A short stretch that the page cache has is read at once and leaves in one write with its head.
-//! - A long one goes through [`super::sendfile`] where the connection can, and is never copied by this process.
+//! - A long one goes through [`sendfile`] where the connection can, and is never copied by this process.
 //! - Whatever would wait for a disk is read, or read ahead, by one blocking hop.
 //! - What is still being fetched is waited for.
 
@@ -15,9 +15,9 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::sendfile::{self, Outbox};
 use crate::answer::head::{Piece, length};
-use crate::answer::range::ByteRange;
+use crate::connection::sendfile::{self, Outbox};
+use crate::storage::byte_range::ByteRange;
 use crate::storage::open_file::OpenFile;
 
 /// Bytes read at once. With hyper's own 64 KiB it is what one slow client costs in memory.
@@ -58,7 +58,7 @@ impl FileBody {
 
     /// Whether the file is still being fetched: nothing may be sent for long, so no write tells that the client is gone.
     pub fn may_wait(&self) -> bool {
-        self.file.growth().is_some()
+        self.file.progress().is_some()
     }
 
     /// The front of the first span as data for hyper, or the hop that will bring it.
@@ -66,8 +66,8 @@ impl FileBody {
         let Some(span) = self.file.arrived(span) else {
             let file = Arc::clone(&self.file);
             return Err(tokio::spawn(async move {
-                match file.growth() {
-                    Some(growth) => growth.beyond(span.start).await.map(|()| Hop::Arrived),
+                match file.progress() {
+                    Some(progress) => progress.beyond(span.start).await.map(|()| Hop::Arrived),
                     None => unreachable!("all of a file that does not grow is there"),
                 }
             }));

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use hyper::StatusCode;
 use hyper::body::{Body, Bytes};
 use tokio::time::timeout;
 
-use crate::server::transport::Activity;
+use crate::connection::transport::Activity;
+use crate::refusal::Refusal;
 
 /// How long a client may send nothing while its body is waited for. The disk's time does not count.
 const STALLED: Duration = Duration::from_secs(300);
@@ -45,6 +47,33 @@ impl fmt::Display for BodyError {
 }
 
 impl Error for BodyError {}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        const AGAIN: &str =
+            "Nothing incomplete is served. Send the file again; a tus client can resume where it stopped.";
+        match error {
+            BodyError::HungUp => Self::new(
+                StatusCode::BAD_REQUEST,
+                "body-incomplete",
+                "The connection ended before the body was complete.",
+                AGAIN,
+            ),
+            BodyError::Stalled => Self::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body-stalled",
+                format!("No byte of the body arrived for {} s.", STALLED.as_secs()),
+                AGAIN,
+            ),
+            BodyError::TooLarge(limit) => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                format!("The upload is larger than the limit of {}.", bytesize::ByteSize::b(limit).display().iec()),
+                "Start devmedia with a larger --max-upload, such as --max-upload 10GiB.",
+            ),
+        }
+    }
+}
 
 /// What is still to come of a request.
 pub struct RequestBody {

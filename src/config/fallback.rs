@@ -13,7 +13,7 @@ use super::problems::Problems;
 use super::typed::Typed;
 use super::uploads::size;
 use crate::debug_gate::boolean;
-use crate::fallback::origin::Origin;
+use crate::fallback::upstream::Upstream;
 use crate::fallback::{Fallback, Rules};
 use crate::placeholder::Placeholder;
 
@@ -44,9 +44,9 @@ pub(super) fn read(url: &Typed, guarded: bool, settings: &Settings, problems: &m
     let secret = |name: &str| std::env::var(name).ok();
     let headers: Vec<Typed> = settings.fallback_header.iter().map(without_value).collect();
     let headers = problems.each(&headers, |typed| field(typed, secret));
-    let origin = problems.check(url, Origin::parse)?;
+    let upstream = problems.check(url, Upstream::parse)?;
     let rules = Rules { store, max: max.unwrap_or(MAX).as_u64(), refresh, guarded };
-    let fallback = Fallback::new(origin, headers.into_iter().collect(), rules).map_err(|error| {
+    let fallback = Fallback::new(upstream, headers.into_iter().collect(), rules).map_err(|error| {
         problems.system(format!(
             "{}: this system trusts no certificate authority ({error}); install ca-certificates, or name a file of \
              certificates in SSL_CERT_FILE",

@@ -1,6 +1,7 @@
 //! The mounts: those of the file, and what `--root`, `--url`, `--mount` and the settings of all mounts make of them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 
@@ -17,6 +18,7 @@ use crate::access::rules::{Access, Patterns, Rule};
 use crate::cli::Args;
 use crate::mount::{Mount, Mounts};
 use crate::request::prefix::Prefix;
+use crate::site::Site;
 use crate::storage::root::Links;
 
 /// What the file says of mounts.
@@ -68,7 +70,8 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
         let make = takes || fallback.as_ref().is_some_and(|fallback| fallback.stores());
         let root = roots.open(&typed.root, typed.base, links, make, problems);
         if let (Some(prefix), Some(root)) = (prefix, root) {
-            mounts.push(Mount { prefix, root, listing, hidden, cache_control, uploads, access, fallback, placeholder });
+            let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
+            mounts.push(Mount { site, listing, uploads, fallback, placeholder });
         }
     }
     upload_to_mounts.check(&mounts, problems);

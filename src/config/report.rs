@@ -40,20 +40,20 @@ impl fmt::Display for Config {
 }
 
 fn describe(mount: &Mount, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(f, "{}", mount.prefix)?;
-    writeln!(f, "  root           {}", mount.root.path().display())?;
-    writeln!(f, "  access         {}", mount.access.default_policy())?;
-    for (patterns, rule) in mount.access.rules() {
+    writeln!(f, "{}", mount.site.prefix)?;
+    writeln!(f, "  root           {}", mount.site.root.path().display())?;
+    writeln!(f, "  access         {}", mount.site.access.default_policy())?;
+    for (patterns, rule) in mount.site.access.rules() {
         writeln!(f, "  {patterns:<14} {}", said(rule))?;
     }
-    writeln!(f, "  cache_control  {}", String::from_utf8_lossy(mount.cache_control.as_bytes()))?;
+    writeln!(f, "  cache_control  {}", String::from_utf8_lossy(mount.site.cache_control.as_bytes()))?;
     let mut words = vec![if mount.listing { "folders are listed" } else { "folders are not listed" }];
-    words.extend(mount.hidden.then_some("hidden names are served"));
-    words.extend(mount.root.follows_links().then_some("links are followed anywhere"));
+    words.extend(mount.site.hidden.then_some("hidden names are served"));
+    words.extend(mount.site.root.follows_links().then_some("links are followed anywhere"));
     writeln!(f, "  shows          {}", words.join(", "))?;
     if let Some(fallback) = &mount.fallback {
         let kept = if fallback.stores() { "stored" } else { "streamed only" };
-        writeln!(f, "  fallback       {}, {kept}", fallback.origin)?;
+        writeln!(f, "  fallback       {}, {kept}", fallback.upstream)?;
     }
     if let Some(placeholder) = mount.placeholder {
         let status = if placeholder.keeps_status { "with status 404" } else { "with status 200" };

@@ -7,8 +7,9 @@ use super::layers::Settings;
 use super::problems::Problems;
 use super::typed::Typed;
 use crate::debug_gate::boolean;
-use crate::mount::{Mount, Uploads};
+use crate::mount::Mount;
 use crate::request::prefix::Prefix;
+use crate::upload::Uploads;
 use crate::upload::folder::UploadTo;
 
 /// The most that one upload may bring, if nobody says otherwise.
@@ -60,7 +61,7 @@ impl UploadMounts {
 
     /// Notes the prefixes that no mount has.
     pub(super) fn check(&self, mounts: &[Mount], problems: &mut Problems) {
-        let prefixes: Vec<&str> = mounts.iter().map(|mount| mount.prefix.as_str()).collect();
+        let prefixes: Vec<&str> = mounts.iter().map(|mount| mount.site.prefix.as_str()).collect();
         for (typed, prefix) in &self.some {
             if !prefixes.contains(&prefix.as_str()) {
                 problems.usage(format!(

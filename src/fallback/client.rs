@@ -1,7 +1,6 @@
-//! Asking the origin: what is sent along, what is not, for how long, and how far redirects go.
+//! Asking the upstream: what is sent along, what is not, for how long, and how far redirects go.
 
 use std::error::Error;
-use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -18,44 +17,31 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-use super::origin::{self, Origin};
 use super::reason::NotFetched;
-use super::verdict::{DEVMEDIA, LOOP};
+use super::upstream::{self, Upstream};
+use crate::request::via::{self, DEVMEDIA, LOOP};
+use crate::storage::token::token;
 
-/// How long connecting to the origin may take; its addresses share that.
+/// How long connecting to the upstream may take; its addresses share that.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long the origin may take until its answer begins: connecting, and all redirects on the way, included.
+/// How long the upstream may take until its answer begins: connecting, and all redirects on the way, included.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// How long a connection is kept for the next question.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// How long the origin may say nothing in mid-body.
+/// How long the upstream may say nothing in mid-body.
 const STALL: Duration = Duration::from_secs(30);
 
 /// More than this leads nowhere (RFC 9110 section 15.4 once recommended the number).
 const MAX_REDIRECTS: usize = 5;
 
-/// `Via` (RFC 9110 section 7.6.3): by it a request that comes back is recognised.
-static VIA: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let id = RandomState::new().hash_one(());
-    HeaderValue::try_from(format!("1.1 {OWN}{id:016x}")).expect("letters and digits")
-});
+/// This process in `Via`, so that a request that comes back to a devmedia is recognised.
+static VIA: LazyLock<HeaderValue> =
+    LazyLock::new(|| HeaderValue::try_from(via::field(&token(16))).expect("letters and digits"));
 
-/// How each devmedia names itself in `Via`.
-const OWN: &str = "devmedia-";
-
-/// Whether a request has come through a devmedia already: two that ask each other would never end.
-pub fn came_through_devmedia(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::VIA).iter();
-    let hops = lines.flat_map(|line| line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii));
-    // received-protocol, then received-by
-    let mut names = hops.filter_map(|hop| hop.split(u8::is_ascii_whitespace).nth(1));
-    names.any(|name| name.starts_with(OWN.as_bytes()))
-}
-
-/// Connections to one origin, kept for the next request.
+/// Connections to one upstream, kept for the next request.
 #[derive(Debug)]
 pub struct Client {
     http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
@@ -64,13 +50,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that trusts whom the system trusts (or `SSL_CERT_FILE`). Fails where an https origin is to be asked and
+    /// A client that trusts whom the system trusts (or `SSL_CERT_FILE`). Fails where an https upstream is to be asked and
     /// the system trusts nobody.
-    pub fn new(origin: &Origin, headers: HeaderMap) -> io::Result<Self> {
+    pub fn new(upstream: &Upstream, headers: HeaderMap) -> io::Result<Self> {
         let provider = ring::default_provider();
         let builder = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
             Ok(builder) => builder,
-            Err(error) if origin.is_https() => return Err(error),
+            Err(error) if upstream.is_https() => return Err(error),
             Err(_) => {
                 let config = ClientConfig::builder_with_provider(provider.into());
                 let config = config.with_safe_default_protocol_versions().map_err(io::Error::other)?;
@@ -100,7 +86,7 @@ impl Client {
         let mut url = url;
         for _ in 0..=MAX_REDIRECTS {
             let answer = match self.send(method, &url, fields).await? {
-                // the origin may have closed a kept connection at that moment (RFC 9112 section 9.3.1: ask again)
+                // the upstream may have closed a kept connection at that moment (RFC 9112 section 9.3.1: ask again)
                 Err(error) if nothing_came(&error) => self.send(method, &url, fields).await?,
                 answer => answer,
             };
@@ -113,7 +99,7 @@ impl Client {
                 StatusCode::NOT_MODIFIED => return Ok(answer),
                 status if status.is_redirection() => {
                     let location = answer.headers().get(header::LOCATION).ok_or(NotFetched::Redirects)?;
-                    url = origin::redirect(&url, location.as_bytes())?;
+                    url = upstream::redirect(&url, location.as_bytes())?;
                 }
                 _ => return Ok(answer),
             }
@@ -184,31 +170,4 @@ fn cause(error: &dyn Error) -> String {
         cause = source;
     }
     cause.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_that_went_through_a_devmedia_is_recognised() {
-        for (lines, expected) in [
-            (&[][..], false),
-            (&["1.1 devmedia-0123456789abcdef"], true),
-            (&["1.1 varnish, 1.1 devmedia-0123456789abcdef (comment)"], true),
-            (&["HTTP/2.0 cache", "1.1 devmedia-1"], true),
-            (&["1.1 varnish"], false),
-            (&["1.1 varnish (devmedia-1)"], false),
-            (&["devmedia-1"], false),
-            (&[",, ,"], false),
-        ] {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(header::VIA, HeaderValue::from_static(line));
-            }
-            assert_eq!(came_through_devmedia(&headers), expected, "{lines:?}");
-        }
-        let own = HeaderMap::from_iter([(header::VIA, VIA.clone())]);
-        assert!(came_through_devmedia(&own));
-    }
 }

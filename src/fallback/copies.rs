@@ -1,4 +1,4 @@
-//! What is known of a copy: that it is one, and which state of the origin's file it is.
+//! What is known of a copy: that it is one, and which state of the upstream's file it is.
 //!
 //! It is noted in an extended attribute of the file itself, so there is no index to keep or to lose. A file that the
 //! developer puts in its place does not have the attribute; one that is changed in place has it, but another length or time
@@ -19,7 +19,7 @@ use crate::request::path::MediaPath;
 /// The attribute (xattr(7): the user's own are in `user.`).
 const NAME: &str = "user.devmedia.copy";
 
-/// The validators of the origin's answer, which the next question is made with.
+/// The validators of the upstream's answer, which the next question is made with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copied {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,12 +42,12 @@ impl Copied {
         Self { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED), ..Self::default() }
     }
 
-    /// When the origin says that its file was changed.
+    /// When the upstream says that its file was changed.
     pub fn modified(&self) -> Option<HttpDate> {
         self.last_modified.as_ref()?.parse().ok()
     }
 
-    /// Gives a whole file the origin's time, and notes what it is a copy of. Where the file system has no attributes, it
+    /// Gives a whole file the upstream's time, and notes what it is a copy of. Where the file system has no attributes, it
     /// becomes one of the developer's own: it is never refreshed. Blocks.
     pub fn note(mut self, file: &File, path: &MediaPath) {
         if let Some(modified) = self.modified().map(SystemTime::from).filter(|modified| *modified <= SystemTime::now())
@@ -76,7 +76,7 @@ impl Copied {
         Duration::from_secs(now().saturating_sub(self.at))
     }
 
-    /// Whether both are of one state of the origin's file, which has a validator.
+    /// Whether both are of one state of the upstream's file, which has a validator.
     pub fn is_same_as(&self, other: &Self) -> bool {
         match (&self.etag, &other.etag) {
             (Some(one), Some(other)) => one == other,
@@ -84,7 +84,7 @@ impl Copied {
         }
     }
 
-    /// The fields that ask whether the origin's file is still the same (RFC 9110 section 13.1); none where it cannot be
+    /// The fields that ask whether the upstream's file is still the same (RFC 9110 section 13.1); none where it cannot be
     /// told.
     pub fn conditions(&self) -> HeaderMap {
         let value = |text: &Option<String>| HeaderValue::try_from(text.as_deref()?).ok();

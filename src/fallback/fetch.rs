@@ -2,7 +2,7 @@
 //! from the others, nor from whoever asks next.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 use std::{fmt, io};
 
 use futures_util::FutureExt as _;
@@ -17,21 +17,21 @@ use tracing::{debug, warn};
 use super::Fallback;
 use super::client;
 use super::copies::Copied;
-use super::memory::Remembered;
+use super::memory::Answered;
 use super::reason::NotFetched;
 use super::verdict::{self, Verdict};
-use crate::mount::Mount;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
-use crate::service::blocking;
+use crate::site::Site;
+use crate::storage::blocking;
 use crate::storage::entity::Entity;
-use crate::storage::growth::{self, Growing, Growth};
 use crate::storage::media_type::{MediaTypes, SNIFF_LEN};
 use crate::storage::open_file::OpenFile;
-use crate::upload::filling::Filling;
-use crate::upload::store::{Draft, NAME_MAX};
+use crate::storage::progress::{self, ProgressReader, ProgressWriter};
+use crate::upload::file_writer::FileWriter;
+use crate::upload::staged::{NAME_MAX, StagedFile};
 
-/// What all who wait are told as soon as the head of the origin's answer is there.
+/// What all who wait are told as soon as the head of the upstream's answer is there.
 pub type Head = Result<Beginning, NotFetched>;
 
 /// A head to come. Only those who wait for it hold it, and the fetch itself once the head is there.
@@ -47,7 +47,7 @@ pub enum Beginning {
     Here,
     /// It comes.
     Arriving(Arrival),
-    /// It is not to be stored: everyone asks the origin for what they want of it.
+    /// It is not to be stored: everyone asks the upstream for what they want of it.
     Pass,
 }
 
@@ -56,35 +56,35 @@ pub enum Beginning {
 pub struct Arrival {
     file: Arc<std::fs::File>,
     /// How far it has come.
-    pub growth: Growth,
-    /// How long it will be, if the origin says.
+    pub progress: ProgressReader,
+    /// How long it will be, if the upstream says.
     pub len: Option<u64>,
     modified: Option<HttpDate>,
-    /// By which the origin knows this state of it, for `If-Range`.
+    /// By which the upstream knows this state of it, for `If-Range`.
     pub validator: Option<HeaderValue>,
 }
 
 impl Arrival {
     /// The file as one that is there; only its length may not be known yet, and is 0 then. Waits for the first bytes
     /// where the name does not tell the type.
-    pub async fn open(&self, mount: &Mount, path: &MediaPath) -> io::Result<(OpenFile, Entity)> {
-        let file = OpenFile::growing(self.file.try_clone()?, mount.root.nowait(), self.growth.clone());
-        let media_type = if let Some(promised) = mount.root.types().by_name(path.file_name()) {
+    pub async fn open(&self, site: &Site, path: &MediaPath) -> io::Result<(OpenFile, Entity)> {
+        let file = OpenFile::incomplete(self.file.try_clone()?, site.root.nowait(), self.progress.clone());
+        let media_type = if let Some(promised) = site.root.types().by_name(path.file_name()) {
             promised
         } else {
-            self.growth.at_least(SNIFF_LEN as u64).await?;
+            self.progress.at_least(SNIFF_LEN as u64).await?;
             let mut first = [0; SNIFF_LEN];
             // written a moment ago: the page cache has them
             let len = file.first(&mut first)?;
             MediaTypes::by_content(&first[..len])
         };
-        Ok((file, Entity::growing(self.len.unwrap_or_default(), self.modified, media_type)))
+        Ok((file, Entity::incomplete(self.len.unwrap_or_default(), self.modified, media_type)))
     }
 }
 
 /// A fetch that runs: what is asked for, and where it goes.
 pub struct Fetch {
-    mount: Arc<Mount>,
+    site: Arc<Site>,
     fallback: Arc<Fallback>,
     path: MediaPath,
     running: Running,
@@ -106,7 +106,7 @@ pub fn is_running(fallback: &Fallback, path: &MediaPath) -> bool {
 }
 
 /// Joins the fetch of a file, or starts it, and waits for its head.
-pub async fn join(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath) -> Head {
+pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Head {
     if !fits(path) {
         return Err(NotFetched::TooLong);
     }
@@ -117,8 +117,8 @@ pub async fn join(mount: &Arc<Mount>, fallback: &Arc<Fallback>, path: &MediaPath
             let coming = receiver.shared();
             let weak = coming.downgrade().expect("nobody has polled it");
             running.insert(path.clone(), weak.clone());
-            let (mount, fallback) = (Arc::clone(mount), Arc::clone(fallback));
-            tokio::spawn(Fetch { mount, fallback, path: path.clone(), running: weak, coming: None }.run(sender));
+            let (site, fallback) = (Arc::clone(site), Arc::clone(fallback));
+            tokio::spawn(Fetch { site, fallback, path: path.clone(), running: weak, coming: None }.run(sender));
             coming
         })
     };
@@ -153,22 +153,22 @@ impl Fetch {
             Err(why) => (Err(why), None),
         };
         match &head {
-            Ok(Beginning::Pass) => self.note(Remembered::Pass),
-            Err(NotFetched::Missing { .. }) => self.note(Remembered::Missing),
+            Ok(Beginning::Pass) => self.note(Answered::Pass),
+            Err(NotFetched::Missing { .. }) => self.note(Answered::Missing),
             _ => {}
         }
         // from now on nobody may be waiting: what comes is stored all the same
         let _ = sender.send(head);
         if let Some(transfer) = transfer {
-            let (growing, written) = transfer.write().await;
+            let (sender, written) = transfer.write().await;
             let result = match written {
-                Ok((draft, copied)) => {
-                    self.publish(draft, copied).await;
+                Ok((staged, copied)) => {
+                    self.publish(staged, copied).await;
                     Ok(())
                 }
                 Err(broken) => {
                     if broken.is_too_large {
-                        self.note(Remembered::Pass);
+                        self.note(Answered::Pass);
                     }
                     warn!("{} was not stored: {broken}", self.path);
                     Err(broken.why)
@@ -176,20 +176,20 @@ impl Fetch {
             };
             // before the readers hear of it: who is told that it broke off and asks again starts anew
             drop(self);
-            growing.end(result);
+            sender.end(result);
         }
     }
 
-    fn note(&self, said: Remembered) {
-        self.fallback.memory.note(&self.path, said, Instant::now());
+    fn note(&self, answered: Answered) {
+        self.fallback.memory.note(&self.path, answered);
     }
 
     /// Gives a whole file its name. Whoever waits has its bytes, whether it gets one or not.
-    async fn publish(&self, draft: Draft, copied: Copied) {
+    async fn publish(&self, staged: StagedFile, copied: Copied) {
         let path = self.path.clone();
         let published = blocking(move || {
-            copied.note(&draft.file(), &path);
-            draft.publish_new(path.file_name())
+            copied.note(&staged.file(), &path);
+            staged.publish_new(path.file_name())
         });
         match published.await {
             Ok(Ok(())) => debug!("stored {}", self.path),
@@ -198,24 +198,24 @@ impl Fetch {
         }
     }
 
-    /// Asks the origin, unless something has the name by now.
+    /// Asks the upstream, unless something has the name by now.
     async fn begin(&self) -> Result<(Beginning, Option<Transfer>), NotFetched> {
-        let (mount, path) = (Arc::clone(&self.mount), self.path.clone());
-        if !blocking(move || mount.root.is_free(&path)).await {
+        let (site, path) = (Arc::clone(&self.site), self.path.clone());
+        if !blocking(move || site.root.is_free(&path)).await {
             return Ok((Beginning::Here, None));
         }
-        let url = self.fallback.origin.url_of(&self.path);
+        let url = self.fallback.upstream.url_of(&self.path);
         let answer = self.fallback.ask(&Method::GET, url, &HeaderMap::new()).await?;
-        let promised = self.mount.root.types().by_name(self.path.file_name());
+        let promised = self.site.root.types().by_name(self.path.file_name());
         let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max) {
             Verdict::Store(len) => len,
             Verdict::Pass => return Ok((Beginning::Pass, None)),
             Verdict::Not(why) => return Err(why),
         };
-        let (mount, path) = (Arc::clone(&self.mount), self.path.clone());
-        match blocking(move || Draft::create(&mount.root, &path.parent())).await {
-            Ok(draft) => {
-                let (transfer, arrival) = Transfer::new(draft, answer, len, self.fallback.rules.max);
+        let (site, path) = (Arc::clone(&self.site), self.path.clone());
+        match blocking(move || StagedFile::create(&site.root, &path.parent())).await {
+            Ok(staged) => {
+                let (transfer, arrival) = Transfer::new(staged, answer, len, self.fallback.rules.max);
                 Ok((Beginning::Arriving(arrival), Some(transfer)))
             }
             Err(refusal) => {
@@ -226,35 +226,35 @@ impl Fetch {
     }
 }
 
-/// The bytes on their way into the draft of a file.
+/// The bytes on their way into the staged of a file.
 pub struct Transfer {
-    draft: Draft,
+    staged: StagedFile,
     body: Incoming,
     len: Option<u64>,
     max: u64,
     copied: Copied,
-    growing: Growing,
+    sender: ProgressWriter,
 }
 
 impl Transfer {
-    /// The bytes of this answer, `len` of them if the origin says so, and at most `max`; and what readers need.
-    pub fn new(draft: Draft, answer: Response<Incoming>, len: Option<u64>, max: u64) -> (Self, Arrival) {
-        let (growing, growth) = growth::channel();
+    /// The bytes of this answer, `len` of them if the upstream says so, and at most `max`; and what readers need.
+    pub fn new(staged: StagedFile, answer: Response<Incoming>, len: Option<u64>, max: u64) -> (Self, Arrival) {
+        let (sender, progress) = progress::channel();
         let (head, body) = answer.into_parts();
         let copied = Copied::of(&head.headers);
         let now = SystemTime::now();
         let modified = copied.modified().filter(|modified| SystemTime::from(*modified) <= now);
         let tag = head.headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""));
         let validator = tag.or(head.headers.get(header::LAST_MODIFIED)).cloned();
-        let arrival = Arrival { file: draft.file(), growth, len, modified, validator };
-        (Self { draft, body, len, max, copied, growing }, arrival)
+        let arrival = Arrival { file: staged.file(), progress, len, modified, validator };
+        (Self { staged, body, len, max, copied, sender }, arrival)
     }
 
     /// Writes until the end; gives the whole file, which has no name yet, or what kept it from being whole.
-    pub async fn write(self) -> (Growing, Result<(Draft, Copied), Broken>) {
-        let Self { draft, body, len, max, copied, growing } = self;
-        let filled = fill(&draft, body, len, max, &growing).await;
-        (growing, filled.map(|()| (draft, copied)))
+    pub async fn write(self) -> (ProgressWriter, Result<(StagedFile, Copied), Broken>) {
+        let Self { staged, body, len, max, copied, sender } = self;
+        let filled = fill(&staged, body, len, max, &sender).await;
+        (sender, filled.map(|()| (staged, copied)))
     }
 }
 
@@ -278,19 +278,25 @@ impl From<String> for Broken {
     }
 }
 
-/// Writes a body into a draft as it comes, and tells how far it has come.
-async fn fill(draft: &Draft, mut body: Incoming, len: Option<u64>, max: u64, growing: &Growing) -> Result<(), Broken> {
-    let mut filling = Filling::new(draft.file());
+/// Writes a body into a staged as it comes, and tells how far it has come.
+async fn fill(
+    staged: &StagedFile,
+    mut body: Incoming,
+    len: Option<u64>,
+    max: u64,
+    sender: &ProgressWriter,
+) -> Result<(), Broken> {
+    let mut writer = FileWriter::new(staged.file());
     let mut came = 0;
-    while let Some(bytes) = next(&mut body, &mut filling, growing).await? {
+    while let Some(bytes) = next(&mut body, &mut writer, sender).await? {
         came += bytes.len() as u64;
         if came > max {
             let why = format!("it is larger than the {max} bytes of --fallback-max");
             return Err(Broken { why, is_too_large: true });
         }
-        filling.push(bytes).await.map_err(|refusal| refusal.reason())?;
+        writer.push(bytes).await.map_err(|refusal| refusal.reason())?;
     }
-    flush(&mut filling, growing).await?;
+    flush(&mut writer, sender).await?;
     // hyper has seen to it already
     if len.is_some_and(|len| len != came) {
         return Err("its length is not the one announced".to_owned().into());
@@ -299,17 +305,17 @@ async fn fill(draft: &Draft, mut body: Incoming, len: Option<u64>, max: u64, gro
 }
 
 /// The next bytes. Before they have to be waited for, all that came is written, so that it can be sent on.
-async fn next(body: &mut Incoming, filling: &mut Filling, growing: &Growing) -> Result<Option<Bytes>, String> {
+async fn next(body: &mut Incoming, writer: &mut FileWriter, sender: &ProgressWriter) -> Result<Option<Bytes>, String> {
     if let Some(next) = client::next(body).now_or_never() {
         return next;
     }
-    flush(filling, growing).await?;
+    flush(writer, sender).await?;
     client::next(body).await
 }
 
-async fn flush(filling: &mut Filling, growing: &Growing) -> Result<(), String> {
-    filling.flush().await.map_err(|refusal: Refusal| refusal.reason())?;
-    growing.reached(filling.written());
+async fn flush(writer: &mut FileWriter, sender: &ProgressWriter) -> Result<(), String> {
+    writer.flush().await.map_err(|refusal: Refusal| refusal.reason())?;
+    sender.reached(writer.written());
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Passing a request on, and its answer back: for what is not stored, and for a part of a file that is far from fetched.
 //!
-//! The answer's head is made here, as for a file of our own; of the origin's fields only those are taken that say which
+//! The answer's head is made here, as for a file of our own; of the upstream's fields only those are taken that say which
 //! bytes come.
 
 use std::io;
@@ -12,45 +12,30 @@ use hyper::{Method, Response, StatusCode};
 
 use super::reason::NotFetched;
 use super::verdict::{self, Verdict};
-use super::{Fallback, client};
+use super::{Fallback, FallbackError, client};
 use crate::access_log::Source;
-use crate::answer::decide::Decision;
-use crate::answer::head::{head, length};
-use crate::answer::range::{self, ByteRange, Requested};
+use crate::answer::decide::{Decision, Undecided};
+use crate::answer::head::length;
+use crate::answer::range::{self, Requested};
 use crate::body::Body;
 use crate::body::streamed::Streamed;
-use crate::mount::Mount;
-use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
+use crate::site::Site;
+use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
 /// What is passed on of a client's request: which bytes, under which conditions. No Cookie, no Authorization, nothing that
 /// says whose request it is.
 const PASSED_ON: [HeaderName; 4] = [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
 
-/// Why there is no answer to pass back.
-#[derive(Debug)]
-pub enum Stop {
-    /// The origin does not have it.
-    Not(NotFetched),
-    /// It has it, but there is nothing to send of it; or something here stands in the way.
-    Refused(Refusal),
-}
-
-impl From<NotFetched> for Stop {
-    fn from(why: NotFetched) -> Self {
-        Self::Not(why)
-    }
-}
-
-/// Asks the origin with a client's range and conditions, and answers as it does.
+/// Asks the upstream with a client's range and conditions, and answers as it does.
 pub async fn pass(
-    mount: &Mount,
+    site: &Site,
     fallback: &Fallback,
     path: &MediaPath,
     method: &Method,
     headers: &HeaderMap,
-) -> Result<Response<Body>, Stop> {
+) -> Result<Response<Body>, FallbackError> {
     let mut fields = HeaderMap::new();
     for name in PASSED_ON {
         // RFC 9110 section 14.2: a range is about a GET
@@ -61,13 +46,13 @@ pub async fn pass(
             fields.insert(name, value.clone());
         }
     }
-    // several parts would come in the origin's own wrapping
+    // several parts would come in the upstream's own wrapping
     if headers.get(header::RANGE).is_some_and(|range| range.as_bytes().contains(&b',')) {
         fields.remove(header::RANGE);
     }
-    let answer = fallback.ask(method, fallback.origin.url_of(path), &fields).await?;
+    let answer = fallback.ask(method, fallback.upstream.url_of(path), &fields).await?;
 
-    let promised = mount.root.types().by_name(path.file_name());
+    let promised = site.root.types().by_name(path.file_name());
     let (status, said) = (answer.status(), answer.headers());
     let asks = |names: &[HeaderName]| names.iter().any(|name| fields.contains_key(name));
     let (decision, len) = match status {
@@ -76,7 +61,7 @@ pub async fn pass(
         }
         StatusCode::RANGE_NOT_SATISFIABLE if asks(&[header::RANGE]) => {
             let len = verdict::unsatisfied(said).ok_or(NotFetched::Answered(status))?;
-            return Err(Stop::Refused(Refusal::RangeNotSatisfiable { len }));
+            return Err(FallbackError::Refused(Undecided::RangeNotSatisfiable { len }.into()));
         }
         StatusCode::PARTIAL_CONTENT => match verdict::content_range(said) {
             Some((part, len)) if lies_in(part, fields.get(header::RANGE), len) => (Decision::Part(part), Some(len)),
@@ -94,24 +79,17 @@ pub async fn pass(
         last_modified: said.get(header::LAST_MODIFIED).and_then(|date| date.to_str().ok()?.parse().ok()),
         media_type: verdict::media_type(said, promised),
     };
-    let whole = decision == Decision::Whole;
-    let (status, mut headers, pieces) = head(decision, &entity, &mount.cache_control);
-    if let Some(coding) = said.get(header::CONTENT_ENCODING).filter(|_| status != StatusCode::NOT_MODIFIED) {
-        headers.insert(header::CONTENT_ENCODING, coding.clone());
+    let decision = if decision == Decision::Whole && len.is_none() { Decision::Stream } else { decision };
+    let is_sent = *method == Method::GET && status != StatusCode::NOT_MODIFIED;
+    let is_stream = decision == Decision::Stream;
+    let coding = said.get(header::CONTENT_ENCODING).filter(|_| status != StatusCode::NOT_MODIFIED).cloned();
+    let mut response = site.answer(path, decision, &entity, |pieces| {
+        let announced = (!is_stream).then(|| length(&pieces));
+        if is_sent { Body::Streamed(Streamed::new(bytes(answer.into_body()), announced)) } else { Body::Empty }
+    });
+    if let Some(coding) = coding {
+        response.headers_mut().insert(header::CONTENT_ENCODING, coding);
     }
-    let mut announced = Some(length(&pieces));
-    if whole && len.is_none() {
-        headers.remove(header::CONTENT_LENGTH);
-        headers.remove(header::ACCEPT_RANGES);
-        announced = None;
-    }
-    mount.access.dress(path, &mut headers);
-    let mut response = Response::new(Body::Empty);
-    if *method == Method::GET && status != StatusCode::NOT_MODIFIED {
-        *response.body_mut() = Body::Streamed(Streamed::new(bytes(answer.into_body()), announced));
-    }
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
     response.extensions_mut().insert(Source::Fetched);
     Ok(response)
 }

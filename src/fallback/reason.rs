@@ -3,6 +3,12 @@
 use std::fmt;
 
 use hyper::StatusCode;
+use hyper::header::HeaderValue;
+
+use super::upstream::Upstream;
+use crate::refusal::Refusal;
+use crate::request::path::MediaPath;
+use crate::request::via::{DEVMEDIA, LOOP};
 
 /// Why a file was not fetched. `Display` is a clause about the fallback, to be read after its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +40,7 @@ pub enum NotFetched {
     Garbled(&'static str),
     /// The request came from a devmedia already.
     Loop,
-    /// The origin is a devmedia too, perhaps this very one: what it does not have itself it asks of nobody for us.
+    /// The upstream is a devmedia too, perhaps this very one: what it does not have itself it asks of nobody for us.
     Devmedia,
     /// The fetch ended before it had begun (a bug, or the end of the process).
     GivenUp,
@@ -66,9 +72,26 @@ impl fmt::Display for NotFetched {
     }
 }
 
+/// The code of the refusal of a file that the upstream was not asked about again.
+pub const REMEMBERED_MISS: &str = "not-found-upstream-remembered";
+
 impl NotFetched {
+    /// The refusal of a file at `path` that `upstream` does not have.
+    pub fn refusal(&self, path: &MediaPath, upstream: &Upstream) -> Refusal {
+        let code = match self {
+            Self::Missing { remembered: true } => REMEMBERED_MISS,
+            _ => "not-found-upstream",
+        };
+        let what = format!("There is no {path} in the media root, and the fallback {upstream} {self}.");
+        let refusal = Refusal::new(StatusCode::NOT_FOUND, code, what, self.advice());
+        match self {
+            Self::Loop => refusal.with_field(DEVMEDIA, HeaderValue::from_static(LOOP)),
+            _ => refusal,
+        }
+    }
+
     /// What to do about it.
-    pub fn advice(&self) -> &'static str {
+    fn advice(&self) -> &'static str {
         match self {
             Self::Missing { remembered: false } => {
                 "Check the name as it is stored, and that --fallback is the URL of the same folder."

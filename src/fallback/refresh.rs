@@ -1,11 +1,10 @@
-//! `--fallback-refresh`: a copy that is looked at again after that time is served as it is, and meanwhile the origin is
+//! `--fallback-refresh`: a copy that is looked at again after that time is served as it is, and meanwhile the upstream is
 //! asked whether it still is what production has (RFC 9110 section 13.1). Only copies are replaced, and only as they were
 //! stored: [`Copied`] tells them from the developer's own files.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cap_std::fs::OpenOptions;
@@ -18,76 +17,64 @@ use super::Fallback;
 use super::copies::Copied;
 use super::fetch::Transfer;
 use super::verdict::{self, Verdict};
-use crate::mount::Mount;
 use crate::refusal::Refusal;
+use crate::remembered::Remembered;
 use crate::request::path::MediaPath;
-use crate::service::blocking;
+use crate::site::Site;
+use crate::storage::blocking;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
-use crate::upload::store::Draft;
+use crate::upload::staged::StagedFile;
 
-/// Paths whose time is known; when there are more, all are forgotten, which costs a question each.
-const MOST: usize = 10_000;
+/// Paths whose time is known.
+const MAX: usize = 10_000;
 
 /// When files are to be asked about again.
-#[derive(Debug, Default)]
-pub struct Schedule(Mutex<HashMap<MediaPath, Due>>);
+#[derive(Debug)]
+pub struct Schedule(Remembered<MediaPath, ()>);
 
-#[derive(Debug, Clone, Copy)]
-enum Due {
-    /// It is being asked about.
-    Now,
-    /// Not before.
-    At(Instant),
+impl Default for Schedule {
+    fn default() -> Self {
+        Self(Remembered::new(MAX))
+    }
 }
 
 impl Schedule {
-    /// Whether the time of a path has come; if so, nobody else is told until it is [`Schedule::set`] again.
+    /// Whether the time of a path has come. If so, it is not due again until its time is [`Schedule::set`].
     fn is_due(&self, path: &MediaPath) -> bool {
-        let mut schedule = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match schedule.get(path) {
-            Some(Due::Now) => return false,
-            Some(Due::At(time)) if Instant::now() < *time => return false,
-            _ => {}
-        }
-        if schedule.len() >= MOST {
-            schedule.retain(|_, due| matches!(due, Due::Now));
-        }
-        schedule.insert(path.clone(), Due::Now);
-        true
+        self.0.put_if_absent(path.clone(), (), Instant::now())
     }
 
     fn set(&self, path: &MediaPath, after: Duration) {
-        let mut schedule = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        schedule.insert(path.clone(), Due::At(Instant::now() + after));
+        let now = Instant::now();
+        self.0.put(path.clone(), (), now, now + after);
     }
 }
 
 /// Notes that a file is looked at, and asks about it in the background if its time has come.
-pub fn look(mount: &Arc<Mount>, path: &MediaPath) {
-    let Some(fallback) = &mount.fallback else { return };
+pub fn look(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) {
     let Some(after) = fallback.rules.refresh else { return };
     if !fallback.rules.store || !fallback.schedule.is_due(path) {
         return;
     }
-    let (mount, fallback, path) = (Arc::clone(mount), Arc::clone(fallback), path.clone());
+    let (site, fallback, path) = (Arc::clone(site), Arc::clone(fallback), path.clone());
     tokio::spawn(async move {
-        let again = refresh(&mount, &fallback, &path, after).await;
+        let again = refresh(&site, &fallback, &path, after).await;
         fallback.schedule.set(&path, again);
     });
 }
 
 /// Asks about a copy that is old enough; gives the time until it is to be asked about again.
-async fn refresh(mount: &Arc<Mount>, fallback: &Fallback, path: &MediaPath, after: Duration) -> Duration {
-    if !fallback.is_for(mount, path).await {
+async fn refresh(site: &Arc<Site>, fallback: &Fallback, path: &MediaPath, after: Duration) -> Duration {
+    if !fallback.is_for(site, path).await {
         return after;
     }
-    let (owner, wanted) = (Arc::clone(mount), path.clone());
+    let (owner, wanted) = (Arc::clone(site), path.clone());
     let Some(copied) = blocking(move || copy_at(&owner.root, &wanted)).await else { return after };
     if let Some(left) = after.checked_sub(copied.age()).filter(|left| !left.is_zero()) {
         return left;
     }
-    match renew(mount, fallback, path, &copied).await {
+    match renew(site, fallback, path, &copied).await {
         Ok(Outcome::Same) => debug!("{path} is still what the fallback has"),
         Ok(Outcome::Renewed) => info!("{path} was changed at the fallback, and is stored anew"),
         Ok(Outcome::Own) => debug!("{path} is no copy any more, and stays as it is"),
@@ -104,38 +91,38 @@ enum Outcome {
     Own,
 }
 
-async fn renew(mount: &Arc<Mount>, fallback: &Fallback, path: &MediaPath, copied: &Copied) -> Result<Outcome, String> {
+async fn renew(site: &Arc<Site>, fallback: &Fallback, path: &MediaPath, copied: &Copied) -> Result<Outcome, String> {
     let conditions = copied.conditions();
     if conditions.is_empty() {
         // without a validator every answer would look like a change
         return Ok(Outcome::Same);
     }
-    let url = fallback.origin.url_of(path);
+    let url = fallback.upstream.url_of(path);
     let answer = fallback.ask(&Method::GET, url, &conditions).await;
     let answer = answer.map_err(|why| format!("the fallback {why}"))?;
     if answer.status() == StatusCode::NOT_MODIFIED || copied.is_same_as(&Copied::of(answer.headers())) {
         return Ok(Outcome::Same);
     }
-    let promised = mount.root.types().by_name(path.file_name());
+    let promised = site.root.types().by_name(path.file_name());
     let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), fallback.rules.max) {
         Verdict::Store(len) => len,
         Verdict::Pass => return Err("what the fallback has now is not to be stored".to_owned()),
         Verdict::Not(why) => return Err(format!("the fallback {why}")),
     };
     let reason = |refusal: Refusal| refusal.reason();
-    let (owner, folder) = (Arc::clone(mount), path.parent());
-    let draft = blocking(move || Draft::create(&owner.root, &folder)).await.map_err(reason)?;
-    let (transfer, _) = Transfer::new(draft, answer, len, fallback.rules.max);
-    let (draft, anew) = transfer.write().await.1.map_err(|broken| broken.to_string())?;
-    let (owner, wanted, copied) = (Arc::clone(mount), path.clone(), copied.clone());
+    let (owner, folder) = (Arc::clone(site), path.parent());
+    let staged = blocking(move || StagedFile::create(&owner.root, &folder)).await.map_err(reason)?;
+    let (transfer, _) = Transfer::new(staged, answer, len, fallback.rules.max);
+    let (staged, anew) = transfer.write().await.1.map_err(|broken| broken.to_string())?;
+    let (owner, wanted, copied) = (Arc::clone(site), path.clone(), copied.clone());
     let replaced = blocking(move || {
         let _changing = owner.root.changing();
         // asked at the last moment. Another program that replaces it within the microseconds that are left loses
         if copy_at(&owner.root, &wanted).as_ref() != Some(&copied) {
             return Ok(Outcome::Own);
         }
-        anew.note(&draft.file(), &wanted);
-        draft.replace(wanted.file_name()).map(|()| Outcome::Renewed)
+        anew.note(&staged.file(), &wanted);
+        staged.replace(wanted.file_name()).map(|()| Outcome::Renewed)
     });
     replaced.await.map_err(reason)
 }

@@ -1,18 +1,13 @@
-//! What is done with an answer of the origin, from its head alone. Pure.
+//! What is done with an answer of the upstream, from its head alone. Pure.
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use mime_guess::Mime;
 
 use super::reason::NotFetched;
-use crate::answer::range::ByteRange;
+use crate::request::via::DEVMEDIA;
+use crate::storage::byte_range::ByteRange;
 use crate::storage::media_type::{MediaType, MediaTypes};
-
-/// The field by which devmedia says that an answer is no file of anyone's.
-pub const DEVMEDIA: &str = "x-devmedia";
-
-/// Its value in the refusal of a request that goes no further.
-pub const LOOP: &str = "loop";
 
 /// What is done with an answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +48,7 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, promised: Option<&MediaTyp
     }
 }
 
-/// The type of what is sent without being looked at: as the name promises, else as the origin says it, but only what
+/// The type of what is sent without being looked at: as the name promises, else as the upstream says it, but only what
 /// would be believed of the bytes themselves.
 pub fn media_type(headers: &HeaderMap, promised: Option<MediaType>) -> MediaType {
     let said = || MediaType::parse(headers.get(header::CONTENT_TYPE)?.to_str().ok()?);
@@ -95,7 +90,7 @@ fn is_media(promised: &MediaType) -> bool {
     essence != "image/svg+xml" && matches!(essence.split('/').next(), Some("image" | "audio" | "video"))
 }
 
-/// Whether the origin says that it sends words: an error that forgot its status.
+/// Whether the upstream says that it sends words: an error that forgot its status.
 fn is_text(headers: &HeaderMap) -> bool {
     let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse::<Mime>().ok());
     said.is_some_and(|mime| {
@@ -190,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_cannot_make_a_script_of_what_has_no_name() {
+    fn an_upstream_cannot_make_a_script_of_what_has_no_name() {
         for (said, promised, expected) in [
             ("image/png", None, "image/png"),
             ("application/pdf", None, "application/pdf"),

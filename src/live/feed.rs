@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::change::{self, Snapshot, State};
 use super::watches::{Watched, Watches};
-use crate::mount::Mount;
 use crate::request::path::MediaPath;
+use crate::site::Site;
 use crate::storage::root::Found;
 
 /// A burst of changes is told when it has been quiet for this long,
@@ -93,7 +93,7 @@ async fn follow(folder: Arc<Folder>, texts: broadcast::Sender<Bytes>, states: wa
 /// A folder that is looked at.
 #[derive(Debug)]
 pub(super) struct Folder {
-    mount: Arc<Mount>,
+    site: Arc<Site>,
     path: MediaPath,
     /// Its URL.
     base: String,
@@ -122,16 +122,16 @@ impl Held {
 }
 
 impl Folder {
-    pub(super) fn new(mount: Arc<Mount>, path: MediaPath, watches: Arc<Watches>, poll: Option<Duration>) -> Self {
-        let base = mount.prefix.url_of(&path.with_slash(true));
-        Self { mount, path, base, watches, poll, real: OnceLock::new() }
+    pub(super) fn new(site: Arc<Site>, path: MediaPath, watches: Arc<Watches>, poll: Option<Duration>) -> Self {
+        let base = site.prefix.url_of(&path.with_slash(true));
+        Self { site, path, base, watches, poll, real: OnceLock::new() }
     }
 
     /// What is there now, and what to tell of it, with the state it led to. May wait for a disk.
     fn look(&self, held: Option<Held>, stirred: bool) -> (Option<Held>, Option<(State, String)>) {
         // said once, not at each look in vain
         let gone = held.is_some().then(|| (State::GONE, change::refresh(&self.base, State::GONE)));
-        let Ok(Found::Directory(dir)) = self.mount.root.open(&self.path) else { return (None, gone) };
+        let Ok(Found::Directory(dir)) = self.site.root.open(&self.path) else { return (None, gone) };
         if !self.is_as_judged() {
             return (None, gone);
         }
@@ -142,7 +142,7 @@ impl Folder {
         let is_new = same.is_none();
         // watched before it is read: what happens in between is read, or stirs
         let mut now = same.unwrap_or_else(|| Held { dir, watched: self.watch(), entries: Snapshot::default() });
-        let Ok(entries) = self.mount.entries(&self.path, &now.dir) else { return (None, gone) };
+        let Ok(entries) = self.site.entries(&self.path, &now.dir) else { return (None, gone) };
         let state = State::of(&entries);
         let before = std::mem::replace(&mut now.entries, Snapshot::new(entries));
         let text = if is_new {
@@ -157,12 +157,12 @@ impl Folder {
         (Some(now), Some((state, text)))
     }
 
-    /// Whether it still is the folder that the mount's policies let somebody see: a link may be pointed elsewhere.
+    /// Whether it still is the folder that the site's policies let somebody see: a link may be pointed elsewhere.
     fn is_as_judged(&self) -> bool {
-        if self.mount.access.is_uniform() {
+        if self.site.access.is_uniform() {
             return true;
         }
-        let real = self.mount.root.real(&self.path);
+        let real = self.site.root.real(&self.path);
         real.is_ok_and(|real| *self.real.get_or_init(|| real.clone()) == real)
     }
 
@@ -170,7 +170,7 @@ impl Folder {
         if self.poll.is_some() {
             return None;
         }
-        self.watches.watch(&self.mount.root.path().join(self.path.as_path()))
+        self.watches.watch(&self.site.root.path().join(self.path.as_path()))
     }
 
     /// Waits for a reason to look again; whether it is that something may have changed in the folder.

@@ -64,7 +64,7 @@ pub(super) const FILES: &str = "</tbody><tbody class=\"files\">";
 
 /// The page around the rows.
 pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup {
-    let title = format!("{}{path}", mount.prefix);
+    let title = format!("{}{path}", mount.site.prefix);
     let takes = mount.uploads.is_some();
     let head = html! {
         style { (PreEscaped(STYLE)) }
@@ -110,10 +110,10 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
 
 /// The way up, and where one is.
 fn crumbs(mount: &Mount, path: &MediaPath) -> Markup {
-    let top = String::from_utf8_lossy(mount.prefix.path().file_name()).into_owned();
-    let top = (mount.prefix.to_string(), if top.is_empty() { "/".to_owned() } else { Visible(&top).to_string() });
+    let top = String::from_utf8_lossy(mount.site.prefix.path().file_name()).into_owned();
+    let top = (mount.site.prefix.to_string(), if top.is_empty() { "/".to_owned() } else { Visible(&top).to_string() });
     let below = path.segments().enumerate().map(|(depth, segment)| {
-        let url = mount.prefix.url_of(&path.head(depth + 1));
+        let url = mount.site.prefix.url_of(&path.head(depth + 1));
         (url, Visible(&String::from_utf8_lossy(segment)).to_string())
     });
     let last = path.segments().count();

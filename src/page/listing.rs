@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::format::Format;
 use super::gallery::{self, FILES, ROWS};
 use crate::body::Body;
 use crate::mount::Mount;
+use crate::request::format::Format;
 use crate::request::path::{MediaPath, encode_segment};
 use crate::storage::folder::{Entry, Kind};
 
@@ -35,12 +35,12 @@ struct Item<'a> {
 
 /// The listing of `path` on `mount`. `entries` are in the order to show.
 pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: Format) -> Response<Body> {
-    let base = mount.prefix.url_of(&path.with_slash(true));
+    let base = mount.site.prefix.url_of(&path.with_slash(true));
     let (content_type, chunks): (_, Box<dyn Iterator<Item = String> + Send + Sync>) = match format {
         Format::Html => ("text/html; charset=utf-8", {
             let page = gallery::page(mount, path, &entries).into_string();
             let (top, bottom) = page.split_once(ROWS).expect("the page holds it");
-            let (zone, types) = (TimeZone::system(), mount.root.types().clone());
+            let (zone, types) = (TimeZone::system(), mount.site.root.types().clone());
             let mut folders = true;
             let rows = pieces(entries, move |entry| {
                 // they come folders first
@@ -54,7 +54,7 @@ pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: For
             Box::new(pieces(entries, move |entry| format!("{base}{}\n", href(&entry))))
         }),
         Format::Json => ("application/json", {
-            let types = mount.root.types().clone();
+            let types = mount.site.root.types().clone();
             let mut comma = "";
             let items = pieces(entries, move |entry| {
                 let r#type = match entry.kind {

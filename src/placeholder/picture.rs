@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use crate::request::path::{MediaPath, Visible};
+use crate::request::query::Query;
 
 /// The size of a picture whose name and query say none.
 const DEFAULT: Size = Size { width: 1200, height: 800 };
@@ -22,7 +23,7 @@ struct Size {
 }
 
 /// The drawing for a path.
-pub(super) fn svg(path: &MediaPath, query: Option<&str>) -> String {
+pub(super) fn svg(path: &MediaPath, query: Query<'_>) -> String {
     let Size { width, height } = size(path.file_name(), query);
     let name = shown(&String::from_utf8_lossy(path.file_name()));
     // a letter is some 0.6 of the type's size wide
@@ -63,11 +64,9 @@ fn shown(name: &str) -> String {
 
 /// The size that a page asks for: by `?w=&h=`, by the name of a derivative, else one that is as good as any. A side that
 /// is missing, or 0 (easy-thumbnails: "whatever fits"), follows from the other.
-fn size(name: &[u8], query: Option<&str>) -> Size {
-    let asked = |names: [&str; 2]| {
-        let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(name, _)| names.contains(name)).and_then(|(_, value)| number(value))
-    };
+fn size(name: &[u8], query: Query<'_>) -> Size {
+    let asked =
+        |names: [&str; 2]| query.pairs().find(|(name, _)| names.contains(name)).and_then(|(_, value)| number(value));
     let (width, height) = match (asked(["w", "width"]), asked(["h", "height"])) {
         (None, None) => std::str::from_utf8(name).ok().and_then(named).unwrap_or_default(),
         (width, height) => (width.unwrap_or_default(), height.unwrap_or_default()),
@@ -139,7 +138,7 @@ mod tests {
             ("linux.png", None, (1200, 800)),
             ("", None, (1200, 800)),
         ] {
-            let Size { width, height } = size(name.as_bytes(), query);
+            let Size { width, height } = size(name.as_bytes(), Query::new(query));
             assert_eq!((width, height), expected, "{name} {query:?}");
         }
     }
@@ -155,18 +154,18 @@ mod tests {
             ("%E2%80%AEgpj.exe.jpg", ">\\u{202e}gpj.exe.jpg<"),
         ] {
             let Ok(path) = MediaPath::parse(target.as_bytes()) else { continue };
-            let drawing = svg(&path, None);
+            let drawing = svg(&path, Query::default());
             assert!(drawing.contains(holds), "{target}: {drawing}");
             assert!(drawing.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1200\" height=\"800\""));
         }
         let long = MediaPath::parse(format!("{}.jpg", "x".repeat(250)).as_bytes()).unwrap();
-        assert!(svg(&long, None).len() < 1500, "bounded");
-        assert!(svg(&long, None).contains("\u{2026}xxx"), "the end of it");
+        assert!(svg(&long, Query::default()).len() < 1500, "bounded");
+        assert!(svg(&long, Query::default()).contains("\u{2026}xxx"), "the end of it");
     }
 
     #[test]
     fn the_same_name_looks_the_same_and_another_does_not() {
-        let drawing = |name: &str| svg(&MediaPath::parse(name.as_bytes()).unwrap(), None);
+        let drawing = |name: &str| svg(&MediaPath::parse(name.as_bytes()).unwrap(), Query::default());
         assert_eq!(drawing("a.jpg"), drawing("a.jpg"));
         let colour = |name: &str| drawing(name).split("hsl(").nth(1).map(|rest| rest[..3].to_owned());
         assert_ne!(colour("a.jpg"), colour("b.jpg"));

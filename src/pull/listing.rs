@@ -48,7 +48,7 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
                 return Err(PullError::System(format!(
                     "{} has more than {MAX_FOLDERS} folders or {MAX_FILES} files, or leads round; write the names into a \
                      file, a line each, and use --from FILE",
-                    source.1.origin
+                    source.1.upstream
                 )));
             }
             for (path, is_folder) in found {
@@ -67,7 +67,7 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
 
 /// What is in a folder, and whether it is a folder itself.
 async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(MediaPath, bool)>, String> {
-    let url = fallback.origin.url_of(&folder.with_slash(true));
+    let url = fallback.upstream.url_of(&folder.with_slash(true));
     let unreadable = |why: String| {
         format!(
             "{url} has no listing that can be read ({why}). devmedia has one, and nginx with 'autoindex on; \

@@ -37,7 +37,7 @@ pub(super) fn read(from: &str, mounts: &Mounts, sources: &[Source]) -> Result<Na
     Ok(names)
 }
 
-/// What a line names: a URL at the origin, a path here (both percent-encoded), or a name as it is stored in the first
+/// What a line names: a URL at the upstream, a path here (both percent-encoded), or a name as it is stored in the first
 /// mount with a fallback.
 fn locate(line: &[u8], mounts: &Mounts, sources: &[Source]) -> Option<Wanted> {
     let url = str::from_utf8(line).ok().filter(|line| {
@@ -46,14 +46,14 @@ fn locate(line: &[u8], mounts: &Mounts, sources: &[Source]) -> Option<Wanted> {
     });
     let (source, path) = if let Some(url) = url {
         let below = |(index, (_, fallback)): (usize, &Source)| {
-            fallback.origin.strip(url).map(|path| (index, path, fallback.origin.to_string().len()))
+            fallback.upstream.strip(url).map(|path| (index, path, fallback.upstream.to_string().len()))
         };
         let (index, path, _) = sources.iter().enumerate().filter_map(below).max_by_key(|(.., length)| *length)?;
         (index, path)
     } else if line.starts_with(b"/") {
         let asked = MediaPath::parse(line).ok()?;
         let (owner, path) = mounts.find(&asked)?;
-        (sources.iter().position(|(mount, _)| mount.prefix == owner.prefix)?, path)
+        (sources.iter().position(|(site, _)| site.prefix == owner.site.prefix)?, path)
     } else {
         (0, stored(line)?)
     };

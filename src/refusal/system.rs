@@ -1,48 +1,108 @@
-//! The one place where what the system said becomes a refusal.
+//! What the rooms below report, as refusals: paths that cannot be read, files that cannot be opened.
 
 use std::io;
 
-use rustix::io::Errno;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
 
 use super::Refusal;
-use crate::request::path::MediaPath;
+use crate::request::path::{MediaPath, PathError};
 use crate::storage::root::OpenError;
-use crate::upload::names::NameError;
+
+impl From<PathError> for Refusal {
+    fn from(error: PathError) -> Self {
+        let (code, what, advice) = match error {
+            PathError::Nul => (
+                "nul-in-path",
+                "The path contains a NUL byte (%00), which no file name can contain.",
+                "Check the code that built this URL.",
+            ),
+            PathError::Parent => (
+                "parent-in-path",
+                "The path contains a '..' segment.",
+                "Request the file by its own path; nothing above the media root is served.",
+            ),
+        };
+        Self::new(StatusCode::BAD_REQUEST, code, what, advice)
+    }
+}
 
 impl Refusal {
-    /// What the system said about opening `path`; the rows are nginx's, and its reasons.
-    pub fn of_open(error: OpenError, path: &MediaPath) -> Self {
-        let error = match error {
-            OpenError::Io(error) => error,
-            OpenError::LeavesRoot => return Self::LeavesRoot,
-            OpenError::RootGone => return Self::RootGone,
-            OpenError::NotRegular => return Self::NotRegular,
+    /// A path that leads to nothing.
+    pub fn not_found(path: &MediaPath) -> Self {
+        let (what, advice) = if path.is_top() {
+            ("There is no such file.".to_owned(), "Something in the media root itself is missing.")
+        } else {
+            (
+                format!("There is no {path} in the media root."),
+                "Check the name as it is stored: upper and lower case, accents and the extension must match.",
+            )
         };
-        match error.kind() {
-            io::ErrorKind::PermissionDenied => Self::Unreadable,
-            _ => match error.raw_os_error().map(Errno::from_raw_os_error) {
-                Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::INVAL | Errno::ILSEQ) => {
-                    Self::NotFound { path: path.clone(), meant: None }
-                }
-                Some(Errno::MFILE | Errno::NFILE) => Self::OutOfDescriptors,
-                _ => Self::Failed(error),
-            },
+        Self::new(StatusCode::NOT_FOUND, "not-found", what, advice)
+    }
+
+    /// Why `path` cannot be opened. The statuses are those of nginx.
+    pub fn cannot_open(error: OpenError, path: &MediaPath) -> Self {
+        if error.is_missing() {
+            return Self::not_found(path);
+        }
+        match error {
+            OpenError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => Self::new(
+                StatusCode::FORBIDDEN,
+                "permission-denied",
+                "devmedia has no permission to read this file.",
+                "Check the permissions of the file and of the folders above it with ls -l.",
+            ),
+            OpenError::Io(error) => Self::failed(&error),
+            OpenError::LeavesRoot => Self::leaves_root(),
+            OpenError::RootGone => Self::new(
+                StatusCode::NOT_FOUND,
+                "root-gone",
+                "The media root does not exist at the moment.",
+                "It is served again as soon as the folder is back; the start of the log says which folder it is.",
+            ),
+            OpenError::NotRegular => Self::new(
+                StatusCode::NOT_FOUND,
+                "not-a-regular-file",
+                "This is not a regular file but a FIFO, a socket or a device.",
+                "Only files and folders are served.",
+            ),
         }
     }
 
-    /// What the system said about writing a file.
-    pub fn of_write(error: io::Error) -> Self {
-        match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::NOSPC | Errno::DQUOT) => Self::DiskFull,
-            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Self::Unwritable,
-            Some(Errno::ISDIR) => Self::IsFolder,
-            Some(Errno::NAMETOOLONG | Errno::ILSEQ) => {
-                Self::BadName(NameError::NoRoom("its length or letters".to_owned()))
-            }
-            Some(Errno::MFILE | Errno::NFILE) => Self::OutOfDescriptors,
-            // cap-std's own error, without an errno: a link took the folder's place meanwhile
-            None if error.kind() == io::ErrorKind::PermissionDenied => Self::LeavesRoot,
-            _ => Self::Failed(error),
-        }
+    /// A symbolic link that is not followed.
+    pub fn leaves_root() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "leaves-root",
+            "A symbolic link in this path leads out of the media root, or nowhere.",
+            "To follow such links, start devmedia with --follow-links; links in /proc are never followed.",
+        )
     }
+
+    /// An error of the system that no request can help. The client learns that it happened, the log learns what.
+    pub fn failed(error: &io::Error) -> Self {
+        if is_out_of_descriptors(error) {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "out-of-file-descriptors",
+                "devmedia cannot open more files at the moment.",
+                "Raise the limit with ulimit -n, or open fewer connections.",
+            )
+            .with_field(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        let refusal = Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "failed",
+            "The system reported an error.",
+            "The log of devmedia says which one.",
+        );
+        Self { cause: Some(error.to_string().into()), ..refusal }
+    }
+}
+
+/// Of this process (EMFILE) or of the machine (ENFILE).
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::MFILE | Errno::NFILE))
 }

@@ -31,7 +31,7 @@ pub struct Entity {
 impl Entity {
     /// Describes a file that is still being fetched. Its only validator is the time it will have: the others are made of
     /// an inode that is not at rest yet.
-    pub fn growing(len: u64, last_modified: Option<HttpDate>, media_type: MediaType) -> Self {
+    pub fn incomplete(len: u64, last_modified: Option<HttpDate>, media_type: MediaType) -> Self {
         Self { device: 0, len, etag: None, last_modified, media_type }
     }
 

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use hyper::body::Bytes;
 
-use super::growth::Growth;
-use crate::answer::range::ByteRange;
+use super::progress::ProgressReader;
+use crate::storage::byte_range::ByteRange;
 
 /// What is known of a root's file system. Learnt while serving: tmpfs and overlayfs refuse `RWF_NOWAIT`.
 #[derive(Debug, Clone)]
@@ -38,28 +38,28 @@ pub struct OpenFile {
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can read just what is cached"))]
     nowait: NoWait,
     /// Where it is still being written.
-    growth: Option<Growth>,
+    progress: Option<ProgressReader>,
 }
 
 impl OpenFile {
     /// Takes a handle that is known to be a regular file's.
     pub fn new(file: File, nowait: NoWait) -> Self {
-        Self { file, nowait, growth: None }
+        Self { file, nowait, progress: None }
     }
 
     /// The same for a file that is still being fetched.
-    pub fn growing(file: File, nowait: NoWait, growth: Growth) -> Self {
-        Self { file, nowait, growth: Some(growth) }
+    pub fn incomplete(file: File, nowait: NoWait, progress: ProgressReader) -> Self {
+        Self { file, nowait, progress: Some(progress) }
     }
 
     /// How far it has come, where it is still being fetched.
-    pub fn growth(&self) -> Option<&Growth> {
-        self.growth.as_ref()
+    pub fn progress(&self) -> Option<&ProgressReader> {
+        self.progress.as_ref()
     }
 
     /// The front of `range` that is there: all of it, but for a file that is still being fetched.
     pub fn arrived(&self, range: ByteRange) -> Option<ByteRange> {
-        let end = self.growth.as_ref().map_or(range.end, |growth| growth.written().min(range.end));
+        let end = self.progress.as_ref().map_or(range.end, |progress| progress.written().min(range.end));
         (range.start < end).then_some(ByteRange { start: range.start, end })
     }
 

@@ -80,6 +80,19 @@ pub enum OpenError {
     NotRegular,
 }
 
+impl OpenError {
+    /// Whether the path leads to nothing, rather than to something that cannot be opened. The rows are nginx's.
+    pub fn is_missing(&self) -> bool {
+        use rustix::io::Errno;
+        let Self::Io(error) = self else { return false };
+        let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+        matches!(
+            errno,
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::INVAL | Errno::ILSEQ)
+        )
+    }
+}
+
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)

@@ -28,7 +28,7 @@ fn queries_ask_for_sizes() {
         (Some("thumbnail=256x256"), Err(())),
         (Some("thumbnail=%32"), Err(())),
     ] {
-        let asked = asked(query, &entity("a.jpg")).map(|size| size.map(Size::pixels));
+        let asked = asked(Query::new(query), &entity("a.jpg")).map(|size| size.map(Size::pixels));
         assert_eq!(asked.map_err(|_| ()), expected, "{query:?}");
     }
 }
@@ -49,7 +49,7 @@ fn what_the_browser_alone_decodes_is_its_own_thumbnail() {
     ] {
         let entity = entity(name);
         assert_eq!(Subject::of(&entity.media_type), expected, "{name}");
-        let asked = asked(Some("thumbnail"), &entity).expect("a bare one is sound");
+        let asked = asked(Query::new(Some("thumbnail")), &entity).expect("a bare one is sound");
         assert_eq!(asked.is_none(), expected == Subject::Itself, "{name}");
     }
 }

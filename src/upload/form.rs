@@ -8,25 +8,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use futures_util::stream::{self, Stream};
+use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap};
-use hyper::{Request, Response};
 use jiff::Zoned;
 use multer::{Field, Multipart};
 
 use super::disposition;
-use super::filling::Filling;
+use super::file_writer::FileWriter;
 use super::folder::UploadTo;
 use super::names;
-use super::store::Draft;
+use super::staged::StagedFile;
 use super::stored::{self, Stored};
+use super::{Upload, UploadError};
 use crate::body::Body;
 use crate::body::incoming::{BodyError, RequestBody};
-use crate::mount::{Mount, Uploads};
-use crate::page::format::Format;
 use crate::refusal::Refusal;
+use crate::request::format::Format;
 use crate::request::path::MediaPath;
-use crate::service::blocking;
+use crate::request::query::Query;
+use crate::site::Site;
+use crate::storage::blocking;
 
 /// Parts of a form; Django takes as many fields, and as many files.
 const MAX_PARTS: usize = 1000;
@@ -39,28 +41,23 @@ const MAX_HEAD: usize = 8 * 1024;
 const MAX_FRUITLESS: usize = 256 * 1024;
 
 /// A file whose bytes have all come, and where it shall be.
-type Received = (MediaPath, Draft);
+type Received = (MediaPath, StagedFile);
 
 /// Stores the files of a form: 201 with what they are called now, or for a browser's form 303 back to the folder.
-pub async fn post(
-    mount: &Arc<Mount>,
-    uploads: &Uploads,
-    folder: &MediaPath,
-    request: &Request<()>,
-    body: &mut RequestBody,
-) -> Result<Response<Body>, Refusal> {
+pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
+    let Upload { site, uploads, path: folder, request } = upload;
     let boundary = boundary(request.headers())?;
     body.limit(uploads.max)?;
-    let files = read(mount, uploads, folder, boundary, body).await?;
+    let files = read(upload, boundary, body).await?;
     // what follows the last boundary says nothing, but a connection that is kept must be past it
     while body.next().await?.is_some() {}
     if files.is_empty() {
-        return Err(Refusal::NoFile);
+        return Err(UploadError::NoFile.into());
     }
-    let owner = Arc::clone(mount);
+    let owner = Arc::clone(site);
     let stored = blocking(move || publish(&owner, files)).await?;
-    Ok(match Format::negotiate(request.headers(), request.uri().query(), Format::Json) {
-        Format::Html => stored::back_to(mount, folder),
+    Ok(match Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Json) {
+        Format::Html => stored::back_to(site, folder),
         Format::Json | Format::Text => stored::created(&stored),
     })
 }
@@ -69,19 +66,14 @@ pub async fn post(
 fn boundary(headers: &HeaderMap) -> Result<String, Refusal> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     multer::parse_boundary(content_type).map_err(|error| match error {
-        multer::Error::NoBoundary => Refusal::BadForm { why: "its Content-Type has no boundary" },
-        _ => Refusal::UnsupportedMediaType { wanted: "multipart/form-data" },
+        multer::Error::NoBoundary => UploadError::BadForm { why: "its Content-Type has no boundary" }.into(),
+        _ => UploadError::UnsupportedMediaType { wanted: "multipart/form-data" }.into(),
     })
 }
 
 /// Receives the files of a form. A part without a file name is an ordinary field, and passed over.
-async fn read(
-    mount: &Arc<Mount>,
-    uploads: &Uploads,
-    folder: &MediaPath,
-    boundary: String,
-    body: &mut RequestBody,
-) -> Result<Vec<Received>, Refusal> {
+async fn read(upload: Upload<'_>, boundary: String, body: &mut RequestBody) -> Result<Vec<Received>, Refusal> {
+    let Upload { site, uploads, path: folder, .. } = upload;
     let fruitless = Arc::new(AtomicUsize::new(0));
     let mut form = Multipart::new(feed(body, Arc::clone(&fruitless)), boundary);
     let mut files = Vec::new();
@@ -90,7 +82,7 @@ async fn read(
         fruitless.store(0, Relaxed);
         parts += 1;
         if parts > MAX_PARTS {
-            return Err(Refusal::BadForm { why: "it has more than 1000 parts" });
+            return Err(UploadError::BadForm { why: "it has more than 1000 parts" }.into());
         }
         let Some(name) = file_name(&part)? else {
             while part.chunk().await?.is_some() {
@@ -99,22 +91,22 @@ async fn read(
             continue;
         };
         if files.len() == MAX_FILES {
-            return Err(Refusal::BadForm { why: "it has more than 100 files" });
+            return Err(UploadError::BadForm { why: "it has more than 100 files" }.into());
         }
-        let path = place(mount, &uploads.to, folder, &name)?;
-        let (owner, posted_to, place) = (Arc::clone(mount), folder.clone(), path.clone());
-        let draft = blocking(move || {
-            owner.takes_at(&posted_to, &place)?;
-            Draft::create(&owner.root, &place.parent())
+        let path = place(site, &uploads.to, folder, &name)?;
+        let (owner, posted_to, place) = (Arc::clone(site), folder.clone(), path.clone());
+        let staged = blocking(move || {
+            owner.allows_storing_at(&posted_to, &place)?;
+            StagedFile::create(&owner.root, &place.parent())
         });
-        let draft = draft.await?;
-        let mut filling = Filling::new(draft.file());
+        let staged = staged.await?;
+        let mut writer = FileWriter::new(staged.file());
         while let Some(bytes) = part.chunk().await? {
             fruitless.store(0, Relaxed);
-            filling.push(bytes).await?;
+            writer.push(bytes).await?;
         }
-        filling.flush().await?;
-        files.push((path, draft));
+        writer.flush().await?;
+        files.push((path, staged));
     }
     Ok(files)
 }
@@ -124,34 +116,34 @@ fn file_name(part: &Field<'_>) -> Result<Option<String>, Refusal> {
     let headers = part.headers();
     let head: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if head > MAX_HEAD {
-        return Err(Refusal::BadForm { why: "the header lines of a part are longer than 8 KiB" });
+        return Err(UploadError::BadForm { why: "the header lines of a part are longer than 8 KiB" }.into());
     }
     // RFC 7578 section 4.7: nobody sends it any more, and decoding it wrongly would store another file
     if headers.get("content-transfer-encoding").is_some_and(|value| {
         !["binary", "8bit", "7bit"].iter().any(|plain| value.as_bytes().eq_ignore_ascii_case(plain.as_bytes()))
     }) {
-        return Err(Refusal::BadForm { why: "a part has a Content-Transfer-Encoding" });
+        return Err(UploadError::BadForm { why: "a part has a Content-Transfer-Encoding" }.into());
     }
     let raw = headers.get(header::CONTENT_DISPOSITION).and_then(|value| disposition::file_name(value.as_bytes()));
     Ok(raw.and_then(|raw| names::part_name(&raw)))
 }
 
 /// Where a file of this name goes: into the folder that was posted to, or by `--upload-to` where that is the top.
-pub fn place(mount: &Mount, to: &UploadTo, folder: &MediaPath, name: &str) -> Result<MediaPath, Refusal> {
+pub fn place(site: &Site, to: &UploadTo, folder: &MediaPath, name: &str) -> Result<MediaPath, Refusal> {
     let name = names::uploaded_name(name)?;
     let relative = if folder.is_top() { to.generated(&name, &Zoned::now())? } else { names::generated("", &name)? };
     let path = relative.split('/').fold(folder.clone(), |path, segment| path.join(segment.as_bytes()));
-    match mount.shows(&path) {
+    match site.shows(&path) {
         Ok(()) => Ok(path),
-        Err(_) => Err(Refusal::WouldBeHidden { path }),
+        Err(_) => Err(UploadError::WouldBeHidden { path }.into()),
     }
 }
 
 /// Gives all files their names. If one cannot have one, those that have are removed again.
-fn publish(mount: &Mount, files: Vec<Received>) -> Result<Vec<Stored>, Refusal> {
+fn publish(site: &Site, files: Vec<Received>) -> Result<Vec<Stored>, Refusal> {
     let mut paths: Vec<(MediaPath, _)> = Vec::new();
-    for (path, draft) in files {
-        match draft.publish(&String::from_utf8_lossy(path.file_name())) {
+    for (path, staged) in files {
+        match staged.publish(&String::from_utf8_lossy(path.file_name())) {
             Ok((folder, name)) => paths.push((path.parent().join(name.as_bytes()), folder)),
             Err(refusal) => {
                 for (path, folder) in paths {
@@ -162,7 +154,7 @@ fn publish(mount: &Mount, files: Vec<Received>) -> Result<Vec<Stored>, Refusal> 
             }
         }
     }
-    Ok(paths.iter().map(|(path, _)| Stored::describe(mount, path)).collect())
+    Ok(paths.iter().map(|(path, _)| Stored::describe(site, path)).collect())
 }
 
 /// Why multer got no more.
@@ -209,6 +201,6 @@ impl From<multer::Error> for Refusal {
             | multer::Error::IncompleteHeaders => "it ends before its last boundary",
             _ => "the header lines of a part are garbled",
         };
-        Self::BadForm { why }
+        UploadError::BadForm { why }.into()
     }
 }

@@ -9,9 +9,10 @@
 //! Each function names the one of Django that it follows; `tests/data/django_names.json` has rows made by Django itself.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
+
+use crate::storage::token::token;
 
 /// `UploadedFile`: longer names are shortened. Characters, not bytes.
 const MAX_CHARACTERS: usize = 255;
@@ -118,7 +119,7 @@ pub fn split_folder(path: &str) -> Result<(String, String), NameError> {
 /// suffixes, and the rest as much shorter as it must be (`Storage.get_available_name`).
 pub fn alternative(name: &str, fits: impl Fn(&str) -> bool) -> Result<String, NameError> {
     let (stem, suffixes) = split_suffixes(name);
-    let random = random(RANDOM_CHARACTERS);
+    let random = token(RANDOM_CHARACTERS);
     let mut stem = stem.to_owned();
     while !stem.is_empty() {
         let alternative = format!("{stem}_{random}{suffixes}");
@@ -128,17 +129,6 @@ pub fn alternative(name: &str, fits: impl Fn(&str) -> bool) -> Result<String, Na
         stem.pop();
     }
     Err(NameError::NoRoom(name.to_owned()))
-}
-
-/// Random letters and digits, from the standard library's keyed hasher, whose keys are the system's.
-pub fn random(length: usize) -> String {
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let keys = RandomState::new();
-    let letter = |index: usize| {
-        let pick = keys.hash_one(index) % LETTERS.len() as u64;
-        char::from(LETTERS[usize::try_from(pick).expect("below 62")])
-    };
-    (0..length).map(letter).collect()
 }
 
 /// What follows the last slash (`os.path.basename`).

@@ -10,15 +10,16 @@ use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FlockOperation, OFlags, flock, openat, unlinkat};
 use serde::{Deserialize, Serialize};
 
-use super::store::{Draft, FILE_MODE};
+use super::staged::{FILE_MODE, StagedFile};
 use super::stored::Stored;
-use super::tus::TusRefusal;
-use super::{names, sweep};
-use crate::mount::Mount;
+use super::tus::TusError;
+use super::{UploadError, cannot_write, sweep};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
+use crate::site::Site;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
+use crate::storage::token::token;
 
 /// The folder, which is of devmedia's own names and thus never served.
 pub const FOLDER: &str = ".devmedia-partial";
@@ -83,42 +84,42 @@ pub struct Partial {
 impl Partial {
     /// Begins an upload. Blocks, as all of these do.
     pub fn create(root: &Root, info: &Info) -> Result<Self, Refusal> {
-        let folder = folder(root)?.map_or_else(|top| make_folder(&top), Ok).map_err(Refusal::of_write)?;
+        let folder = folder(root)?.map_or_else(|top| make_folder(&top), Ok).map_err(cannot_write)?;
         sweep::expired(&folder);
-        let id = PartialId(names::random(ID_LEN));
-        write_info(&folder, &id, info).map_err(Refusal::of_write)?;
+        let id = PartialId(token(ID_LEN));
+        write_info(&folder, &id, info).map_err(cannot_write)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        openat(&folder, &id.0, flags, FILE_MODE).map_err(|errno| Refusal::of_write(errno.into()))?;
+        openat(&folder, &id.0, flags, FILE_MODE).map_err(|errno| cannot_write(errno.into()))?;
         Self::open(root, id)
     }
 
     /// An upload that was begun, maybe by an earlier process.
     pub fn open(root: &Root, id: PartialId) -> Result<Self, Refusal> {
-        let gone = |_| Refusal::Tus(TusRefusal::Gone);
-        let folder = folder(root)?.map_err(|_| TusRefusal::Gone)?;
+        let gone = |_| Refusal::from(TusError::Gone);
+        let folder = folder(root)?.map_err(|_| TusError::Gone)?;
         let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let mut info = File::from(openat(&folder, id.info(), flags | OFlags::RDONLY, FILE_MODE).map_err(gone)?);
         let mut text = String::new();
-        info.read_to_string(&mut text).map_err(Refusal::Failed)?;
+        info.read_to_string(&mut text).map_err(|error| Refusal::failed(&error))?;
         // cut off by a kill -9 before anybody knew its URL
-        let known: Info = serde_json::from_str(&text).map_err(|_| TusRefusal::Gone)?;
+        let known: Info = serde_json::from_str(&text).map_err(|_| TusError::Gone)?;
         let file = if known.complete {
             info
         } else {
             openat(&folder, &id.0, flags | OFlags::WRONLY | OFlags::APPEND, FILE_MODE).map_err(gone)?.into()
         };
-        let metadata = file.metadata().map_err(Refusal::Failed)?;
+        let metadata = file.metadata().map_err(|error| Refusal::failed(&error))?;
         let offset = if known.complete { known.length } else { metadata.len() };
-        let expires = metadata.modified().map_err(Refusal::Failed)? + LIFETIME;
+        let expires = metadata.modified().map_err(|error| Refusal::failed(&error))? + LIFETIME;
         if expires < SystemTime::now() {
-            return Err(TusRefusal::Gone.into());
+            return Err(TusError::Gone.into());
         }
         Ok(Self { id, info: known, offset, expires, folder, file: Arc::new(file) })
     }
 
     /// Keeps everybody else from adding to it, in this process and in others, until it is dropped.
-    pub fn lock(&self) -> Result<(), TusRefusal> {
-        flock(&self.file, FlockOperation::NonBlockingLockExclusive).map_err(|_| TusRefusal::Locked)
+    pub fn lock(&self) -> Result<(), TusError> {
+        flock(&self.file, FlockOperation::NonBlockingLockExclusive).map_err(|_| TusError::Locked)
     }
 
     /// What to append to.
@@ -132,11 +133,11 @@ impl Partial {
     }
 
     /// Gives the complete file its name.
-    pub fn publish(&mut self, mount: &Mount) -> Result<Stored, Refusal> {
+    pub fn publish(&mut self, site: &Site) -> Result<Stored, Refusal> {
         let wanted = self.path()?;
         let folder = wanted.parent();
-        let draft = Draft::adopt(&mount.root, &folder, &self.file, &self.folder, &self.id.0)?;
-        let (_, name) = draft.publish(&String::from_utf8_lossy(wanted.file_name()))?;
+        let staged = StagedFile::adopt(&site.root, &folder, &self.file, &self.folder, &self.id.0)?;
+        let (_, name) = staged.publish(&String::from_utf8_lossy(wanted.file_name()))?;
         let path = folder.join(name.as_bytes());
         self.info.path = path.to_url();
         self.info.complete = true;
@@ -145,7 +146,7 @@ impl Partial {
         if let Err(error) = write_info(&self.folder, &self.id, &self.info) {
             tracing::warn!("a complete upload could not be noted: {error}");
         }
-        Ok(Stored::describe(mount, &path))
+        Ok(Stored::describe(site, &path))
     }
 
     /// Forgets it and its bytes; a complete file stays.
@@ -159,10 +160,10 @@ impl Partial {
 /// The folder of partial uploads, or the root's handle where there is none yet.
 fn folder(root: &Root) -> Result<Result<Dir, Dir>, Refusal> {
     let path = MediaPath::top().join(FOLDER.as_bytes());
-    match root.reach(&path).map_err(|error| Refusal::of_open(error, &path))? {
+    match root.reach(&path).map_err(|error| Refusal::cannot_open(error, &path))? {
         Reach::Folder(folder, missing) if missing.is_empty() => Ok(Ok(folder)),
         Reach::Folder(top, _) => Ok(Err(top)),
-        Reach::InTheWay(path) => Err(Refusal::InTheWay { path }),
+        Reach::InTheWay(path) => Err(UploadError::InTheWay { path }.into()),
     }
 }
 

@@ -5,8 +5,8 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::body::Body;
-use crate::mount::Mount;
 use crate::request::path::MediaPath;
+use crate::site::Site;
 use crate::storage::root::Found;
 
 /// A stored file, as its uploader gets it.
@@ -32,14 +32,14 @@ struct Answer<'a> {
 
 impl Stored {
     /// Describes a file as it is served. Blocks.
-    pub fn describe(mount: &Mount, path: &MediaPath) -> Self {
-        let (size, media_type) = match mount.root.open(path) {
+    pub fn describe(site: &Site, path: &MediaPath) -> Self {
+        let (size, media_type) = match site.root.open(path) {
             Ok(Found::File(_, entity)) => (entity.len, entity.media_type.essence().to_owned()),
             // gone again already
             _ => (0, "application/octet-stream".to_owned()),
         };
         let name = String::from_utf8_lossy(path.as_bytes()).into_owned();
-        Self { name, url: mount.prefix.url_of(path), size, r#type: media_type }
+        Self { name, url: site.prefix.url_of(path), size, r#type: media_type }
     }
 }
 
@@ -53,8 +53,8 @@ pub fn created(files: &[Stored]) -> Response<Body> {
 }
 
 /// 303: a browser's form shows the folder again.
-pub fn back_to(mount: &Mount, folder: &MediaPath) -> Response<Body> {
-    let mut response = answer(StatusCode::SEE_OTHER, &mount.prefix.url_of(&folder.with_slash(true)));
+pub fn back_to(site: &Site, folder: &MediaPath) -> Response<Body> {
+    let mut response = answer(StatusCode::SEE_OTHER, &site.prefix.url_of(&folder.with_slash(true)));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     response
 }

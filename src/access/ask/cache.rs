@@ -1,13 +1,13 @@
-//! A yes, remembered for a few seconds. A no is never remembered: whoever logs in wants in at once.
+//! A yes, remembered for a few seconds. A no is never remembered: a user who logs in expects access at once.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::header::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
-/// Yeses at once; beyond them all are forgotten.
+use crate::remembered::Remembered;
+
+/// Yeses at once.
 const MAX: usize = 4096;
 
 /// What a yes holds for: the whole question, hashed. An app may decide by any field of it, so another token in a field of
@@ -18,7 +18,7 @@ pub(super) type Key = [u8; 32];
 #[derive(Debug)]
 pub(super) struct Cache {
     span: Duration,
-    known: Mutex<HashMap<Key, (Instant, HeaderMap)>>,
+    known: Remembered<Key, HeaderMap>,
 }
 
 /// The key of a question with these fields, the target and the method of the request among them.
@@ -38,7 +38,7 @@ pub(super) fn key(question: &HeaderMap) -> Key {
 
 impl Cache {
     pub(super) fn new(span: Duration) -> Self {
-        Self { span, known: Mutex::default() }
+        Self { span, known: Remembered::new(MAX) }
     }
 
     /// How long a yes counts.
@@ -48,19 +48,11 @@ impl Cache {
 
     /// The fields that came with the yes, if it still counts.
     pub(super) fn get(&self, key: &Key) -> Option<HeaderMap> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, fields) = known.get(key)?;
-        (since.elapsed() < self.span).then(|| fields.clone())
+        self.known.get(key, Instant::now())
     }
 
     pub(super) fn put(&self, key: Key, fields: HeaderMap) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX {
-            known.retain(|_, (since, _)| since.elapsed() < self.span);
-        }
-        if known.len() >= MAX {
-            known.clear();
-        }
-        known.insert(key, (Instant::now(), fields));
+        let now = Instant::now();
+        self.known.put(key, fields, now, now + self.span);
     }
 }

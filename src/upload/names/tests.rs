@@ -86,5 +86,4 @@ fn other_names_than_django_has_rows_for() {
     let long = "\u{e9}".repeat(200);
     let short = alternative(&long, |name| name.len() <= 255).expect("room");
     assert!(short.len() <= 255 && short.starts_with('\u{e9}'), "{short}");
-    assert_ne!(random(7), random(7));
 }

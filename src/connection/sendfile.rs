@@ -30,7 +30,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::answer::range::ByteRange;
+use crate::storage::byte_range::ByteRange;
 use crate::storage::open_file::{OpenFile, shrank};
 
 /// Whether this system's sendfile is the one that is used here.

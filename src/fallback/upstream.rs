@@ -1,4 +1,4 @@
-//! `Origin`: where production has the files, and how far its redirects are followed.
+//! `Upstream`: where production has the files, and how far its redirects are followed.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use crate::request::path::MediaPath;
 
 /// The URL of a folder, http or https.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(Url);
+pub struct Upstream(Url);
 
-impl Origin {
+impl Upstream {
     /// Reads a URL as people type it; a missing slash at the end is added. The error is advice.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut url = Url::parse(text.trim()).map_err(|_| "it is no URL; write https://www.example.com/media/")?;
@@ -39,7 +39,7 @@ impl Origin {
         Url::parse(&format!("{}{}", self.0, path.to_url())).expect("a URL and more of its path")
     }
 
-    /// The path below this origin that a URL names, if it lies there.
+    /// The path below this upstream that a URL names, if it lies there.
     pub fn strip(&self, url: &str) -> Option<MediaPath> {
         let url = Url::parse(url).ok()?;
         let below = (url.origin() == self.0.origin()).then(|| url.path().strip_prefix(self.0.path())).flatten()?;
@@ -52,7 +52,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_the_url_of_a_folder() {
+    fn an_upstream_is_the_url_of_a_folder() {
         for (text, expected) in [
             ("https://www.example.com/media/", Some("https://www.example.com/media/")),
             (" https://www.example.com/media ", Some("https://www.example.com/media/")),
@@ -100,14 +100,14 @@ mod tests {
             ("https://www.example.com/#a", None),
             ("", None),
         ] {
-            let read = Origin::parse(text).ok().map(|origin| origin.to_string());
+            let read = Upstream::parse(text).ok().map(|upstream| upstream.to_string());
             assert_eq!(read.as_deref(), expected, "{text}");
         }
     }
 
     #[test]
-    fn a_file_lies_below_its_origin_whatever_its_name() {
-        let origin = Origin::parse("https://www.example.com/media/").unwrap();
+    fn a_file_lies_below_its_upstream_whatever_its_name() {
+        let upstream = Upstream::parse("https://www.example.com/media/").unwrap();
         for (target, expected) in [
             ("a/b.jpg", "a/b.jpg"),
             ("a%20b.jpg", "a%20b.jpg"),
@@ -120,14 +120,14 @@ mod tests {
             ("@evil.example", "%40evil.example"),
         ] {
             let path = MediaPath::parse(target.as_bytes()).unwrap();
-            let url = origin.url_of(&path);
+            let url = upstream.url_of(&path);
             assert_eq!(url.as_str(), format!("https://www.example.com/media/{expected}"));
-            assert_eq!(origin.strip(url.as_str()), Some(path), "and back");
+            assert_eq!(upstream.strip(url.as_str()), Some(path), "and back");
         }
         for elsewhere in
             ["https://example.com/media/a.jpg", "http://www.example.com/media/a.jpg", "https://www.example.com/a"]
         {
-            assert_eq!(origin.strip(elsewhere), None);
+            assert_eq!(upstream.strip(elsewhere), None);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Filling a file with what comes, in order, without waiting for the disk on the reactor and without getting ahead of
+//! FileWriter a file with what comes, in order, without waiting for the disk on the reactor and without getting ahead of
 //! it: while a batch is written nothing more is read, so the client is slowed down to the pace of the disk.
 
 use std::fs::File;
@@ -6,23 +6,23 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 
-use super::store;
+use super::{cannot_write, staged};
 use crate::refusal::Refusal;
-use crate::service::blocking;
+use crate::storage::blocking;
 
 /// Bytes collected for one blocking hop; all that an upload costs in memory beside hyper's buffer.
 const BATCH: usize = 256 * 1024;
 
 /// A file and the bytes on their way to it. Dropped, it forgets those.
 #[derive(Debug)]
-pub struct Filling {
+pub struct FileWriter {
     file: Arc<File>,
     batch: Vec<Bytes>,
     waiting: usize,
     written: u64,
 }
 
-impl Filling {
+impl FileWriter {
     /// Appends to this file, at its handle's position.
     pub fn new(file: Arc<File>) -> Self {
         Self { file, batch: Vec::new(), waiting: 0, written: 0 }
@@ -42,7 +42,7 @@ impl Filling {
         if batch.is_empty() {
             return Ok(());
         }
-        blocking(move || store::write_all(&file, &batch)).await.map_err(Refusal::of_write)?;
+        blocking(move || staged::write_all(&file, &batch)).await.map_err(cannot_write)?;
         self.written += waiting as u64;
         Ok(())
     }

@@ -16,8 +16,8 @@ fn root() -> (TempDir, Root) {
 }
 
 /// A draft as file systems without unnamed files have it.
-fn draft(root: &Root, named_one: bool) -> Draft {
-    let mut draft = Draft::create(root, &MediaPath::top()).expect("a draft");
+fn draft(root: &Root, named_one: bool) -> StagedFile {
+    let mut draft = StagedFile::create(root, &MediaPath::top()).expect("a draft");
     if named_one {
         let (file, temporary) = named(&draft.reached).expect("a file");
         (draft.file, draft.temporary) = (Arc::new(file), Some(temporary));
@@ -64,7 +64,7 @@ fn a_folder_cannot_be_replaced_and_nothing_is_left() {
         let (folder, root) = root();
         fs::create_dir(folder.path().join("folder")).expect("a folder");
         let refusal = draft(&root, named_one).replace(b"folder").expect_err("a folder");
-        assert!(matches!(refusal, Refusal::IsFolder), "{refusal:?}");
+        assert_eq!(refusal.code, "is-a-folder", "{refusal:?}");
         assert_eq!(names(&folder), ["folder"]);
     }
 }

@@ -6,9 +6,9 @@ use cap_std::fs::Dir;
 use percent_encoding::percent_decode;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::root::Found;
 use crate::mount::{Mount, Mounts};
 use crate::request::path::{MediaPath, is_own};
+use crate::storage::root::Found;
 
 /// Names looked at in the one directory concerned; a larger folder is searched in part.
 const MAX_NAMES: usize = 10_000;
@@ -19,8 +19,8 @@ const PREFIX_TYPOS: usize = 2;
 /// The URL that was probably meant by a path that is not in its mount: the path without a doubled prefix or with the
 /// slashes of Windows turned, a like name beside it, or the same path on another mount. Blocks.
 pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<String> {
-    let spelled_otherwise = [mount.prefix.strip(missing), missing.with_backslashes_turned()];
-    let mut others = mounts.iter().filter(|other| other.prefix != mount.prefix);
+    let spelled_otherwise = [mount.site.prefix.strip(missing), missing.with_backslashes_turned()];
+    let mut others = mounts.iter().filter(|other| other.site.prefix != mount.site.prefix);
     (spelled_otherwise.into_iter().flatten().find_map(|path| exists(mounts, mount, &path)))
         .or_else(|| find(mount, missing).and_then(|path| url(mounts, mount, &path)))
         .or_else(|| others.find_map(|other| exists(mounts, other, missing)))
@@ -33,8 +33,8 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
         let (mount, depth, _) = mounts
             .iter()
             .map(|mount| {
-                let depth = mount.prefix.path().segments().count();
-                let wanted = fold(mount.prefix.path().to_string().as_bytes());
+                let depth = mount.site.prefix.path().segments().count();
+                let wanted = fold(mount.site.prefix.path().to_string().as_bytes());
                 let typed = fold(asked.head(depth).to_string().as_bytes());
                 (mount, depth, strsim::damerau_levenshtein(&wanted, &typed))
             })
@@ -42,24 +42,25 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
             .min_by_key(|(_, _, typos)| *typos)?;
         let rest = asked.segments().skip(depth).fold(MediaPath::top(), |path, segment| path.join(segment));
         let rest = if rest.is_top() { rest } else { rest.with_slash(asked.has_slash()) };
-        exists(mounts, mount, &rest).or_else(|| Some(mount.prefix.to_string()))
+        exists(mounts, mount, &rest).or_else(|| Some(mount.site.prefix.to_string()))
     })
 }
 
 /// The URL of a path that everybody may see; nothing where another mount has that URL.
 fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
-    (mounts.leads_to(mount, path) && mount.is_public_all_the_way(path)).then(|| mount.prefix.url_of(path))
+    (mounts.leads_to(&mount.site, path) && mount.site.is_public_all_the_way(path))
+        .then(|| mount.site.prefix.url_of(path))
 }
 
 /// The URL of a path on a mount that serves it.
 fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
-    mount.shows(path).ok()?;
+    mount.site.shows(path).ok()?;
     url(mounts, mount, path)?;
-    let slash = match mount.root.open(path).ok()? {
+    let slash = match mount.site.root.open(path).ok()? {
         Found::Directory(_) => true,
         Found::File(..) => false,
     };
-    Some(mount.prefix.url_of(&path.with_slash(slash)))
+    Some(mount.site.prefix.url_of(&path.with_slash(slash)))
 }
 
 /// The nearest path of this mount that does exist: each segment that is missing is taken for the name that reads like
@@ -68,7 +69,7 @@ fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
 /// Goes down from the top and ends at the first segment that nothing reads like, so a path of 30,000 segments costs no
 /// more than the folders that are there.
 fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
-    let root = &mount.root;
+    let root = &mount.site.root;
     let top = MediaPath::top();
     let Ok(Found::Directory(mut dir)) = root.open(&top) else { return None };
     let mut here = top;
@@ -96,7 +97,7 @@ fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
 fn names(mount: &Mount, dir: &Dir) -> impl Iterator<Item = Vec<u8>> {
     let names = dir.entries().into_iter().flatten().take(MAX_NAMES);
     let names = names.filter_map(|entry| Some(entry.ok()?.file_name().into_vec()));
-    names.filter(|name| !is_own(name) && (mount.hidden || !name.starts_with(b".")))
+    names.filter(|name| !is_own(name) && (mount.site.hidden || !name.starts_with(b".")))
 }
 
 /// The name that reads like the wanted one: the same but for case, Unicode form, escapes and `+`; else the same stem

@@ -2,6 +2,8 @@
 
 use hyper::header::{self, HeaderMap};
 
+use super::query::Query;
+
 /// A form that every page has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -15,11 +17,11 @@ pub enum Format {
 
 impl Format {
     /// `?format=html|text|json` decides; else the `Accept` field; else, and where it does not care, `default`.
-    pub fn negotiate(headers: &HeaderMap, query: Option<&str>, default: Self) -> Self {
-        let asked = query.into_iter().flat_map(|query| query.split('&')).find_map(|pair| match pair {
-            "format=html" => Some(Self::Html),
-            "format=text" => Some(Self::Text),
-            "format=json" => Some(Self::Json),
+    pub fn negotiate(headers: &HeaderMap, query: Query<'_>, default: Self) -> Self {
+        let asked = query.pairs().find_map(|pair| match pair {
+            ("format", "html") => Some(Self::Html),
+            ("format", "text") => Some(Self::Text),
+            ("format", "json") => Some(Self::Json),
             _ => None,
         });
         let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());

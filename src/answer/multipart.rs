@@ -1,19 +1,10 @@
 //! `multipart/byteranges` (RFC 9110 section 14.6): the lines around the parts. The parts are streamed like any span.
 
-use std::hash::{BuildHasher as _, RandomState};
-
 use hyper::body::Bytes;
 
-use crate::answer::head::{Piece, content_range};
-use crate::answer::range::ByteRange;
+use super::head::{Piece, content_range};
+use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
-
-/// A boundary that need not be searched for in the file: 128 random bits, made anew for each answer (the standard
-/// library's keyed hasher), which no uploaded file can hold in advance.
-pub fn boundary() -> String {
-    let random = || RandomState::new().hash_one(());
-    format!("devmedia-{:016x}{:016x}", random(), random())
-}
 
 /// Header lines and spans in turn, and the closing line.
 pub fn pieces(parts: &[ByteRange], entity: &Entity, boundary: &str) -> Vec<Piece> {

@@ -8,10 +8,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Version};
+use hyper::{Method, Request, StatusCode, Version};
 
-use super::path::Visible;
 use crate::refusal::Refusal;
+use crate::request::path::Visible;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -55,9 +55,66 @@ pub enum Row {
     Tool,
 }
 
+/// Why a request is not admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuardError {
+    /// The `Host` field is missing, doubled or malformed.
+    BadHost {
+        /// What is wrong, as a main clause about the request.
+        why: &'static str,
+    },
+    /// The `Host` does not name this machine: DNS rebinding, or a name to allow.
+    UnknownHost {
+        /// As the client sent it, in lower case.
+        host: String,
+    },
+    /// A web page of another site.
+    Stranger {
+        /// The page's origin, if it is known.
+        origin: Option<String>,
+    },
+}
+
+impl From<GuardError> for Refusal {
+    fn from(error: GuardError) -> Self {
+        match error {
+            GuardError::BadHost { why } => Self::new(
+                StatusCode::BAD_REQUEST,
+                "bad-host",
+                format!("The request cannot be assigned to a host: {why}."),
+                "Send one Host field, such as 'Host: localhost:8001'.",
+            ),
+            GuardError::UnknownHost { host } => Self::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "unknown-host",
+                format!("This server is not known by the name {host}."),
+                format!(
+                    "Names that a stranger could point at this machine are refused (DNS rebinding). If {host} is yours, \
+                     start devmedia with --allow-host {host}"
+                ),
+            ),
+            GuardError::Stranger { origin: Some(origin) } => Self::new(
+                StatusCode::FORBIDDEN,
+                "cross-site",
+                format!("This request was made by a page of {origin}, which may not read media from here."),
+                format!(
+                    "If the page is yours, start devmedia with --allow-origin {origin}; behind a proxy, configure the \
+                     proxy to keep the Host field (Vite: changeOrigin: false)"
+                ),
+            ),
+            GuardError::Stranger { origin: None } => Self::new(
+                StatusCode::FORBIDDEN,
+                "cross-site",
+                "This request was made by a page of another site, which may not read media from here.",
+                "If the page is yours, open it under the same host name as the media: localhost or 127.0.0.1 for both.",
+            ),
+        }
+    }
+}
+
 impl Guard {
     /// Admits a request or says why not. The first fitting row decides.
-    pub fn admit<B>(&self, request: &Request<B>) -> Result<Admission, Refusal> {
+    pub fn admit<B>(&self, request: &Request<B>) -> Result<Admission, GuardError> {
         let host = self.host(request)?;
         let headers = request.headers();
         let method = request.method();
@@ -73,7 +130,7 @@ impl Guard {
             return if only_one(headers, header::ORIGIN) && self.is_allowed(origin, host.as_ref()) {
                 Ok(Admission { origin: headers.get(header::ORIGIN).cloned(), row: Row::Origin })
             } else {
-                Err(Refusal::Stranger { origin: Some(Visible(origin).to_string()) })
+                Err(GuardError::Stranger { origin: Some(Visible(origin).to_string()) })
             };
         }
         // (b)
@@ -91,7 +148,7 @@ impl Guard {
             return if safe && only_one(headers, header::REFERER) && self.is_allowed(referer, host.as_ref()) {
                 admitted(Row::Referer)
             } else {
-                Err(Refusal::Stranger { origin: Origin::parse(referer).map(|origin| origin.to_string()) })
+                Err(GuardError::Stranger { origin: Origin::parse(referer).map(|origin| origin.to_string()) })
             };
         }
         // (e)
@@ -101,7 +158,7 @@ impl Guard {
         }
         // (f)
         if site.is_some() || origin.is_some() {
-            return Err(Refusal::Stranger { origin: None });
+            return Err(GuardError::Stranger { origin: None });
         }
         // (g)
         admitted(Row::Tool)
@@ -109,14 +166,14 @@ impl Guard {
 
     /// The `Host` rule. An absolute-form target overrides the field (RFC 9112 section 3.2.2); HTTP/1.0 may have none,
     /// and no browser speaks it.
-    fn host<B>(&self, request: &Request<B>) -> Result<Option<Host>, Refusal> {
+    fn host<B>(&self, request: &Request<B>) -> Result<Option<Host>, GuardError> {
         let mut fields = request.headers().get_all(header::HOST).iter();
         let field = fields.next();
         if fields.next().is_some() {
-            return Err(Refusal::BadHost { why: "it has more than one Host field" });
+            return Err(GuardError::BadHost { why: "it has more than one Host field" });
         }
         if field.is_none() && request.version() >= Version::HTTP_11 {
-            return Err(Refusal::BadHost { why: "it has no Host field" });
+            return Err(GuardError::BadHost { why: "it has no Host field" });
         }
         let named = match (request.uri().authority(), field) {
             (Some(authority), _) => Some(authority.as_str()),
@@ -124,11 +181,12 @@ impl Guard {
             (None, None) => None,
         };
         let Some(named) = named else { return Ok(None) };
-        let host = Authority::parse(named).ok_or(Refusal::BadHost { why: "its Host field is not a host name" })?.host;
+        let host =
+            Authority::parse(named).ok_or(GuardError::BadHost { why: "its Host field is not a host name" })?.host;
         if host.is_local() || self.hosts.iter().any(|pattern| pattern.fits(&host)) {
             Ok(Some(host))
         } else {
-            Err(Refusal::UnknownHost { host: host.to_string() })
+            Err(GuardError::UnknownHost { host: host.to_string() })
         }
     }
 

@@ -13,7 +13,7 @@ fn admit(guard: &Guard, head: &str) -> Result<Row, u16> {
         request = request.header("Host", "localhost:8001");
     }
     let request = request.body(()).expect("a request");
-    guard.admit(&request).map(|admission| admission.row).map_err(|refusal| refusal.status().as_u16())
+    guard.admit(&request).map(|admission| admission.row).map_err(|error| Refusal::from(error).status.as_u16())
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn the_host_is_that_of_an_absolute_target_and_stands_once() {
             request = request.header("Host", *host);
         }
         let request = request.body(()).expect("a request");
-        Guard::default().admit(&request).map(|_| ()).map_err(|refusal| refusal.status().as_u16())
+        Guard::default().admit(&request).map(|_| ()).map_err(|error| Refusal::from(error).status.as_u16())
     };
     for (version, uri, hosts, expected) in [
         (Version::HTTP_11, "/a", &["localhost"][..], Ok(())),

@@ -18,11 +18,12 @@ use hyper::body::Bytes;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
-use super::names;
+use super::{UploadError, cannot_write, names};
 use crate::refusal::Refusal;
 use crate::request::path::{MediaPath, OWN};
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
+use crate::storage::token::token;
 
 /// Bytes in a name, on every file system in use (`NAME_MAX`).
 pub const NAME_MAX: usize = 255;
@@ -32,7 +33,7 @@ pub const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 
 /// A file that is being received, visible to nobody. Dropped, it leaves nothing behind.
 #[derive(Debug)]
-pub struct Draft {
+pub struct StagedFile {
     file: Arc<File>,
     /// The deepest folder that is there; the file is on its file system.
     reached: Dir,
@@ -51,16 +52,16 @@ struct Temporary {
     keep: bool,
 }
 
-impl Draft {
+impl StagedFile {
     /// Begins a file for `folder`, whose missing parts are made later. Blocks.
     pub fn create(root: &Root, folder: &MediaPath) -> Result<Self, Refusal> {
-        let (reached, missing) = match root.reach(folder).map_err(|error| Refusal::of_open(error, folder))? {
+        let (reached, missing) = match root.reach(folder).map_err(|error| Refusal::cannot_open(error, folder))? {
             Reach::Folder(reached, missing) => (reached, missing),
-            Reach::InTheWay(path) => return Err(Refusal::InTheWay { path }),
+            Reach::InTheWay(path) => return Err(UploadError::InTheWay { path }.into()),
         };
         let (file, temporary) = match unnamed(&reached) {
             Some(file) => (file, None),
-            None => named(&reached).map(|(file, temporary)| (file, Some(temporary))).map_err(Refusal::of_write)?,
+            None => named(&reached).map(|(file, temporary)| (file, Some(temporary))).map_err(cannot_write)?,
         };
         // for the sweeper: a file whose lock is taken belongs to a process that lives
         let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
@@ -70,17 +71,17 @@ impl Draft {
     /// Takes over a complete file that has a name of devmedia's own, which it keeps if no better one can be given. A file
     /// on another file system is copied. Blocks.
     pub fn adopt(root: &Root, wanted: &MediaPath, file: &Arc<File>, folder: &Dir, name: &str) -> Result<Self, Refusal> {
-        let mut draft = Self::create(root, wanted)?;
+        let mut staged = Self::create(root, wanted)?;
         let device = |file: &File| file.metadata().map(|metadata| metadata.dev());
-        if device(file).map_err(Refusal::of_write)? == device(&draft.file).map_err(Refusal::of_write)? {
-            let folder = folder.try_clone().map_err(Refusal::of_write)?;
-            draft.file = Arc::clone(file);
-            draft.temporary = Some(Temporary { folder, name: name.to_owned(), keep: true });
+        if device(file).map_err(cannot_write)? == device(&staged.file).map_err(cannot_write)? {
+            let folder = folder.try_clone().map_err(cannot_write)?;
+            staged.file = Arc::clone(file);
+            staged.temporary = Some(Temporary { folder, name: name.to_owned(), keep: true });
         } else {
-            let mut source = folder.open(name).map_err(Refusal::of_write)?;
-            io::copy(&mut source, &mut &*draft.file).map_err(Refusal::of_write)?;
+            let mut source = folder.open(name).map_err(cannot_write)?;
+            io::copy(&mut source, &mut &*staged.file).map_err(cannot_write)?;
         }
-        Ok(draft)
+        Ok(staged)
     }
 
     /// What to write to; it may be read meanwhile.
@@ -99,7 +100,7 @@ impl Draft {
             match taken {
                 Ok(()) => return Ok((folder, candidate)),
                 Err(Errno::EXIST) => candidate = names::alternative(name, fits)?,
-                Err(errno) => return Err(Refusal::of_write(errno.into())),
+                Err(errno) => return Err(cannot_write(errno.into())),
             }
         }
     }
@@ -110,7 +111,7 @@ impl Draft {
         match self.link(&folder, name) {
             Ok(()) => Ok(Ok(())),
             Err(Errno::EXIST) => Ok(Err(self)),
-            Err(errno) => Err(Refusal::of_write(errno.into())),
+            Err(errno) => Err(cannot_write(errno.into())),
         }
     }
 
@@ -119,25 +120,25 @@ impl Draft {
         let folder = self.folder()?;
         let temporary = match self.temporary.take() {
             Some(temporary) => temporary,
-            None => self.named_in(&folder).map_err(|errno| Refusal::of_write(errno.into()))?,
+            None => self.named_in(&folder).map_err(|errno| cannot_write(errno.into()))?,
         };
         renameat(&temporary.folder, &temporary.name, &folder, OsStr::from_bytes(name))
-            .map_err(|errno| Refusal::of_write(errno.into()))?;
+            .map_err(|errno| cannot_write(errno.into()))?;
         temporary.forget();
         Ok(())
     }
 
     /// The folder it belongs to, made as far as it is missing.
     fn folder(&mut self) -> Result<Dir, Refusal> {
-        let mut folder = self.reached.try_clone().map_err(Refusal::of_write)?;
+        let mut folder = self.reached.try_clone().map_err(cannot_write)?;
         for segment in std::mem::take(&mut self.missing) {
             let segment = OsStr::from_bytes(&segment);
             match folder.create_dir(segment) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Refusal::of_write(error)),
-                _ => folder = folder.open_dir(segment).map_err(Refusal::of_write)?,
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(cannot_write(error)),
+                _ => folder = folder.open_dir(segment).map_err(cannot_write)?,
             }
         }
-        self.reached = folder.try_clone().map_err(Refusal::of_write)?;
+        self.reached = folder.try_clone().map_err(cannot_write)?;
         Ok(folder)
     }
 
@@ -206,7 +207,7 @@ fn rename_new(temporary: &Temporary, folder: &Dir, name: &OsStr) -> Result<(), E
 }
 
 fn temporary_name() -> String {
-    format!("{OWN}{}", names::random(16))
+    format!("{OWN}{}", token(16))
 }
 
 /// A file with a `.devmedia-` name.

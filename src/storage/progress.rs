@@ -1,0 +1,78 @@
+//! How far a file has come that is still being fetched. The answers that send it wait here for the bytes to arrive: however
+//! many clients want one file, each byte is fetched once and none is kept in memory.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::open_file;
+
+/// How far a file has come.
+#[derive(Debug, Clone, Default)]
+struct State {
+    /// Bytes in the file.
+    written: u64,
+    /// Set when no more will come: what went wrong, if anything did.
+    end: Option<Result<(), Arc<str>>>,
+}
+
+/// The reader's side.
+#[derive(Debug, Clone)]
+pub struct ProgressReader(watch::Receiver<State>);
+
+/// The writer's side. Dropped without [`ProgressWriter::end`], it tells the readers that the rest will not come.
+#[derive(Debug)]
+pub struct ProgressWriter(watch::Sender<State>);
+
+/// Both sides of a file that is empty.
+pub fn channel() -> (ProgressWriter, ProgressReader) {
+    let (sender, receiver) = watch::channel(State::default());
+    (ProgressWriter(sender), ProgressReader(receiver))
+}
+
+impl ProgressWriter {
+    /// The file has this many bytes now.
+    pub fn reached(&self, written: u64) {
+        self.0.send_modify(|state| state.written = written);
+    }
+
+    /// No more will come: the file is whole, or something went wrong.
+    pub fn end(self, result: Result<(), String>) {
+        self.0.send_modify(|state| state.end = Some(result.map_err(Arc::from)));
+    }
+}
+
+impl ProgressReader {
+    /// Bytes that are there.
+    pub fn written(&self) -> u64 {
+        self.0.borrow().written
+    }
+
+    /// Waits until more than `offset` bytes are there. A file that ended before is an error, and so is one whose rest
+    /// will not come.
+    pub async fn beyond(&self, offset: u64) -> io::Result<()> {
+        let state = self.wait(|state| state.written > offset).await?;
+        if state.written > offset { Ok(()) } else { Err(open_file::shrank()) }
+    }
+
+    /// Waits until the file has `len` bytes, or is whole with fewer; gives how many there are.
+    pub async fn at_least(&self, len: u64) -> io::Result<u64> {
+        Ok(self.wait(|state| state.written >= len).await?.written)
+    }
+
+    /// Waits until the file is whole; gives its length.
+    pub async fn whole(&self) -> io::Result<u64> {
+        Ok(self.wait(|_| false).await?.written)
+    }
+
+    async fn wait(&self, enough: impl Fn(&State) -> bool) -> io::Result<State> {
+        let mut receiver = self.0.clone();
+        let state = receiver.wait_for(|state| enough(state) || state.end.is_some()).await;
+        let state = state.map_err(|_| io::Error::other("the fetch was given up"))?.clone();
+        match &state.end {
+            Some(Err(why)) if !enough(&state) => Err(io::Error::other(why.to_string())),
+            _ => Ok(state),
+        }
+    }
+}
