@@ -39,7 +39,7 @@ fn stays_inside(folder: &str, name: &str) {
     assert!(path.split('/').all(|segment| !matches!(segment, "" | "." | "..")), "{path:?}");
     let last = path.rsplit('/').next().unwrap_or_default();
     assert_eq!(names::valid_name(last).as_deref(), Ok(last), "the name is valid as it is");
-    if !folder.contains('\0') {
+    if !folder.contains('\0') && !name.contains('\0') {
         let asked = literal_path(path.as_bytes()).expect("a name that can be asked for");
         assert_eq!(asked.as_bytes(), path.as_bytes());
     }

@@ -44,7 +44,8 @@ fn denied<'a>(patterns: impl Iterator<Item = &'a str> + Clone) -> Option<Access>
 /// What is beneath a denied folder is denied too, and a trailing slash makes no difference.
 fn monotone(access: &Access, path: &MediaPath) {
     assert_eq!(access.is_public(path), access.is_public(&path.with_slash(!path.has_slash())));
-    if !access.is_public(path) {
+    // not at the top: the pattern {} is the empty path, and no path has an empty name
+    if !path.is_top() && !access.is_public(path) {
         assert!(!access.is_public(&path.join(b"child")), "{path} is denied, but not what it holds");
     }
 }
