@@ -171,6 +171,7 @@ fn what_only_the_browser_decodes_is_its_own_thumbnail() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn a_bomb_is_refused_by_its_announced_size() {
     let server = Server::start(Way::Fast, &[]);
     // a PNG of 50,000 by 50,000 pixels: 7.5 GB when decoded

@@ -35,6 +35,7 @@ impl NoWait {
 #[derive(Debug)]
 pub struct OpenFile {
     file: File,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can read just what is cached"))]
     nowait: NoWait,
     /// Where it is still being written.
     progress: Option<ProgressReader>,

@@ -106,6 +106,7 @@ fn start(args: &[&str]) -> Server {
 }
 
 /// Inotify watches of the process, by its descriptors.
+#[cfg(target_os = "linux")]
 fn watches(server: &Server) -> usize {
     let infos = fs::read_dir(format!("/proc/{}/fdinfo", server.pid())).expect("a process");
     let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());

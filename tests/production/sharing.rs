@@ -218,6 +218,7 @@ fn a_client_that_goes_away_takes_nothing_from_the_next() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn a_client_that_goes_away_leaves_nothing_open() {
     let file = content(4 * MIB);
     let (origin, gate) = gated(file.clone());

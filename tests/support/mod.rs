@@ -20,6 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+#[cfg(target_os = "linux")]
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use tempfile::TempDir;
 
@@ -47,32 +48,38 @@ pub enum Way {
 
 impl Way {
     /// The system calls that a kernel of this way answers with ENOSYS.
+    #[cfg(target_os = "linux")]
     fn missing_calls(self) -> &'static [i64] {
         match self {
             Self::Fast => &[],
-            #[cfg(target_os = "linux")]
             Self::Reading => &[libc::SYS_preadv2, libc::SYS_sendfile],
-            #[cfg(target_os = "linux")]
             Self::NoSendfile => &[libc::SYS_sendfile],
-            #[cfg(target_os = "linux")]
             Self::HandWalk => &[libc::SYS_openat2],
-            #[cfg(not(target_os = "linux"))]
-            _ => &[],
         }
     }
 
-    /// Starts a command under this way's filter. A filter holds for the thread that sets it and for what that thread
-    /// starts, so the command is started in a thread of its own.
+    /// Makes the kernel refuse this way's missing calls, for this thread and all that it starts.
+    #[cfg(target_os = "linux")]
+    fn refuse_missing_calls(self) {
+        if self.missing_calls().is_empty() {
+            return;
+        }
+        let rules = self.missing_calls().iter().map(|call| (*call, vec![])).collect();
+        let nosys = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+        let arch = std::env::consts::ARCH.try_into().expect("an architecture with seccomp");
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, nosys, arch).expect("a sound filter");
+        let program: BpfProgram = filter.try_into().expect("a small filter");
+        apply_filter(&program).expect("a kernel with seccomp");
+    }
+
+    /// Other systems have one way only.
+    #[cfg(not(target_os = "linux"))]
+    fn refuse_missing_calls(self) {}
+
+    /// Starts a command under this way's filter, in a thread of its own because the filter stays with the thread.
     fn spawn(self, mut command: Command) -> Child {
         let start = move || {
-            if !self.missing_calls().is_empty() {
-                let rules = self.missing_calls().iter().map(|call| (*call, vec![])).collect();
-                let nosys = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
-                let arch = std::env::consts::ARCH.try_into().expect("an architecture with seccomp");
-                let filter = SeccompFilter::new(rules, SeccompAction::Allow, nosys, arch).expect("a sound filter");
-                let program: BpfProgram = filter.try_into().expect("a small filter");
-                apply_filter(&program).expect("a kernel with seccomp");
-            }
+            self.refuse_missing_calls();
             command.spawn().expect("the binary starts")
         };
         std::thread::spawn(start).join().expect("the starting thread lives")

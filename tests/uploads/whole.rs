@@ -187,6 +187,7 @@ fn a_full_disk_is_507_and_leaves_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn memory_stays_flat_for_any_size() {
     const MIB: usize = 1024 * 1024;
     let peak = |pid: u32| {

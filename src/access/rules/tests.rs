@@ -28,6 +28,8 @@ fn patterns_match_as_in_a_gitignore() {
         (r"100\*", &["100*"], &["1000"]),
         ("été/*", &["%C3%A9t%C3%A9/a"], &["ete/a"]),
         ("**", &["a", "a/b", ""], &[]),
+        ("?", &["a", "a/b", "b/a"], &["", "ab"]), // found by fuzzing: the top was taken for a file named "."
+        (".*", &[".git", ".git/config", "a/.env"], &["", "a"]),
     ] {
         let access = access(&[(pattern, None)]);
         for text in matches {
