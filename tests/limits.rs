@@ -10,11 +10,11 @@ use std::net::{SocketAddr, TcpStream};
 #[cfg(target_os = "linux")]
 use std::os::unix::fs::FileExt as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::process::Process;
-use support::{PATIENCE, skip};
+use support::{PATIENCE, skip, wait_until};
 use tempfile::TempDir;
 
 /// `Server::MAX_CONNECTIONS`.
@@ -82,16 +82,14 @@ fn read_hello(stream: &mut TcpStream) {
 
 /// Asks anew while the server says 503: it may still be closing what this side has closed.
 fn is_well_again(address: SocketAddr) {
-    let until = Instant::now() + PATIENCE;
-    loop {
+    wait_until("an answer of 200", || {
         let mut stream = connect(address);
         ask(&mut stream, "a.txt");
         let head = read_head(&mut stream);
-        if head.starts_with("HTTP/1.1 200 ") {
-            return;
-        }
-        assert!(head.starts_with("HTTP/1.1 503 ") && Instant::now() < until, "{head}");
-    }
+        let is_well = head.starts_with("HTTP/1.1 200 ");
+        assert!(is_well || head.starts_with("HTTP/1.1 503 "), "{head}");
+        is_well
+    });
 }
 
 /// Nothing comes for a while, and the connection is open.
