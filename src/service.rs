@@ -105,7 +105,7 @@ impl Service {
         };
 
         // 9. answer
-        let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
+        let mut response = answer.unwrap_or_else(|refusal| self.explained(refusal, &request));
         let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
         common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
         tus::add_version(request.headers(), response.headers_mut());
@@ -199,13 +199,13 @@ impl Service {
                             Ok::<_, io::Error>(entries)
                         });
                         let entries = entries.await.map_err(|error| Refusal::cannot_open(error.into(), &path))?;
-                        Ok(listing::listing(mount, &path, entries, format))
+                        Ok(listing::listing(&self.mounts, mount, &path, entries, format, query))
                     }
                 },
             }
         };
         let answer = answer.await;
-        Ok(pass.onto(answer.unwrap_or_else(|refusal| explained(refusal, request))))
+        Ok(pass.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
@@ -294,6 +294,12 @@ impl Service {
         response
     }
 
+    /// A refusal in the format that the request prefers.
+    fn explained(&self, refusal: Refusal, request: &Request<()>) -> Response<Body> {
+        let format = Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Text);
+        explain::explain(refusal, format, &self.mounts, request.uri().path())
+    }
+
     /// Logs once that a page which hides its origin was allowed to show an image.
     fn note<B>(&self, admission: &Admission, request: &Request<B>) {
         if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
@@ -304,12 +310,6 @@ impl Service {
             );
         }
     }
-}
-
-/// A refusal in the form that the request wants.
-fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
-    let query = Query::new(request.uri().query());
-    explain::explain(refusal, Format::negotiate(request.headers(), query, Format::Text))
 }
 
 /// Step 8 and 9 for a file: the part of it that answers the request.
