@@ -106,7 +106,7 @@ impl Service {
         };
 
         // 9. answer
-        let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
+        let mut response = answer.unwrap_or_else(|refusal| self.explained(refusal, &request));
         let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
         common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
         tus::add_version(request.headers(), response.headers_mut());
@@ -189,12 +189,12 @@ impl Service {
                 Found::Directory(_) if !mount.listing => Err(listing_off()),
                 Found::Directory(dir) => match live::asked(query) {
                     Some(state) => Ok(self.live.answer(site, &path, request.headers(), state)?),
-                    None => folder_answer(mount, &path, request, dir).await,
+                    None => folder_answer(&self.mounts, mount, &path, request, dir).await,
                 },
             }
         };
         let answer = answer.await;
-        Ok(pass.onto(answer.unwrap_or_else(|refusal| explained(refusal, request))))
+        Ok(pass.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
@@ -283,6 +283,12 @@ impl Service {
         response
     }
 
+    /// A refusal in the format that the request prefers.
+    fn explained(&self, refusal: Refusal, request: &Request<()>) -> Response<Body> {
+        let format = Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Text);
+        explain::explain(refusal, format, &self.mounts, request.uri().path())
+    }
+
     /// Logs once that a page which hides its origin was allowed to show an image.
     fn note<B>(&self, admission: &Admission, request: &Request<B>) {
         if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
@@ -293,12 +299,6 @@ impl Service {
             );
         }
     }
-}
-
-/// A refusal in the form that the request wants.
-fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
-    let query = Query::new(request.uri().query());
-    explain::explain(refusal, Format::negotiate(request.headers(), query, Format::Text))
 }
 
 /// Steps 8 and 9 for a file: the part of it that answers the request.
@@ -326,12 +326,14 @@ fn file_answer(
 
 /// Step 9 for a folder: its listing.
 async fn folder_answer(
+    mounts: &Mounts,
     mount: &Mount,
     path: &MediaPath,
     request: &Request<()>,
     dir: Dir,
 ) -> Result<Response<Body>, Refusal> {
-    let format = Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Html);
+    let query = Query::new(request.uri().query());
+    let format = Format::negotiate(request.headers(), query, Format::Html);
     let (site, folder) = (Arc::clone(&mount.site), path.clone());
     let entries = blocking(move || {
         let mut entries = site.entries(&folder, &dir)?;
@@ -341,7 +343,7 @@ async fn folder_answer(
         Ok::<_, io::Error>(entries)
     });
     let entries = entries.await.map_err(|error| Refusal::cannot_open(error.into(), path))?;
-    Ok(listing::listing(mount, path, entries, format))
+    Ok(listing::listing(mounts, mount, path, entries, format, query))
 }
 
 /// A HEAD response is the GET response without its body.

@@ -112,21 +112,22 @@ struct Data<'a> {
     kind: What,
 }
 
-/// The events for these changes in the folder at the URL `base`, and then the state they lead to.
+/// The events for these changes in the folder at the URL `base`. The last one has the state they lead to as its id: a
+/// page that has applied them all knows the folder in that state.
 pub fn events(base: &str, changes: &[Change<'_>], state: State) -> String {
     if changes.len() > MANY {
         return refresh(base, state);
     }
-    let event = |change: &Change<'_>| {
+    let event = |(at, change): (usize, &Change<'_>)| {
         let slash = if change.kind == Kind::Directory { "/" } else { "" };
         let data = Data {
             name: &String::from_utf8_lossy(change.name),
             url: format!("{base}{}{slash}", encode_segment(change.name)),
             kind: change.what,
         };
-        event("change", &data)
+        event("change", &data, (at + 1 == changes.len()).then_some(state))
     };
-    changes.iter().map(event).collect::<String>() + &mark(state)
+    changes.iter().enumerate().map(event).collect()
 }
 
 /// The event that says to read the folder again.
@@ -135,7 +136,7 @@ pub fn refresh(base: &str, state: State) -> String {
     struct Folder<'a> {
         url: &'a str,
     }
-    event("refresh", &Folder { url: base }) + &mark(state)
+    event("refresh", &Folder { url: base }, Some(state))
 }
 
 /// An event without data: a browser does not dispatch it, but remembers its id for `Last-Event-ID`.
@@ -144,8 +145,9 @@ pub fn mark(state: State) -> String {
 }
 
 /// JSON escapes line breaks in strings, so no name can end its line.
-fn event(name: &str, data: &impl Serialize) -> String {
-    format!("event: {name}\ndata: {}\n\n", serde_json::to_string(data).expect("texts only"))
+fn event(name: &str, data: &impl Serialize, id: Option<State>) -> String {
+    let id = id.map_or_else(String::new, |state| format!("id: {state}\n"));
+    format!("event: {name}\ndata: {}\n{id}\n", serde_json::to_string(data).expect("texts only"))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl App {
         Self { port, noted }
     }
 
-    /// An empty page: a story puts into it what it needs.
+    /// An empty page: a test puts into it what it needs.
     pub(crate) fn blank(referrer_policy: &'static str) -> Self {
         Self::page(referrer_policy, "")
     }
