@@ -162,12 +162,23 @@ impl Roots {
 /// A file that marks this folder as a project's.
 fn project_mark(folder: &Path) -> Option<String> {
     let (patterns, names): (Vec<&str>, Vec<&str>) = PROJECT_MARKS.iter().partition(|mark| mark.starts_with('*'));
-    if let Some(name) = names.into_iter().find(|name| folder.join(name).symlink_metadata().is_ok()) {
+    if let Some(name) = names.into_iter().find(|name| is_mark(&folder.join(name))) {
         return Some(name.to_owned());
     }
     let entries =
         folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
     entries.into_iter().find(|name| patterns.iter().any(|pattern| name.ends_with(&pattern[1..])))
+}
+
+/// Whether a project's file is there. An upload may be named `.env` as well: the file counts only if all its lines could
+/// be settings.
+fn is_mark(path: &Path) -> bool {
+    if path.file_name() != Some(OsStr::new(".env")) {
+        return path.symlink_metadata().is_ok();
+    }
+    let text = std::fs::read(path).unwrap_or_default();
+    let mut lines = text.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    path.is_file() && lines.all(|line| line.is_empty() || line.starts_with(b"#") || line.contains(&b'='))
 }
 
 /// Django creates `MEDIA_ROOT` with the first upload, so `media` beside a `manage.py` may be missing.

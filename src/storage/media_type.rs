@@ -563,9 +563,9 @@ mod tests {
             (b"\0\0\x01\0\x01\0", "ico"),
             (b"II*\0\x08\0\0\0\x0f\0\0\x01", "tif"),
             (b"8BPS\0\x01", "psd"),
-            (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "avif"),
+            (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1", "avif"),
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic"),
-            (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2mp41", "mp4"),
+            (b"\0\0\0\x1cftypisom\0\0\x02\0isomiso2mp41", "mp4"),
             (b"\0\0\0\x14ftypqt  ", "mov"),
             (b"RIFF\x24\0\0\0AVI LIST", "avi"),
         ] {
