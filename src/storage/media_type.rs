@@ -326,7 +326,10 @@ impl MediaTypes {
                 MatcherType::Image | MatcherType::Audio | MatcherType::Video | MatcherType::Font => true,
                 _ => found.mime_type() == "application/pdf",
             })
-            .map(|found| self.by_extension(found.extension()).unwrap_or(MediaType::from_static(found.mime_type())))
+            .map(|found| {
+                let extension = refine(found.extension(), first);
+                self.by_extension(extension).unwrap_or(MediaType::from_static(found.mime_type()))
+            })
             .filter(|found| !found.can_script)
             .unwrap_or_else(MediaType::octet_stream)
     }
@@ -345,6 +348,21 @@ impl MediaTypes {
 
     fn may_be_gzip(&self, extension: &str) -> bool {
         extension == "svgz" && !self.overrides.contains_key(extension)
+    }
+}
+
+/// The extension that a file of these bytes would have, where `infer` only knows its family.
+fn refine<'a>(extension: &'a str, first: &[u8]) -> &'a str {
+    let has = |mark: &[u8]| first.windows(mark.len()).any(|part| part == mark);
+    // ISO 23008-12: the brands are in the first box, whose length comes first
+    let brands = first.get(8..usize::from(first.get(3).copied().unwrap_or_default())).unwrap_or_default();
+    let is_brand = |brand: &[u8]| brands.chunks(4).any(|chunk| chunk == brand);
+    match extension {
+        "heif" if is_brand(b"heic") || is_brand(b"heix") => "heic",
+        "ogg" if has(b"\x80theora") => "ogv",
+        "mp4" if brands.starts_with(b"3gp") => "3gp",
+        "mp4" if brands.starts_with(b"M4B ") || brands.starts_with(b"M4A ") => "m4a",
+        extension => extension,
     }
 }
 
@@ -566,6 +584,8 @@ mod tests {
             (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1", "avif"),
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic"),
             (b"\0\0\0\x1cftypisom\0\0\x02\0isomiso2mp41", "mp4"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic"),
+            (b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x2a\x80theora", "ogv"),
             (b"\0\0\0\x14ftypqt  ", "mov"),
             (b"RIFF\x24\0\0\0AVI LIST", "avi"),
         ] {
