@@ -586,7 +586,7 @@ mod tests {
             (b"\0\0\0\x1cftypisom\0\0\x02\0isomiso2mp41", "mp4"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic"),
             (b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x2a\x80theora", "ogv"),
-            (b"\0\0\0\x14ftypqt  ", "mov"),
+            (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "mov"),
             (b"RIFF\x24\0\0\0AVI LIST", "avi"),
         ] {
             let types = MediaTypes::default();
