@@ -10,7 +10,9 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::start;
 use crate::WAY;
-use crate::support::{Server, skip};
+use crate::support::Server;
+#[cfg(target_os = "linux")]
+use crate::support::skip;
 
 #[test]
 fn a_fifo_and_a_socket_are_missing_at_once() {
