@@ -39,6 +39,9 @@ pub mod pull;
 // The features of one mount, and all mounts.
 pub mod mount;
 
+// The app behind devmedia, which has the paths that no mount has.
+pub mod app;
+
 // Missing files, fetched from an upstream.
 pub mod fallback;
 
@@ -56,6 +59,9 @@ pub mod site;
 
 // Who may see what: rules, signed URLs, the app's own decision.
 pub mod access;
+
+// Sending a request on to an app: client, hop-by-hop fields, upgrades.
+pub mod forward;
 
 // Small pictures of large ones.
 pub mod thumbnail;
