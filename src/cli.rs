@@ -41,6 +41,10 @@ pub struct Args {
     #[arg(long, env = "DEVMEDIA_LISTEN", value_name = "ADDRESS", action = ArgAction::Append)]
     pub listen: Vec<String>,
 
+    /// Send requests for all other paths to the app that listens here, such as http://127.0.0.1:8000
+    #[arg(long, env = "DEVMEDIA_APP", value_name = "URL")]
+    pub app: Option<String>,
+
     /// Do not list folders
     #[arg(long, env = "DEVMEDIA_NO_INDEX", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]

@@ -32,6 +32,7 @@ pub use self::problems::Problems;
 use self::roots::Roots;
 use self::typed::Typed;
 use crate::cli::Args;
+use crate::forward::address::Address;
 use crate::guard::{Guard, HostPattern, OriginPattern};
 use crate::log::LogFormat;
 use crate::mount::Mounts;
@@ -50,6 +51,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// What to serve where.
     pub mounts: Mounts,
+    /// The app that has all other paths.
+    pub app: Option<Address>,
     /// Who may ask.
     pub guard: Guard,
     /// How long transfers may go on after a stop.
@@ -100,9 +103,18 @@ impl Config {
         let log_format = general.log_format.and_then(|typed| problems.check(&typed, log_format));
         let log_format = log_format.unwrap_or(LogFormat::Pretty);
         let open = problems.boolean(general.open.as_ref());
+        let app = general.app.as_ref().and_then(|typed| problems.check(typed, app));
+        if let (Some(typed), Some(mounts)) = (&general.app, &mounts)
+            && mounts.iter().any(|mount| mount.site.prefix.path().is_top())
+        {
+            problems.usage(format!(
+                "{}: the mount at / has all paths, so the app would get none; give the mount a prefix: --url /media/",
+                typed.shown
+            ));
+        }
         let (Some(mounts), true) = (mounts, problems.is_empty()) else { return Err(problems) };
         let thumbnails = cache_folder(cache, home).map(|folder| folder.join("devmedia/thumbnails"));
-        Ok(Self { file: file.path, listen, mounts, guard, grace, poll, log_format, thumbnails, open })
+        Ok(Self { file: file.path, listen, mounts, app, guard, grace, poll, log_format, thumbnails, open })
     }
 }
 
@@ -147,6 +159,22 @@ fn poll(text: &str) -> Result<Duration, &'static str> {
         Ok(span) if span >= Duration::from_millis(50) => Ok(span),
         Ok(_) => Err("it is too short; write 50ms or more, such as 1s"),
         Err(_) => Err("it is no time span; write 1s, 500ms or 1m"),
+    }
+}
+
+fn app(text: &str) -> Result<Address, &'static str> {
+    const ADVICE: &str = "it is not the address of an app; write one such as http://127.0.0.1:8000";
+    // 8000 and localhost:8000 are what people type
+    let url = match text.parse::<u16>() {
+        Ok(port) => format!("http://127.0.0.1:{port}"),
+        Err(_) if text.contains("://") => text.to_owned(),
+        Err(_) => format!("http://{text}"),
+    };
+    let url: hyper::Uri = url.parse().map_err(|_| ADVICE)?;
+    match (url.scheme_str(), url.path(), url.query()) {
+        (Some("https"), ..) => Err("the app is asked over plain http, because it runs on this machine; write http://"),
+        (_, "" | "/", None) => Address::of(&url).ok_or(ADVICE),
+        _ => Err("the app gets every path as it is; write its address without a path"),
     }
 }
 

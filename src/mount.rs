@@ -19,6 +19,8 @@ use crate::upload::{Uploads, tus};
 pub struct Mount {
     /// The folder, its prefix, and who may see what of it.
     pub site: Arc<Site>,
+    /// Whether only the app may hand out its files (`X-Accel-Redirect`, `X-Sendfile`), as nginx's `internal` says.
+    pub internal: bool,
     /// Whether a folder is shown as a listing.
     pub listing: bool,
     /// Whether and how it accepts uploads.

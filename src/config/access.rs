@@ -15,6 +15,7 @@ use crate::access::rules::{Patterns, Rule};
 use crate::access::secret::Secret;
 use crate::access::signed::{Hmac, S3, SecureLink, Signed};
 use crate::answer::disposition::Disposition;
+use crate::forward::address::Address;
 
 /// How long the app is waited for, if nobody says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,7 +107,9 @@ fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Optio
         header::CONTENT_SECURITY_POLICY => Err("it would take the sandbox from what can run script"),
         name => Ok(name),
     });
-    let ask = Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
+    let url = url?;
+    let address = Address::of(&url).expect("it is checked above");
+    let ask = Ask::new(url, address, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
     Some(Policy::Ask(Box::new(ask)))
 }
 
@@ -117,7 +120,7 @@ fn app_url(text: &str) -> Result<Uri, &'static str> {
         (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
             Err("it holds a user or a password, which are not sent; let the app decide by the client's own fields")
         }
-        (Some("http"), Some(_)) => Ok(url),
+        (Some("http"), Some(_)) if Address::of(&url).is_some() => Ok(url),
         (Some("https"), _) => Err("only http is spoken to the app: it runs on this machine; write http://"),
         _ => Err(ADVICE),
     }

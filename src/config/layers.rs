@@ -9,6 +9,7 @@ use crate::cli::Args;
 /// What is said of the server.
 #[derive(Debug, Default)]
 pub(super) struct General {
+    pub app: Option<Typed>,
     pub listen: Vec<Typed>,
     pub allow_host: Vec<Typed>,
     pub allow_origin: Vec<Typed>,
@@ -25,6 +26,7 @@ impl General {
         let one = |flag, value: &Option<String>| value.as_ref().map(|value| Typed::by_flag(args, flag, value));
         let all = |flag, values: &[String]| values.iter().map(|value| Typed::by_flag(args, flag, value)).collect();
         Self {
+            app: one("--app", &args.app),
             listen: all("--listen", &args.listen),
             allow_host: all("--allow-host", &args.allow_host),
             allow_origin: all("--allow-origin", &args.allow_origin),
@@ -40,6 +42,7 @@ impl General {
     pub(super) fn of_file(section: &mut Section<'_>, problems: &mut Problems) -> Self {
         let types = section.pairs("type", problems).into_iter();
         Self {
+            app: section.text("app", problems),
             listen: section.texts("listen", problems),
             allow_host: section.texts("allow_host", problems),
             allow_origin: section.texts("allow_origin", problems),
@@ -55,6 +58,7 @@ impl General {
     /// This layer on top of another.
     pub(super) fn over(self, below: Self) -> Self {
         Self {
+            app: self.app.or(below.app),
             listen: first(self.listen, below.listen),
             allow_host: first(self.allow_host, below.allow_host),
             allow_origin: first(self.allow_origin, below.allow_origin),
@@ -72,6 +76,7 @@ impl General {
 /// What is said of a mount, or of all of them.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Settings {
+    pub internal: Option<Typed>,
     pub no_index: Option<Typed>,
     pub hidden: Option<Typed>,
     pub follow_links: Option<Typed>,
@@ -93,6 +98,7 @@ impl Settings {
         let one = |flag, value: &Option<String>| value.as_ref().map(|value| Typed::by_flag(args, flag, value));
         let all = |flag, values: &[String]| values.iter().map(|value| Typed::by_flag(args, flag, value)).collect();
         Self {
+            internal: None,
             no_index: one("--no-index", &args.no_index),
             hidden: one("--hidden", &args.hidden),
             follow_links: one("--follow-links", &args.follow_links),
@@ -110,6 +116,7 @@ impl Settings {
 
     pub(super) fn of_file(section: &mut Section<'_>, problems: &mut Problems) -> Self {
         Self {
+            internal: section.text("internal", problems),
             no_index: section.text("no_index", problems),
             hidden: section.text("hidden", problems),
             follow_links: section.text("follow_links", problems),
@@ -128,6 +135,7 @@ impl Settings {
     /// This layer on top of another.
     pub(super) fn over(self, below: Self) -> Self {
         Self {
+            internal: self.internal.or(below.internal),
             no_index: self.no_index.or(below.no_index),
             hidden: self.hidden.or(below.hidden),
             follow_links: self.follow_links.or(below.follow_links),

@@ -54,6 +54,7 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
         let settings = flags.clone().over(typed.settings).over(below.clone());
         let prefix = problems.check(&typed.prefix, Prefix::parse);
         let hidden = problems.boolean(settings.hidden.as_ref());
+        let internal = problems.boolean(settings.internal.as_ref());
         let listing = !problems.boolean(settings.no_index.as_ref());
         let follow = problems.boolean(settings.follow_links.as_ref());
         let links = if follow { Links::Anywhere } else { Links::Inside };
@@ -71,7 +72,7 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
         let root = roots.open(&typed.root, typed.base, links, make, problems);
         if let (Some(prefix), Some(root)) = (prefix, root) {
             let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
-            mounts.push(Mount { site, listing, uploads, fallback, placeholder });
+            mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder });
         }
     }
     upload_to_mounts.check(&mounts, problems);

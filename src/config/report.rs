@@ -24,6 +24,11 @@ impl fmt::Display for Config {
         for origin in &self.guard.origins {
             writeln!(f, "allow_origin   {origin}")?;
         }
+        if let Some(app) = &self.app {
+            writeln!(f, "app            {app}")?;
+            let prefixes: Vec<&str> = self.mounts.iter().map(|mount| mount.site.prefix.as_str()).collect();
+            writeln!(f, "               gets every path but those below {}", prefixes.join(", "))?;
+        }
         writeln!(f, "grace          {} s", self.grace.as_secs_f64())?;
         if let Some(poll) = self.poll {
             writeln!(f, "poll           {} s", poll.as_secs_f64())?;
@@ -42,6 +47,9 @@ impl fmt::Display for Config {
 fn describe(mount: &Mount, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(f, "{}", mount.site.prefix)?;
     writeln!(f, "  root           {}", mount.site.root.path().display())?;
+    if mount.internal {
+        writeln!(f, "  internal       only the app hands out its files, by X-Accel-Redirect or X-Sendfile")?;
+    }
     writeln!(f, "  access         {}", mount.site.access.default_policy())?;
     for (patterns, rule) in mount.site.access.rules() {
         writeln!(f, "  {patterns:<14} {}", said(rule))?;
