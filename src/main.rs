@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use devmedia::app::App;
 use devmedia::cli::{Args, Command};
 use devmedia::config::Config;
 use devmedia::debug_gate::{self, Answers};
@@ -136,7 +137,8 @@ async fn serve(config: Config) -> Result<(), Stop> {
     for warning in config.mounts.overlaps() {
         tracing::warn!("{warning}");
     }
-    let prefix = config.mounts.first().site.prefix.to_string();
+    // with an app behind it, the URL to open is the app's
+    let prefix = config.app.as_ref().map_or_else(|| config.mounts.first().site.prefix.to_string(), |_| "/".to_owned());
     let mut listeners = Vec::new();
     let mut first_url = None;
     for one in bound {
@@ -158,6 +160,9 @@ async fn serve(config: Config) -> Result<(), Stop> {
             std::thread::spawn(move || sweep::stale(&mount.site.root));
         }
     }
+    if let Some(app) = &config.app {
+        tracing::info!("sending all other paths to the app at {app}");
+    }
     if let (true, Some(url)) = (config.open, first_url)
         && let Err(error) = open::that_detached(&url)
     {
@@ -165,7 +170,9 @@ async fn serve(config: Config) -> Result<(), Stop> {
     }
 
     let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
-    let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live));
+    let app = config.app.map(|address| Arc::new(App::at(address)));
+    let service = Service::new(config.guard, config.mounts, thumbnails, live).with_app(app);
+    let service = Arc::new(service);
     server::serve(listeners, service, config.grace, stop).await;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The pipeline: the way of a request, from top to bottom.
 //!
 //! 1. **guard**: is this the developer's machine, or a stranger's web page?
-//! 2. **mounts**: which mount, and which path of it?
+//! 2. **mounts**: which mount, and which path of it? A path on no mount: the app.
 //! 3. **method**: does the path have it?
 //! 4. **access**: may this request see it?
 //! 5. **upload**: what changes something is received, stored and answered.
@@ -26,16 +26,17 @@ use crate::access::{Admitted, Visitor};
 use crate::access_log::{Logged, Received, Source};
 use crate::answer::common;
 use crate::answer::decide::decide;
+use crate::app::App;
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
 use crate::connection::Connection;
 use crate::fallback::{self, FallbackError, Instead, refresh};
-use crate::guard::{Admission, Guard, Row};
+use crate::guard::{Admission, Guard, GuardError, Row};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
 use crate::nearby;
-use crate::page::{explain, landing, listing};
+use crate::page::{app_down, explain, landing, listing};
 use crate::placeholder;
 use crate::refusal::Refusal;
 use crate::request::format::Format;
@@ -54,6 +55,8 @@ use crate::upload::{self, Upload, tus};
 pub struct Service {
     guard: Guard,
     mounts: Arc<Mounts>,
+    /// Where paths on no mount go.
+    app: Option<Arc<App>>,
     thumbnails: Thumbnails,
     live: Live,
     /// Some mount accepts uploads.
@@ -74,7 +77,13 @@ impl Service {
     pub fn new(guard: Guard, mounts: Mounts, thumbnails: Thumbnails, live: Live) -> Self {
         let accepts_uploads = mounts.iter().any(|mount| mount.uploads.is_some());
         let opaque_logged = AtomicBool::new(false);
-        Self { guard, mounts: Arc::new(mounts), thumbnails, live, accepts_uploads, opaque_logged }
+        Self { guard, mounts: Arc::new(mounts), app: None, thumbnails, live, accepts_uploads, opaque_logged }
+    }
+
+    /// Puts an app behind the mounts.
+    #[must_use]
+    pub fn with_app(self, app: Option<Arc<App>>) -> Self {
+        Self { app, ..self }
     }
 
     /// Ends the answers that would never end by themselves.
@@ -94,20 +103,28 @@ impl Service {
 
         // 1. guard
         let admission = self.guard.admit(&request);
-        let answer = match &admission {
-            Ok(admission) => {
+        let app = self.app_for(&request);
+        let answer = match (&admission, app) {
+            // which pages may use it is the app's own affair
+            (Ok(_) | Err(GuardError::Stranger { .. }), Some(app)) => {
+                let body = std::mem::replace(&mut body, RequestBody::none());
+                app.forward(&request, body, &connection).await.map_err(Refusal::from)
+            }
+            (Ok(admission), None) => {
                 self.note(admission, &request);
                 let answer = AssertUnwindSafe(self.answer(&request, &mut body, &connection)).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
-            Err(error) => Err(error.clone().into()),
+            (Err(error), _) => Err(error.clone().into()),
         };
 
         // 9. answer
         let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
-        let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
-        common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
-        tus::add_version(request.headers(), response.headers_mut());
+        if response.extensions().get::<Source>() != Some(&Source::App) {
+            let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
+            common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
+            tus::add_version(request.headers(), response.headers_mut());
+        }
         if request.method() == Method::HEAD {
             drop_body(&mut response);
         }
@@ -199,6 +216,15 @@ impl Service {
         };
         let answer = answer.await;
         Ok(pass.onto(answer.unwrap_or_else(|refusal| explained(refusal, request))))
+    }
+
+    /// The app, where the request is for it: its path is on no mount.
+    fn app_for(&self, request: &Request<()>) -> Option<&App> {
+        let app = self.app.as_ref()?;
+        let path = request.uri().path();
+        let asked = MediaPath::parse(path.as_bytes()).ok()?;
+        let is_ours = self.mounts.find(&asked).is_some() || path == "*" || request.method() == Method::CONNECT;
+        (!is_ours).then_some(app)
     }
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
@@ -302,7 +328,10 @@ impl Service {
 /// A refusal in the form that the request wants.
 fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
     let query = Query::new(request.uri().query());
-    explain::explain(refusal, Format::negotiate(request.headers(), query, Format::Text))
+    match Format::negotiate(request.headers(), query, Format::Text) {
+        Format::Html if app_down::is_for(request.method(), &refusal) => app_down::page(refusal),
+        format => explain::explain(refusal, format),
+    }
 }
 
 /// Step 8 and 9 for a file: the part of it that answers the request.
