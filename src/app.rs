@@ -15,6 +15,7 @@ use crate::body::incoming::RequestBody;
 use crate::connection::Connection;
 use crate::forward::address::Address;
 use crate::forward::client::{Client, SendError};
+use crate::forward::handed::{self, Handed};
 use crate::forward::outgoing::Outgoing;
 use crate::forward::{fields, tunnel};
 use crate::refusal::Refusal;
@@ -25,6 +26,15 @@ pub const DOWN: &str = "app-down";
 
 /// Finds out where the app listens; blocks.
 pub type Find = Box<dyn Fn() -> Option<Address> + Send + Sync>;
+
+/// What came of a request that was sent on.
+#[derive(Debug)]
+pub enum Forwarded {
+    /// The app's own answer.
+    Answer(Response<Body>),
+    /// The app hands the answer over: a file is to be sent in its place.
+    Handed(Handed),
+}
 
 /// An app, and the connections to it.
 pub struct App {
@@ -73,7 +83,7 @@ impl From<AppError> for Refusal {
                     .while_down()
             }
             AppError::NoAnswer { address, command, error } => {
-                let what = format!("The app at {address} did not answer: {error}.");
+                let what = format!("The app at {address} gave no answer: {error}.");
                 let advice = match (&error, command) {
                     (SendError::Unreachable(_), Some(command)) => {
                         format!("It was started with '{command}'; look at what it prints in the terminal.")
@@ -140,7 +150,7 @@ impl App {
         request: &Request<()>,
         body: RequestBody,
         connection: &Connection,
-    ) -> Result<Response<Body>, AppError> {
+    ) -> Result<Forwarded, AppError> {
         let Some(address) = self.address() else {
             return Err(AppError::Starting { command: self.command.clone() });
         };
@@ -153,6 +163,9 @@ impl App {
             command: self.command.clone(),
             error,
         })?;
+        if let Some(handed) = handed::read(answer.status(), answer.headers()) {
+            return Ok(Forwarded::Handed(handed));
+        }
         let switched = (answer.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut answer));
         let (mut head, body) = answer.into_parts();
         let protocol = head.headers.get(header::UPGRADE).cloned();
@@ -171,14 +184,14 @@ impl App {
                 // most clients stop sending when they are told so
                 head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            return Ok(Response::from_parts(head, Body::Passed(body)));
+            return Ok(Forwarded::Answer(Response::from_parts(head, Body::Passed(body))));
         };
         let client = request.extensions().get::<OnUpgrade>().filter(|_| fields::upgrade(request).is_some());
         let (Some(client), Some(protocol)) = (client, protocol) else { return Err(AppError::Switched) };
         head.headers.insert(header::UPGRADE, protocol);
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         tunnel::open(client.clone(), app, connection.clone());
-        Ok(Response::from_parts(head, Body::Empty))
+        Ok(Forwarded::Answer(Response::from_parts(head, Body::Empty)))
     }
 
     /// The answer, and whether some of the request's body is unread when it begins.

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod incoming;
+pub mod paced;
 pub mod streamed;
 
 use std::fmt;

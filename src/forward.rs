@@ -10,5 +10,6 @@
 pub mod address;
 pub mod client;
 pub mod fields;
+pub mod handed;
 pub mod outgoing;
 pub mod tunnel;

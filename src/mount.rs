@@ -1,6 +1,8 @@
 //! `Mount`: a site and the features that it has; `Mounts`: all of them.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use hyper::Method;
@@ -115,6 +117,20 @@ impl Mounts {
             let mount = &self.all[index];
             Some((mount, mount.site.prefix.strip(path)?))
         })
+    }
+
+    /// The mount below whose root a path of the disk lies, and the path below it. Of several roots the deepest counts, and
+    /// of two mounts with one root the internal one. Blocks.
+    pub fn holding(&self, path: &Path) -> Option<(&Arc<Mount>, MediaPath)> {
+        let below = |mount: &Arc<Mount>| -> Option<MediaPath> {
+            let root = mount.site.root.path();
+            let spellings = [std::path::absolute(root), root.canonicalize()];
+            let mut rests = spellings.iter().flatten().filter_map(|root| path.strip_prefix(root).ok());
+            let rest = rests.next()?;
+            Some(rest.iter().fold(MediaPath::top(), |path, name| path.join(name.as_bytes())))
+        };
+        let places = self.all.iter().filter_map(|mount| Some((mount, below(mount)?)));
+        places.min_by_key(|(mount, rest)| (rest.segments().count(), !mount.internal))
     }
 
     /// Whether the URL of `path` on `site` leads there, and not to a mount whose prefix is within this one's.

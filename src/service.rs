@@ -13,6 +13,8 @@
 //!
 //! [`Service::respond`] is steps 1, 9 and 10, which every answer takes; [`Service::answer`] is the rest.
 
+mod handed;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -26,7 +28,7 @@ use crate::access::{Admitted, Visitor};
 use crate::access_log::{Logged, Received, Source};
 use crate::answer::common;
 use crate::answer::decide::decide;
-use crate::app::App;
+use crate::app::{App, Forwarded};
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
@@ -41,6 +43,7 @@ use crate::placeholder;
 use crate::refusal::Refusal;
 use crate::request::format::Format;
 use crate::request::path::{MediaPath, Visible};
+use crate::request::prefix::Prefix;
 use crate::request::query::Query;
 use crate::site::Site;
 use crate::storage::blocking;
@@ -108,7 +111,8 @@ impl Service {
             // which pages may use it is the app's own affair
             (Ok(_) | Err(GuardError::Stranger { .. }), Some(app)) => {
                 let body = std::mem::replace(&mut body, RequestBody::none());
-                app.forward(&request, body, &connection).await.map_err(Refusal::from)
+                let answer = AssertUnwindSafe(self.forward(app, &request, body, &connection)).catch_unwind().await;
+                answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
             (Ok(admission), None) => {
                 self.note(admission, &request);
@@ -157,6 +161,9 @@ impl Service {
             return self.outside(request, asked).await;
         };
         let site = &mount.site;
+        if mount.internal {
+            return Err(internal(&site.prefix));
+        }
 
         // 3. method
         mount.allows(method, &path)?;
@@ -170,6 +177,7 @@ impl Service {
         let pass = match site.admit(&path, &visitor).await? {
             Admitted::Pass(pass) => pass,
             Admitted::Answer(response) => return Ok(response),
+            Admitted::Handed(handed) => return self.hand_over(request, *handed, connection, false).await,
         };
         let answer = async {
             site.shows(&path)?;
@@ -216,6 +224,24 @@ impl Service {
         };
         let answer = answer.await;
         Ok(pass.onto(answer.unwrap_or_else(|refusal| explained(refusal, request))))
+    }
+
+    /// What the app answers, or the file that it names.
+    async fn forward(
+        &self,
+        app: &App,
+        request: &Request<()>,
+        body: RequestBody,
+        connection: &Connection,
+    ) -> Result<Response<Body>, Refusal> {
+        match app.forward(request, body, connection).await? {
+            Forwarded::Answer(response) => Ok(response),
+            Forwarded::Handed(handed) => {
+                let mut response = self.hand_over(request, handed, connection, true).await?;
+                response.extensions_mut().insert(Source::App);
+                Ok(response)
+            }
+        }
     }
 
     /// The app, where the request is for it: its path is on no mount.
@@ -376,6 +402,16 @@ fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Res
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     body.linger();
+}
+
+/// A URL that only the app may name.
+fn internal(prefix: &Prefix) -> Refusal {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "internal",
+        format!("The mount at {prefix} is internal: only the app hands out its files."),
+        "Let the app answer with X-Accel-Redirect or X-Sendfile, or remove internal = true.",
+    )
 }
 
 /// A folder where listings are off.

@@ -23,6 +23,7 @@ use crate::body::Body;
 use crate::forward::address::Address;
 use crate::forward::client::Client;
 use crate::forward::fields::target;
+use crate::forward::handed;
 use crate::forward::outgoing::Outgoing;
 
 /// The most of the app's own no that is passed on: room for a framework's debug page.
@@ -107,6 +108,9 @@ impl Ask {
         let answer = answer.unwrap_or(Err(AskError::TimedOut(self.patience))).map_err(|error| self.failed(error))?;
         let status = answer.status();
         if status.is_success() {
+            if let Some(handed) = handed::read(status, answer.headers()) {
+                return Ok(Admitted::Handed(Box::new(handed)));
+            }
             let fields = self.copied(answer.headers());
             if let Some((cache, key)) = remembered {
                 cache.put(key, fields.clone());

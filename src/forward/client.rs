@@ -55,7 +55,7 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(error) => write!(f, "it cannot be reached: {error}"),
+            Self::Unreachable(error) => write!(f, "it cannot be reached ({})", error.kind()),
             Self::NoAnswer(error) if error.is_parse() => write!(f, "its answer is not HTTP: {error}"),
             Self::NoAnswer(error) if nothing_came(error) => f.write_str("it closed the connection before it answered"),
             Self::NoAnswer(error) => {
@@ -64,7 +64,7 @@ impl fmt::Display for SendError {
                 while let Some(inner) = cause.source() {
                     cause = inner;
                 }
-                write!(f, "it cannot be reached: {cause}")
+                write!(f, "the connection failed ({cause})")
             }
         }
     }

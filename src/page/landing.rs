@@ -10,7 +10,12 @@ use crate::request::format::Format;
 
 /// The landing page. It names prefixes and policies, never a path of this machine nor a secret.
 pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
-    let rows = || mounts.iter().map(|mount| (mount.site.prefix.as_str(), mount.site.access.name()));
+    let rows = || {
+        mounts
+            .iter()
+            .filter(|mount| !mount.internal)
+            .map(|mount| (mount.site.prefix.as_str(), mount.site.access.name()))
+    };
     let (content_type, text) = match format {
         Format::Html => ("text/html; charset=utf-8", {
             let body = html! {
