@@ -3,7 +3,7 @@
 //! Nothing waits for the app but its client: a page that a debugger holds for ten minutes is answered after ten minutes.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use hyper::header::{self, HeaderValue};
 use hyper::upgrade::OnUpgrade;
@@ -144,20 +144,33 @@ impl App {
         self.address()
     }
 
+    /// Looks for its address, for the next request.
+    fn look_soon(self: &Arc<Self>) {
+        if self.find.is_some() {
+            let app = Arc::clone(self);
+            tokio::task::spawn_blocking(move || app.look());
+        }
+    }
+
     /// Sends a request on and gives the app's own answer. Both bodies are streamed.
     pub async fn forward(
-        &self,
+        self: &Arc<Self>,
         request: &Request<()>,
         body: RequestBody,
         connection: &Connection,
     ) -> Result<Forwarded, AppError> {
         let Some(address) = self.address() else {
+            self.look_soon();
             return Err(AppError::Starting { command: self.command.clone() });
         };
         if fields::came_back(request.headers()) {
             return Err(AppError::Loop { address });
         }
         let sent = self.send(request, body, connection, &address).await;
+        if let Err(SendError::Unreachable(_)) = sent {
+            // it may have begun anew, on another port
+            self.look_soon();
+        }
         let (mut answer, unread) = sent.map_err(|error| AppError::NoAnswer {
             address: address.clone(),
             command: self.command.clone(),

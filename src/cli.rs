@@ -3,6 +3,7 @@
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "the fields' documentation is their help text")]
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -159,6 +160,12 @@ pub struct Args {
 /// What else the binary does.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
+    /// Start the app, and serve in front of it: devmedia run --debug -- npm run dev
+    Run {
+        /// The command that starts the app
+        #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+        command: Vec<OsString>,
+    },
     /// Check the flags and the configuration file, and print what they come to; nothing is served
     Check,
     /// Sign a URL of a mount whose access is signed, and print it

@@ -12,6 +12,9 @@ compile_error!("devmedia builds on Linux and macOS only for now: file names are 
 // `devmedia sign`.
 pub mod sign;
 
+// `devmedia run`.
+pub mod run;
+
 // What is true: the settings of flags, environment and file, checked.
 pub mod config;
 

@@ -1,5 +1,6 @@
 //! The process edge: parse, check, log, bind, print the URL, run.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,11 +12,14 @@ use devmedia::debug_gate::{self, Answers};
 use devmedia::live::Live;
 use devmedia::log;
 use devmedia::pull::{self, Order, PullError};
+use devmedia::run::{self, Started, keeper};
 use devmedia::server::{self, listener};
 use devmedia::service::Service;
 use devmedia::sign;
 use devmedia::thumbnail::Thumbnails;
 use devmedia::upload::sweep;
+use futures_util::FutureExt as _;
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,9 +34,12 @@ const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
 
 fn main() -> ExitCode {
+    if let Some(code) = keeper::run() {
+        return code;
+    }
     let args = Args::parse_all();
     match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(Stop { code, text }) => {
             let mut prefix = "devmedia: ";
             for line in text.lines() {
@@ -56,12 +63,13 @@ impl Stop {
     }
 }
 
-fn run(args: &Args) -> Result<(), Stop> {
+fn run(args: &Args) -> Result<ExitCode, Stop> {
     let said = match &args.command {
-        None => None,
+        None | Some(Command::Run { .. }) => None,
         Some(Command::Pull { pattern, from, parallel }) => {
             let (pattern, from) = (pattern.as_deref(), from.as_deref());
-            return pulled(args, &Order { pattern, from, parallel: usize::from(*parallel) });
+            pulled(args, &Order { pattern, from, parallel: usize::from(*parallel) })?;
+            return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Completions { shell }) => {
             let mut text = Vec::new();
@@ -82,7 +90,8 @@ fn run(args: &Args) -> Result<(), Stop> {
         }
     };
     if let Some(text) = said {
-        return print(&text).map_err(|error| Stop::system(format!("cannot write to stdout: {error}")));
+        print(&text).map_err(|error| Stop::system(format!("cannot write to stdout: {error}")))?;
+        return Ok(ExitCode::SUCCESS);
     }
     let [devmedia_debug, debug] = ["DEVMEDIA_DEBUG", "DEBUG"]
         .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
@@ -94,7 +103,11 @@ fn run(args: &Args) -> Result<(), Stop> {
     server::raise_descriptor_limit();
 
     let runtime = runtime()?;
-    let result = runtime.block_on(serve(config));
+    let command = match &args.command {
+        Some(Command::Run { command }) => Some(command.as_slice()),
+        _ => None,
+    };
+    let result = runtime.block_on(serve(config, command));
     // a read that waits for a dead disk must not keep the process
     runtime.shutdown_background();
     result
@@ -125,7 +138,8 @@ fn checked(args: &Args) -> Result<Config, Stop> {
         .map_err(|problems| Stop { code: problems.exit_code(), text: problems.to_string() })
 }
 
-async fn serve(config: Config) -> Result<(), Stop> {
+/// Serves until a signal, or until the command ends that starts the app.
+async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode, Stop> {
     let bound = listener::bind(&config.listen).map_err(Stop::system)?;
     let stop = stop_signal().map_err(|error| Stop::system(format!("cannot start: {error}")))?;
     for listen in config.listen.iter().filter(|listen| listen.is_public()) {
@@ -137,16 +151,17 @@ async fn serve(config: Config) -> Result<(), Stop> {
     for warning in config.mounts.overlaps() {
         tracing::warn!("{warning}");
     }
+    let started = match (command, bound.first()) {
+        (Some(command), Some(first)) => {
+            Some(run::start(command, &first.origin, config.app.as_ref()).map_err(Stop::system)?)
+        }
+        _ => None,
+    };
     // with an app behind it, the URL to open is the app's
-    let prefix = config.app.as_ref().map_or_else(|| config.mounts.first().site.prefix.to_string(), |_| "/".to_owned());
-    let mut listeners = Vec::new();
-    let mut first_url = None;
-    for one in bound {
-        let url = one.url(&prefix);
-        ready(&url).map_err(|error| Stop::system(format!("cannot write the URL to stdout: {error}")))?;
-        first_url.get_or_insert(url);
-        listeners.extend(one.listeners);
-    }
+    let has_app = started.is_some() || config.app.is_some();
+    let prefix = if has_app { "/".to_owned() } else { config.mounts.first().site.prefix.to_string() };
+    let urls: Vec<String> = bound.iter().map(|one| one.url(&prefix)).collect();
+    let listeners = bound.into_iter().flat_map(|one| one.listeners).collect();
     for mount in config.mounts.iter() {
         let takes = if mount.uploads.is_some() { ", and taking uploads" } else { "" };
         let policy = mount.site.access.default_policy();
@@ -160,37 +175,77 @@ async fn serve(config: Config) -> Result<(), Stop> {
             std::thread::spawn(move || sweep::stale(&mount.site.root));
         }
     }
-    if let Some(app) = &config.app {
-        tracing::info!("sending all other paths to the app at {app}");
-    }
-    if let (true, Some(url)) = (config.open, first_url)
-        && let Err(error) = open::that_detached(&url)
-    {
-        tracing::warn!("no browser could be opened: {error}; the URL is {url}");
+    let (running, app) = match started {
+        Some(Started { running, shown, address, find }) => {
+            tracing::info!("starting {shown}");
+            (Some(Arc::new(running)), Some(App::started(shown, address, find)))
+        }
+        None => (None, config.app.map(App::at)),
+    };
+    let app = app.map(Arc::new);
+    let open = config.open;
+    match (&running, &app) {
+        (Some(_), Some(app)) => {
+            let app = Arc::clone(app);
+            tokio::spawn(async move {
+                let address = run::until_up(move || app.look()).await;
+                tracing::info!("sending all other paths to the app at {address}");
+                announce(&urls, open)
+            });
+        }
+        _ => {
+            if let Some(address) = app.as_ref().and_then(|app| app.address()) {
+                tracing::info!("sending all other paths to the app at {address}");
+            }
+            announce(&urls, open)?;
+        }
     }
 
     let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
-    let app = config.app.map(|address| Arc::new(App::at(address)));
     let service = Service::new(config.guard, config.mounts, thumbnails, live).with_app(app);
-    let service = Arc::new(service);
-    server::serve(listeners, service, config.grace, stop).await;
+    let Some(running) = running else {
+        server::serve(listeners, Arc::new(service), config.grace, stop.map(drop)).await;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let command = Arc::clone(&running);
+    let stop = async move {
+        tokio::select! {
+            signal = stop => command.pass_on(signal),
+            _ = command.ended() => {}
+        }
+    };
+    server::serve(listeners, Arc::new(service), config.grace, stop).await;
+    Ok(ExitCode::from(running.finish(config.grace).await))
+}
+
+/// The ready lines, and the browser.
+fn announce(urls: &[String], open: bool) -> Result<(), Stop> {
+    for url in urls {
+        ready(url).map_err(|error| Stop::system(format!("cannot write the URL to stdout: {error}")))?;
+    }
+    if let (true, Some(url)) = (open, urls.first())
+        && let Err(error) = open::that_detached(url)
+    {
+        tracing::warn!("no browser could be opened: {error}; the URL is {url}");
+    }
     Ok(())
 }
 
 /// Ready at the first SIGINT or SIGTERM; a second one ends the process at once.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> io::Result<impl Future<Output = Signal>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut next = async move || {
         tokio::select! {
-            _ = interrupt.recv() => INTERRUPTED,
-            _ = terminate.recv() => TERMINATED,
+            _ = interrupt.recv() => (Signal::INT, INTERRUPTED),
+            _ = terminate.recv() => (Signal::TERM, TERMINATED),
         }
     };
     Ok(async move {
-        next().await;
+        let (signal, _) = next().await;
         tracing::info!("stopping; a second signal stops at once");
-        tokio::spawn(async move { std::process::exit(next().await) });
+        tokio::spawn(async move { std::process::exit(next().await.1) });
+        signal
     })
 }
 

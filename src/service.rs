@@ -229,7 +229,7 @@ impl Service {
     /// What the app answers, or the file that it names.
     async fn forward(
         &self,
-        app: &App,
+        app: &Arc<App>,
         request: &Request<()>,
         body: RequestBody,
         connection: &Connection,
@@ -245,7 +245,7 @@ impl Service {
     }
 
     /// The app, where the request is for it: its path is on no mount.
-    fn app_for(&self, request: &Request<()>) -> Option<&App> {
+    fn app_for(&self, request: &Request<()>) -> Option<&Arc<App>> {
         let app = self.app.as_ref()?;
         let path = request.uri().path();
         let asked = MediaPath::parse(path.as_bytes()).ok()?;
