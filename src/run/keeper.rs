@@ -34,8 +34,14 @@ pub fn run() -> Option<ExitCode> {
     let command: Vec<OsString> = arguments.collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let code = runtime.block_on(keep(parent, &command)).unwrap_or_else(|error| {
-        eprintln!("devmedia: {}: {error}", super::shown(&command));
-        if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE }
+        let shown = super::shown(&command);
+        if error.kind() == io::ErrorKind::NotFound {
+            eprintln!("devmedia: there is no command '{shown}'; write it as you type it in a terminal, after --");
+            NOT_FOUND
+        } else {
+            eprintln!("devmedia: cannot start '{shown}': {error}");
+            NOT_RUNNABLE
+        }
     });
     Some(ExitCode::from(code))
 }
