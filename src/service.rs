@@ -15,10 +15,12 @@
 
 mod handed;
 
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
 use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderValue};
@@ -201,24 +203,18 @@ impl Service {
 
             match found {
                 Found::File(..) if path.has_slash() => {
-                    let file = site.prefix.url_of(&path.with_slash(false));
-                    Err(Refusal::not_found(&path).with_suggestion(Some(file)))
+                    let meant = site.prefix.url_of(&path.with_slash(false));
+                    Err(Refusal::not_found(&path).with_suggestion(Some(meant)))
                 }
-                Found::File(file, entity) => match thumbnail::asked(query, &entity)? {
-                    Some(size) => Ok(self.thumbnails.answer(method, request.headers(), size, file, &entity).await?),
-                    None => file_answer(mount, &path, request, file, &entity, connection),
+                Found::File(opened, entity) => match thumbnail::asked(query, &entity)? {
+                    Some(size) => Ok(self.thumbnails.answer(method, request.headers(), size, opened, &entity).await?),
+                    None => file_answer(mount, &path, request, opened, &entity, connection),
                 },
                 Found::Directory(_) if !path.has_slash() => Ok(redirect(site, &path, query)),
                 Found::Directory(_) if !mount.listing => Err(listing_off()),
                 Found::Directory(dir) => match live::asked(query) {
                     Some(state) => Ok(self.live.answer(site, &path, request.headers(), state)?),
-                    None => {
-                        let (owner, folder) = (Arc::clone(site), path.clone());
-                        let entries = blocking(move || owner.entries(&folder, &dir)).await;
-                        let entries = entries.map_err(|error| Refusal::cannot_open(error.into(), &path))?;
-                        let format = Format::negotiate(request.headers(), query, Format::Html);
-                        Ok(listing::listing(mount, &path, entries, format))
-                    }
+                    None => folder_answer(mount, &path, request, dir).await,
                 },
             }
         };
@@ -360,7 +356,7 @@ fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
     }
 }
 
-/// Step 8 and 9 for a file: the part of it that answers the request.
+/// Steps 8 and 9 for a file: the part of it that answers the request.
 fn file_answer(
     mount: &Mount,
     path: &MediaPath,
@@ -381,6 +377,26 @@ fn file_answer(
         response.extensions_mut().insert(Source::Fetched);
     }
     Ok(response)
+}
+
+/// Step 9 for a folder: its listing.
+async fn folder_answer(
+    mount: &Mount,
+    path: &MediaPath,
+    request: &Request<()>,
+    dir: Dir,
+) -> Result<Response<Body>, Refusal> {
+    let format = Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Html);
+    let (site, folder) = (Arc::clone(&mount.site), path.clone());
+    let entries = blocking(move || {
+        let mut entries = site.entries(&folder, &dir)?;
+        if format == Format::Json {
+            site.sniff(&folder, &mut entries);
+        }
+        Ok::<_, io::Error>(entries)
+    });
+    let entries = entries.await.map_err(|error| Refusal::cannot_open(error.into(), path))?;
+    Ok(listing::listing(mount, path, entries, format))
 }
 
 /// A HEAD response is the GET response without its body.

@@ -9,13 +9,12 @@ mod driver;
 mod support;
 
 use std::path::Path;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use app::App;
 use driver::{REBOUND, STRANGER, Tab};
-use support::{PATIENCE, Server, Way};
+use support::{Server, Way};
 
 /// The sample files that an app of these stories shows.
 const PICTURE: &str = "avatars/ada.png";
@@ -404,10 +403,7 @@ fn escape(path: &str) -> String {
 
 /// Waits until a file just written is old enough to have validators.
 fn has_validators(server: &Server, path: &str) {
-    let until = Instant::now() + PATIENCE;
-    while server.get(format!("/media/{path}")).field("etag").is_empty() {
-        assert!(Instant::now() < until, "{path} never gets an ETag");
-    }
+    server.settled(&format!("/media/{path}"));
 }
 
 /// Waits for the log line of an answer to this path with this status.

@@ -3,7 +3,9 @@
 //! Of the rules that match, the first that says something of a matter decides it. A rule about caching can thus not lift
 //! the guard that a later one sets.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -186,7 +188,8 @@ impl Access {
 
     /// The rules that match `path` as it is, in their order.
     fn exact<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = &'a Rule> + use<'a> {
-        let path = path.as_path().to_owned();
+        // the top is the empty path, not `.`, which `?` and `.*` would match
+        let path = OsStr::from_bytes(path.as_bytes()).to_owned();
         let matching = move |(patterns, _): &&(Patterns, Rule)| patterns.exact.is_match(&path);
         self.rules.iter().filter(matching).map(|(_, rule)| rule)
     }

@@ -33,7 +33,7 @@ mod tests {
     use futures_util::StreamExt as _;
 
     use super::*;
-    use crate::answer::head::Piece;
+    use crate::answer::piece::Piece;
     use crate::storage::media_type::MediaTypes;
     use crate::storage::root::{Found, Links, Root};
 

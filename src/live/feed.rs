@@ -1,4 +1,4 @@
-//! The feed of one folder: one task, whatever number of streams it has.
+//! The feed of one folder: one task for any number of streams.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::request::path::MediaPath;
 use crate::site::Site;
 use crate::storage::root::Found;
 
-/// A burst of changes is told when it has been quiet for this long,
+/// A burst of changes is reported when it has been quiet for this long,
 const QUIET: Duration = Duration::from_millis(100);
 
-/// or has gone on for this long: a large file that is being copied is told once a second.
+/// or has lasted for this long: a large file that is being copied is reported once a second.
 const BURST: Duration = Duration::from_secs(1);
 
-/// How often the path is asked whether it still leads to the folder that is watched. The system does not say so of a
-/// folder that was renamed with its parent, or removed while this process has a handle of it.
+/// How often to check that the path still leads to the watched folder. The system does not report that a folder was renamed
+/// with its parent, or removed while this process has it open.
 const CHECK: Duration = Duration::from_millis(500);
 
-/// Readings that a slow client may be behind before it is told to read the folder anew.
+/// How many readings a slow client may be behind before it is told to read the folder again.
 const BACKLOG: usize = 16;
 
 /// A running feed; it ends when dropped.
@@ -47,12 +47,12 @@ impl Feed {
         Self { base, texts, state, task }
     }
 
-    /// What is told from now on. To be asked for before the state, so that nothing is missed in between.
+    /// The events from now on. Call it before [`Feed::state`], so that nothing in between is missed.
     pub(super) fn texts(&self) -> broadcast::Receiver<Bytes> {
         self.texts.subscribe()
     }
 
-    /// What the folder is like, once that is known.
+    /// The state of the folder, once it is known.
     pub(super) async fn state(&self) -> Option<State> {
         *self.state.clone().wait_for(Option::is_some).await.ok()?
     }
@@ -68,29 +68,29 @@ impl Drop for Feed {
     }
 }
 
-/// Reads, tells, waits, and so on. The new state is set before it is told: who comes in between hears it twice rather
-/// than never.
+/// Reads, reports, waits, and so on. The new state is set before it is reported, so that a subscriber that joins meanwhile
+/// may see an event twice, but never misses one.
 async fn follow(folder: Arc<Folder>, texts: broadcast::Sender<Bytes>, states: watch::Sender<Option<State>>) {
     let mut held = None;
-    let mut stirred = true;
+    let mut changed = true;
     loop {
         let looking = Arc::clone(&folder);
-        let Ok((now, news)) = spawn_blocking(move || looking.look(held, stirred)).await else { return };
+        let Ok((now, news)) = spawn_blocking(move || looking.look(held, changed)).await else { return };
         held = now;
         if let Some((state, text)) = news {
             let is_first = states.send_replace(Some(state)).is_none();
             if !is_first {
-                // nobody may listen just now
+                // there may be no subscriber at the moment
                 let _ = texts.send(text.into());
             }
         } else if states.borrow().is_none() {
             states.send_replace(Some(State::GONE));
         }
-        stirred = folder.stirs(held.as_mut()).await;
+        changed = folder.changed(held.as_mut()).await;
     }
 }
 
-/// A folder that is looked at.
+/// A folder with streams.
 #[derive(Debug)]
 pub(super) struct Folder {
     site: Arc<Site>,
@@ -99,15 +99,15 @@ pub(super) struct Folder {
     base: String,
     watches: Arc<Watches>,
     poll: Option<Duration>,
-    /// What its links led to when it was first looked at, where access rules are about that.
+    /// The target of its links at the first reading, if access rules depend on it.
     real: OnceLock<Option<MediaPath>>,
 }
 
-/// A folder as it was found last.
+/// The folder as it was at the last reading.
 struct Held {
-    /// While this is open its number cannot go to another folder, so the same number is the same folder.
+    /// While this is open, no other folder can get its inode number, so the same number is the same folder.
     dir: Dir,
-    /// `None` where a clock says when to look.
+    /// `None` if a timer decides when to look.
     watched: Option<Watched>,
     entries: Snapshot,
 }
@@ -127,20 +127,20 @@ impl Folder {
         Self { site, path, base, watches, poll, real: OnceLock::new() }
     }
 
-    /// What is there now, and what to tell of it, with the state it led to. May wait for a disk.
-    fn look(&self, held: Option<Held>, stirred: bool) -> (Option<Held>, Option<(State, String)>) {
-        // said once, not at each look in vain
+    /// Reads the folder; returns it, and the events to send with the state they lead to. May wait for a disk.
+    fn look(&self, held: Option<Held>, changed: bool) -> (Option<Held>, Option<(State, String)>) {
+        // reported once, not at each failed reading
         let gone = held.is_some().then(|| (State::GONE, change::refresh(&self.base, State::GONE)));
         let Ok(Found::Directory(dir)) = self.site.root.open(&self.path) else { return (None, gone) };
         if !self.is_as_judged() {
             return (None, gone);
         }
         let same = held.filter(|held| held.is(&dir));
-        if same.is_some() && !stirred {
+        if same.is_some() && !changed {
             return (same, None);
         }
         let is_new = same.is_none();
-        // watched before it is read: what happens in between is read, or stirs
+        // watched before it is read: a change in between is read or notified
         let mut now = same.unwrap_or_else(|| Held { dir, watched: self.watch(), entries: Snapshot::default() });
         let Ok(entries) = self.site.entries(&self.path, &now.dir) else { return (None, gone) };
         let state = State::of(&entries);
@@ -157,7 +157,7 @@ impl Folder {
         (Some(now), Some((state, text)))
     }
 
-    /// Whether it still is the folder that the site's policies let somebody see: a link may be pointed elsewhere.
+    /// Whether it is still the folder that the access rules allowed: a link may have changed its target.
     fn is_as_judged(&self) -> bool {
         if self.site.access.is_uniform() {
             return true;
@@ -173,18 +173,18 @@ impl Folder {
         self.watches.watch(&self.site.root.path().join(self.path.as_path()))
     }
 
-    /// Waits for a reason to look again; whether it is that something may have changed in the folder.
-    async fn stirs(&self, held: Option<&mut Held>) -> bool {
+    /// Waits for a reason to look again. True if something may have changed in the folder.
+    async fn changed(&self, held: Option<&mut Held>) -> bool {
         let every = self.poll.unwrap_or(CHECK);
         let Some(watched) = held.and_then(|held| held.watched.as_mut()) else {
             sleep(every).await;
             return true;
         };
-        if timeout(every, watched.stirred()).await.is_err() {
+        if timeout(every, watched.changed()).await.is_err() {
             return false;
         }
         let began = Instant::now();
-        while began.elapsed() < BURST && timeout(QUIET, watched.stirred()).await.is_ok() {}
+        while began.elapsed() < BURST && timeout(QUIET, watched.changed()).await.is_ok() {}
         true
     }
 }

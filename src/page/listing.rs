@@ -25,7 +25,8 @@ const PIECE: usize = 256;
 struct Item<'a> {
     name: Cow<'a, str>,
     url: String,
-    /// `directory`, a media type, or `null` for what is not served.
+    /// `directory`, or the media type that a GET answers with; `null` where nobody has looked at a file whose name does
+    /// not tell it (beyond the thousandth in a folder), and for what is not served.
     r#type: Option<String>,
     /// Bytes; `null` for what is not a file.
     size: Option<u64>,
@@ -59,10 +60,10 @@ pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: For
             let items = pieces(entries, move |entry| {
                 let r#type = match entry.kind {
                     Kind::Directory => Some("directory".to_owned()),
-                    Kind::File(_) => Some(types.by_name(&entry.name).map_or_else(
-                        || "application/octet-stream".to_owned(),
-                        |media_type| media_type.essence().to_owned(),
-                    )),
+                    Kind::File(_) => {
+                        let media_type = entry.sniffed.clone().or_else(|| types.by_name(&entry.name));
+                        media_type.map(|media_type| media_type.essence().to_owned())
+                    }
                     Kind::Other => None,
                 };
                 let item = Item {

@@ -9,7 +9,7 @@ use super::Service;
 use crate::access::{Admitted, Visitor};
 use crate::access_log::Verdict;
 use crate::answer::decide::{Decision, decide};
-use crate::answer::head::length;
+use crate::answer::piece::length;
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::paced::paced;
@@ -185,7 +185,8 @@ fn as_handed(entity: Entity, handed: &Handed, is_own: bool) -> Entity {
     let mut entity = entity;
     if let Some(header) = handed.fields.get(header::CONTENT_TYPE) {
         let said = header.to_str().ok().and_then(MediaType::parse);
-        entity.media_type = MediaType { header: header.clone(), can_script: said.is_none_or(|said| said.can_script) };
+        let can_script = said.is_none_or(|said| said.can_script);
+        entity.media_type = MediaType { header: header.clone(), can_script, is_gzip: false };
     }
     entity.media_type.can_script &= !is_own;
     if let Some(etag) = handed.fields.get(header::ETAG) {

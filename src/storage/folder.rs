@@ -1,4 +1,4 @@
-//! What a folder holds, for a listing.
+//! The entries of a folder, for a listing.
 
 use std::cmp::Ordering;
 use std::fs::Metadata;
@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use cap_std::fs::Dir;
 
+use super::media_type::MediaType;
 use crate::request::path::is_own;
 
 /// One name in a folder. Links are described by what they lead to, if that is inside the root.
@@ -17,8 +18,10 @@ pub struct Entry {
     pub name: Vec<u8>,
     /// What is behind it.
     pub kind: Kind,
-    /// When it was last written, if the system says.
+    /// When it was last modified, if the system reports it.
     pub modified: Option<SystemTime>,
+    /// The type that its first bytes show, for a name without a known extension, once they have been read.
+    pub sniffed: Option<MediaType>,
 }
 
 /// What is behind a name.
@@ -42,10 +45,10 @@ impl Kind {
     }
 }
 
-/// Reads a folder: folders first, then by name as people number them. Hidden names only where `hidden` says so. What a
-/// link leads to is asked of `follow`: beneath this folder's handle alone a link such as `../a.jpg` would lead out.
+/// Reads a folder: folders first, then by name as people number them. Hidden names only if `hidden` is set.
+/// `follow` describes the target of a link: beneath this folder's handle alone, a link such as `../a.jpg` would lead out.
 ///
-/// Cost: one call an entry, an open a link. An entry that vanishes while it is read is left out.
+/// Cost: one system call for each entry, and an open for each link. An entry that vanishes meanwhile is left out.
 pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Option<Metadata>) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in dir.entries()? {
@@ -64,7 +67,7 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Option<Metadata>)
             let modified = own.modified().ok().map(cap_std::time::SystemTime::into_std);
             (Kind::new(own.is_dir(), own.is_file(), own.len()), modified)
         };
-        entries.push(Entry { name: name.into_vec(), kind, modified });
+        entries.push(Entry { name: name.into_vec(), kind, modified, sniffed: None });
     }
     entries.sort_unstable_by(order);
     Ok(entries)
@@ -75,7 +78,7 @@ fn order(a: &Entry, b: &Entry) -> Ordering {
     is_file(a)
         .cmp(&is_file(b))
         .then_with(|| natural(&a.name, &b.name))
-        // what only case or leading zeros tell apart still has an order
+        // names that differ only in case or leading zeros still have an order
         .then_with(|| a.name.cmp(&b.name))
 }
 
@@ -96,7 +99,7 @@ fn natural(mut a: &[u8], mut b: &[u8]) -> Ordering {
     a.len().cmp(&b.len())
 }
 
-/// Takes the digits off the front, of any length, and gives them without leading zeros: the longer is the greater.
+/// Removes the digits at the front, any number of them, and returns them without leading zeros: the longer is greater.
 fn take_number<'a>(name: &mut &'a [u8]) -> &'a [u8] {
     let end = name.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(name.len());
     let (digits, rest) = name.split_at(end);

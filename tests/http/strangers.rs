@@ -129,7 +129,7 @@ fn each_row_lets_in_whom_it_should() {
         (&[("Referer", "about:blank")], Refused, Refused),
         (&[IMAGE[0], IMAGE[1], IMAGE[2], ("Referer", "https://evil.com/")], Refused, Refused),
         (&[IMAGE[0], IMAGE[1], IMAGE[2], ("Referer", "http://localhost/")], Shows, Refused),
-        // (e) a picture on a page that does not say who it is
+        // (e) a picture on a page that does not name itself
         (&IMAGE, Shows, Refused),
         (&[IMAGE[0], IMAGE[1], (DEST, "video")], Shows, Refused),
         (&[IMAGE[0], IMAGE[1], (DEST, "audio")], Shows, Refused),
@@ -394,7 +394,7 @@ fn a_page_that_hides_who_it_is_is_noted_once() {
     let mut notes = 0;
     loop {
         let line = server.logged("");
-        notes += usize::from(line.contains("does not say who it is"));
+        notes += usize::from(line.contains("does not name itself"));
         if line.contains("the-end") {
             break;
         }

@@ -4,7 +4,7 @@ use super::*;
 
 fn entry(name: &[u8], kind: Kind, seconds: u64) -> Entry {
     let modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-    Entry { name: name.to_vec(), kind, modified }
+    Entry { name: name.to_vec(), kind, modified, sniffed: None }
 }
 
 fn file(name: &str, len: u64, seconds: u64) -> Entry {

@@ -1,0 +1,201 @@
+//! Serving, from the debug switch to the last signal: check, listen, print the ready line, serve, stop.
+
+pub mod debug;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use rustix::process::Signal;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::debug::Switches;
+use crate::app::App;
+use crate::config::{Config, Problems};
+use crate::forward::address::Address;
+use crate::live::Live;
+use crate::log;
+use crate::run::{self, Started};
+use crate::server::{self, listener};
+use crate::service::Service;
+use crate::thumbnail::Thumbnails;
+use crate::upload::sweep;
+
+/// The exit codes of a process that SIGINT or SIGTERM ends before `--grace` is over, by a shell's convention: 128 and the
+/// signal's number.
+const INTERRUPTED: i32 = 130;
+const TERMINATED: i32 = 143;
+
+/// Serves until a signal, or until the command ends that starts the app. `debug` is the value of `--debug`; without a yes, not even the configuration is read.
+pub fn run(
+    debug: Option<&str>,
+    loudness: i16,
+    command: Option<&[OsString]>,
+    config: impl FnOnce() -> Result<Config, Problems>,
+) -> Result<ExitCode, Problems> {
+    let [devmedia_debug, any_debug] = ["DEVMEDIA_DEBUG", "DEBUG"]
+        .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
+    let switches = Switches { flag: debug, devmedia_debug: devmedia_debug.as_deref(), debug: any_debug.as_deref() };
+    debug::check(switches).map_err(|refusal| Problems::of_usage(refusal.to_string()))?;
+    let config = config()?;
+    config.check_fallbacks()?;
+    log::start(config.log_format, loudness);
+    server::raise_descriptor_limit();
+    let runtime = runtime()?;
+    let result = runtime.block_on(serve(config, command));
+    // a read that waits for a dead disk must not keep the process
+    runtime.shutdown_background();
+    result
+}
+
+/// What async code runs on.
+pub fn runtime() -> Result<Runtime, Problems> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Problems::of_system(format!("cannot start: {error}")))
+}
+
+async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode, Problems> {
+    let bound = listener::bind(&config.listen).map_err(Problems::of_system)?;
+    let stop = stop_signal().map_err(|error| Problems::of_system(format!("cannot start: {error}")))?;
+    for listen in config.listen.iter().filter(|listen| listen.is_public()) {
+        tracing::warn!("{listen} can be reached from other machines: everyone on this network can read the media");
+    }
+    if let Some(file) = &config.file {
+        tracing::info!("configured by {}", file.display());
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let started = match (command, bound.first()) {
+        (Some(command), Some(first)) => {
+            Some(run::start(command, &first.origin, config.app.as_ref()).map_err(Problems::of_system)?)
+        }
+        _ => None,
+    };
+    // with an app behind it, the URL to open is the app's
+    let has_app = started.is_some() || config.app.is_some();
+    let prefix = if has_app { "/".to_owned() } else { config.mounts.first().site.prefix.to_string() };
+    let urls = bound.iter().map(|one| (one.url(&prefix), one.network_urls(&prefix).collect())).collect();
+    let ready = Ready { urls, open: config.open };
+    let listeners = bound.into_iter().flat_map(|one| one.listeners).collect();
+    announce_mounts(&config);
+    let (running, app) = match started {
+        Some(Started { running, shown, address, find }) => {
+            tracing::info!("starting {shown}");
+            (Some(Arc::new(running)), Some(Arc::new(App::started(shown, address, find))))
+        }
+        None => (None, config.app.map(|address| Arc::new(App::at(address)))),
+    };
+    match (&running, &app) {
+        (Some(_), Some(app)) => {
+            let app = Arc::clone(app);
+            tokio::spawn(async move {
+                let address = run::until_up(move || app.look()).await;
+                announce_app(&address);
+                // a stdout that nobody reads must not end the app
+                let _ = ready.announce();
+            });
+        }
+        _ => {
+            if let Some(address) = app.as_ref().and_then(|app| app.address()) {
+                announce_app(&address);
+            }
+            ready.announce()?;
+        }
+    }
+
+    let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
+    let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live).with_app(app));
+    let Some(running) = running else {
+        server::serve(listeners, service, config.grace, stop.map(drop)).await;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let command = Arc::clone(&running);
+    let stop = async move {
+        tokio::select! {
+            signal = stop => command.pass_on(signal),
+            _ = command.ended() => {}
+        }
+    };
+    server::serve(listeners, service, config.grace, stop).await;
+    Ok(ExitCode::from(running.finish(config.grace).await))
+}
+
+/// What is printed when requests are answered.
+struct Ready {
+    /// The URL of each `--listen`, and those for other machines.
+    urls: Vec<(String, Vec<String>)>,
+    /// Whether the browser is opened.
+    open: bool,
+}
+
+impl Ready {
+    /// Prints the ready lines, and opens the browser.
+    fn announce(&self) -> Result<(), Problems> {
+        for (url, network_urls) in &self.urls {
+            print_ready_line(url)
+                .map_err(|error| Problems::of_system(format!("cannot write the URL to stdout: {error}")))?;
+            for url in network_urls {
+                tracing::info!("on your network: {url}");
+            }
+        }
+        if let (true, Some((url, _))) = (self.open, self.urls.first())
+            && let Err(error) = open::that_detached(url)
+        {
+            tracing::warn!("cannot open a browser: {error}; the URL is {url}");
+        }
+        Ok(())
+    }
+}
+
+fn announce_app(address: &Address) {
+    tracing::info!("sending requests for all other paths to the app at {address}");
+}
+
+/// Logs what is served where, and starts to remove stale partial uploads.
+fn announce_mounts(config: &Config) {
+    for folder in &config.created {
+        tracing::info!("created the folder {}", folder.display());
+    }
+    for mount in config.mounts.iter() {
+        let uploads = if mount.uploads.is_some() { ", accepting uploads" } else { "" };
+        let policy = mount.site.access.default_policy();
+        let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
+        tracing::info!("serving {} at {}{access}{uploads}", mount.site.root.path().display(), mount.site.prefix);
+        if let Some(fallback) = &mount.fallback {
+            tracing::info!("fetching files that are missing at {} from {}", mount.site.prefix, fallback.upstream);
+        }
+        if mount.writes() {
+            let mount = Arc::clone(mount);
+            std::thread::spawn(move || sweep::stale(&mount.site.root));
+        }
+    }
+}
+
+/// Completes at the first SIGINT or SIGTERM; a second one ends the process at once.
+fn stop_signal() -> io::Result<impl Future<Output = Signal>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut next = async move || {
+        tokio::select! {
+            _ = interrupt.recv() => (Signal::INT, INTERRUPTED),
+            _ = terminate.recv() => (Signal::TERM, TERMINATED),
+        }
+    };
+    Ok(async move {
+        let (signal, _) = next().await;
+        tracing::info!("stopping; a second signal stops at once");
+        tokio::spawn(async move { std::process::exit(next().await.1) });
+        signal
+    })
+}
+
+/// The ready line, the only thing on stdout: a script that has read it can connect.
+fn print_ready_line(url: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{url}")?;
+    stdout.flush()
+}
