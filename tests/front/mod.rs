@@ -1,10 +1,12 @@
 //! `--app`, and the apps behind it.
 
 mod app;
+mod django;
 mod down;
 mod handed;
 mod nginx;
 mod passing;
+mod running;
 mod streaming;
 
 use std::net::{SocketAddr, TcpListener};

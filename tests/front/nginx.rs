@@ -4,12 +4,11 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use tempfile::TempDir;
 
 use super::free_port;
-use crate::support::PATIENCE;
+use crate::support::{skip, wait_until};
 
 /// A running nginx; killed when dropped.
 pub(super) struct Nginx {
@@ -27,8 +26,7 @@ impl Nginx {
             found.is_ok_and(|status| status.success())
         });
         let Some(program) = program else {
-            assert!(std::env::var_os("CI").is_none(), "nginx is installed in CI");
-            eprintln!("skipped: there is no nginx on PATH");
+            skip("there is no nginx on PATH");
             return None;
         };
         let keep = tempfile::tempdir().expect("a temporary folder");
@@ -53,12 +51,7 @@ impl Nginx {
         let mut command = Command::new(program);
         command.arg("-p").arg(keep.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
         let process = command.stderr(Stdio::null()).spawn().expect("nginx starts");
-        let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
-            let log = keep.path().join("error.log");
-            assert!(Instant::now() < until, "nginx does not listen: {:?}", fs::read_to_string(log));
-            std::thread::yield_now();
-        }
+        wait_until("nginx", || TcpStream::connect(address).is_ok());
         Some(Self { process, _keep: keep, address })
     }
 }
