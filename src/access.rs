@@ -23,6 +23,7 @@ use self::ask::{Ask, AskError};
 use self::signed::{Asked, BadSignature, Signed};
 use crate::access_log::Verdict;
 use crate::body::Body;
+use crate::forward::handed::Handed;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 
@@ -141,6 +142,8 @@ pub enum Admitted {
     Pass(Pass),
     /// No: this is the app's own answer, such as its login page.
     Answer(Response<Body>),
+    /// Yes, and the app names the file to send (`X-Accel-Redirect`, `X-Sendfile`).
+    Handed(Box<Handed>),
 }
 
 /// A request before anything was looked up for it.

@@ -36,6 +36,8 @@ pub enum Source {
     RememberedMiss,
     /// A placeholder.
     Placeholder,
+    /// From the app: its own answer.
+    App,
 }
 
 impl Source {
@@ -44,6 +46,7 @@ impl Source {
             Self::Fetched => "fetched",
             Self::RememberedMiss => "remembered miss",
             Self::Placeholder => "placeholder",
+            Self::App => "app",
         }
     }
 }
@@ -121,6 +124,10 @@ impl HttpBody for Logged {
                     let data = frame.data_ref().map_or(&[][..], |data| data);
                     record.sent += data.len() as u64;
                     this.by_sendfile |= sendfile::is_stand_in(data);
+                    if frame.is_trailers() {
+                        // nothing follows them, and nobody asks whether something does
+                        this.body = Body::Empty;
+                    }
                 }
                 Some(Err(error)) => record.reason = Some(error.to_string()),
                 None => this.body = Body::Empty,

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod incoming;
+pub mod paced;
 pub mod streamed;
 
 use std::fmt;
@@ -10,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::stream::BoxStream;
-use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 
 use self::file::FileBody;
 use self::streamed::Streamed;
@@ -28,6 +29,8 @@ pub enum Body {
     Events(BoxStream<'static, Bytes>),
     /// Bytes from elsewhere, as they arrive.
     Streamed(Streamed),
+    /// The body of another server's answer, as it arrives, with its trailers.
+    Passed(Incoming),
     /// Ranges of an open file.
     File(FileBody),
 }
@@ -56,6 +59,7 @@ impl HttpBody for Body {
             Self::Chunks(chunks) => Poll::Ready(chunks.next().map(|chunk| Ok(Frame::data(chunk)))),
             Self::Events(texts) => texts.as_mut().poll_next(cx).map(|text| Some(Ok(Frame::data(text?)))),
             Self::Streamed(bytes) => Pin::new(bytes).poll_frame(cx),
+            Self::Passed(bytes) => Pin::new(bytes).poll_frame(cx).map_err(io::Error::other),
             Self::File(file) => Pin::new(file).poll_frame(cx),
         }
     }
@@ -65,6 +69,7 @@ impl HttpBody for Body {
             Self::Empty => true,
             Self::Full(_) | Self::Chunks(_) | Self::Events(_) => false,
             Self::Streamed(bytes) => bytes.is_end_stream(),
+            Self::Passed(bytes) => bytes.is_end_stream(),
             Self::File(file) => file.is_end_stream(),
         }
     }
@@ -75,6 +80,7 @@ impl HttpBody for Body {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Chunks(_) | Self::Events(_) => SizeHint::default(),
             Self::Streamed(bytes) => bytes.size_hint(),
+            Self::Passed(bytes) => bytes.size_hint(),
             Self::File(file) => file.size_hint(),
         }
     }

@@ -35,6 +35,10 @@ fn write(config: &Config, f: &mut String) -> fmt::Result {
     for origin in &config.guard.origins {
         writeln!(f, "allow_origin   {origin}")?;
     }
+    if let Some(app) = &config.app {
+        let prefixes: Vec<&str> = config.mounts.iter().map(|mount| mount.site.prefix.as_str()).collect();
+        writeln!(f, "app            {app}, for all paths but those below {}", prefixes.join(", "))?;
+    }
     writeln!(f, "grace          {} s", config.grace.as_secs_f64())?;
     if let Some(poll) = config.poll {
         writeln!(f, "poll           {} s", poll.as_secs_f64())?;
@@ -55,6 +59,9 @@ fn write(config: &Config, f: &mut String) -> fmt::Result {
 fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     writeln!(f, "{}", mount.site.prefix)?;
     writeln!(f, "  root           {}", mount.site.root.path().display())?;
+    if mount.internal {
+        writeln!(f, "  internal       only the app hands out its files, by X-Accel-Redirect or X-Sendfile")?;
+    }
     writeln!(f, "  access         {}", mount.site.access.default_policy())?;
     for (patterns, rule) in mount.site.access.rules() {
         writeln!(f, "  {patterns:<14} {}", effect(rule))?;

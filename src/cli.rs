@@ -34,6 +34,12 @@ pub struct Args {
 /// What the binary does besides serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
+    /// Start the app, and serve in front of it
+    Run {
+        /// Command that starts the app: devmedia run --debug -- npm run dev
+        #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+        command: Vec<OsString>,
+    },
     /// Check the settings, and print the effective configuration
     Check,
     /// Print a signed URL for a mount with signed access

@@ -36,7 +36,8 @@ pub use self::typed::{Source, Typed};
 use self::file::File;
 use self::roots::Roots;
 use self::setting::Scope;
-use self::settings::{ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, GRACE, LOG_FORMAT, OPEN, POLL, TYPE};
+use self::settings::{ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, APP, GRACE, LOG_FORMAT, OPEN, POLL, TYPE};
+use crate::forward::address::Address;
 use crate::guard::Guard;
 use crate::log::LogFormat;
 use crate::mount::Mounts;
@@ -55,6 +56,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// What is served where.
     pub mounts: Mounts,
+    /// The app that gets all other requests.
+    pub app: Option<Address>,
     /// Which requests are answered.
     pub guard: Guard,
     /// How long transfers may go on after a stop.
@@ -99,6 +102,15 @@ impl Config {
         let poll = server.get(&POLL, &mut problems);
         let log_format = server.get(&LOG_FORMAT, &mut problems).unwrap_or(LogFormat::Pretty);
         let open = server.is_on(&OPEN, &mut problems);
+        let app = server.get(&APP, &mut problems);
+        if let (Some(typed), Some(mounts)) = (server.typed(&APP), &mounts)
+            && mounts.iter().any(|mount| mount.site.prefix.path().is_top())
+        {
+            problems.usage(format!(
+                "{}: the mount at / has all paths, so the app would get none; give the mount a prefix: --url /media/",
+                typed.shown
+            ));
+        }
         let (Some(mounts), true) = (mounts, problems.is_empty()) else { return Err(problems) };
         let mut warnings = problems.take_warnings();
         warnings.extend(mounts.overlaps());
@@ -106,7 +118,7 @@ impl Config {
         let thumbnails =
             cache_folder(cache.as_deref(), home.as_deref()).map(|folder| folder.join("devmedia/thumbnails"));
         let (file, created) = (file.path, roots.created);
-        Ok(Self { file, listen, mounts, guard, grace, poll, log_format, thumbnails, open, created, warnings })
+        Ok(Self { file, listen, mounts, app, guard, grace, poll, log_format, thumbnails, open, created, warnings })
     }
 
     /// Refuses a fallback that is this server itself: a missing file would be looked for where it is missing.

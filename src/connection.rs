@@ -6,6 +6,8 @@ pub mod transport;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use self::sendfile::Outbox;
 use self::transport::Activity;
 
@@ -18,4 +20,6 @@ pub struct Connection {
     pub outbox: Option<Arc<Outbox>>,
     /// Who is at its other end, where that has an address.
     pub peer: Option<IpAddr>,
+    /// Its place among the connections that there may be at once.
+    pub place: Option<Arc<OwnedSemaphorePermit>>,
 }

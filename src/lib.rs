@@ -21,6 +21,9 @@ pub mod check;
 // `devmedia sign`.
 pub mod sign;
 
+// `devmedia run`: the app's processes.
+pub mod run;
+
 // The effective configuration: the settings of flags, environment and file, checked.
 pub mod config;
 
@@ -42,6 +45,9 @@ pub mod pull;
 // The features of one mount, and all mounts.
 pub mod mount;
 
+// The app behind devmedia, which has the paths that no mount has.
+pub mod app;
+
 // Missing files, fetched from an upstream.
 pub mod fallback;
 
@@ -59,6 +65,9 @@ pub mod site;
 
 // Who may see what: rules, signed URLs, the app's own decision.
 pub mod access;
+
+// Sending a request on to an app: client, hop-by-hop fields, upgrades.
+pub mod forward;
 
 // Small pictures of large ones.
 pub mod thumbnail;

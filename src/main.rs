@@ -6,10 +6,17 @@ use std::process::ExitCode;
 use devmedia::cli::{self, Args, Command};
 use devmedia::config::{Config, Problems};
 use devmedia::pull::{self, Order, PullError};
+use devmedia::run::keeper;
 use devmedia::{check, serve, sign};
 
 fn main() -> ExitCode {
-    let Err(problems) = run(&Args::of_process()) else { return ExitCode::SUCCESS };
+    if let Some(code) = keeper::run() {
+        return code;
+    }
+    let problems = match run(&Args::of_process()) {
+        Ok(code) => return code,
+        Err(problems) => problems,
+    };
     let mut prefix = "devmedia: ";
     for line in problems.to_string().lines() {
         eprintln!("{prefix}{line}");
@@ -18,10 +25,13 @@ fn main() -> ExitCode {
     ExitCode::from(problems.exit_code())
 }
 
-fn run(args: &Args) -> Result<(), Problems> {
+fn run(args: &Args) -> Result<ExitCode, Problems> {
     let config = || Config::read(&args.settings);
     match &args.command {
-        None => serve::run(args.debug.as_deref(), args.loudness, config),
+        None => return serve::run(args.debug.as_deref(), args.loudness, None, config),
+        Some(Command::Run { command }) => {
+            return serve::run(args.debug.as_deref(), args.loudness, Some(command), config);
+        }
         Some(Command::Check) => print(check::report(&config()?)?.as_bytes()),
         Some(Command::Sign { target, expires, method }) => {
             let url = sign::sign(&config()?, target, method, expires).map_err(Problems::of_usage)?;
@@ -33,7 +43,8 @@ fn run(args: &Args) -> Result<(), Problems> {
         }
         Some(Command::Completions { shell }) => print(&cli::completions(*shell)),
         Some(Command::Man) => print(&cli::manual()),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn pull(config: &Config, order: &Order<'_>) -> Result<(), Problems> {

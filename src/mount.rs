@@ -1,6 +1,8 @@
 //! `Mount`: a site and the features that it has; `Mounts`: all of them.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use hyper::Method;
@@ -19,6 +21,8 @@ use crate::upload::{Uploads, tus};
 pub struct Mount {
     /// The folder, its prefix, and who may see what of it.
     pub site: Arc<Site>,
+    /// Whether only the app may hand out its files (`X-Accel-Redirect`, `X-Sendfile`), as nginx's `internal` says.
+    pub internal: bool,
     /// Whether a folder is shown as a listing.
     pub listing: bool,
     /// Whether and how it accepts uploads.
@@ -115,6 +119,20 @@ impl Mounts {
         })
     }
 
+    /// The mount below whose root a path of the disk lies, and the path below it. Of several roots the deepest counts, and
+    /// of two mounts with one root the internal one. Blocks.
+    pub fn holding(&self, path: &Path) -> Option<(&Arc<Mount>, MediaPath)> {
+        let below = |mount: &Arc<Mount>| -> Option<MediaPath> {
+            let root = mount.site.root.path();
+            let spellings = [std::path::absolute(root), root.canonicalize()];
+            let mut rests = spellings.iter().flatten().filter_map(|root| path.strip_prefix(root).ok());
+            let rest = rests.next()?;
+            Some(rest.iter().fold(MediaPath::top(), |path, name| path.join(name.as_bytes())))
+        };
+        let places = self.all.iter().filter_map(|mount| Some((mount, below(mount)?)));
+        places.min_by_key(|(mount, rest)| (rest.segments().count(), !mount.internal))
+    }
+
     /// Whether the URL of `path` on `site` leads there, and not to a mount whose prefix is within this one's.
     pub fn leads_to(&self, site: &Site, path: &MediaPath) -> bool {
         let parsed = MediaPath::parse(site.prefix.url_of(path).as_bytes());
@@ -147,6 +165,11 @@ impl Mounts {
             )
         })
         .collect()
+    }
+
+    /// The mounts that requests from outside can reach, in the order they were given.
+    pub fn public(&self) -> impl Iterator<Item = &Arc<Mount>> {
+        self.all.iter().filter(|mount| !mount.internal)
     }
 
     /// In the order they were given.

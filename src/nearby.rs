@@ -48,7 +48,7 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
 
 /// The URL of a path that everybody may see; `None` if another mount has that URL.
 fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
-    (mounts.leads_to(&mount.site, path) && mount.site.is_public_all_the_way(path))
+    (!mount.internal && mounts.leads_to(&mount.site, path) && mount.site.is_public_all_the_way(path))
         .then(|| mount.site.prefix.url_of(path))
 }
 

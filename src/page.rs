@@ -1,5 +1,6 @@
 //! What a person sees. All pages share one frame, one style sheet and one strict policy; the gallery adds its own.
 
+pub mod app_down;
 pub mod explain;
 pub mod gallery;
 pub mod landing;

@@ -2,16 +2,23 @@
 
 pub mod debug;
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::process::ExitCode;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::debug::Switches;
+use crate::app::App;
 use crate::config::{Config, Problems};
+use crate::forward::address::Address;
 use crate::live::Live;
 use crate::log;
+use crate::run::{self, Started};
 use crate::server::{self, listener};
 use crate::service::Service;
 use crate::thumbnail::Thumbnails;
@@ -22,12 +29,13 @@ use crate::upload::sweep;
 const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
 
-/// Serves until a signal. `debug` is the value of `--debug`; without a yes, not even the configuration is read.
+/// Serves until a signal, or until the command ends that starts the app. `debug` is the value of `--debug`; without a yes, not even the configuration is read.
 pub fn run(
     debug: Option<&str>,
     loudness: i16,
+    command: Option<&[OsString]>,
     config: impl FnOnce() -> Result<Config, Problems>,
-) -> Result<(), Problems> {
+) -> Result<ExitCode, Problems> {
     let [devmedia_debug, any_debug] = ["DEVMEDIA_DEBUG", "DEBUG"]
         .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
     let switches = Switches { flag: debug, devmedia_debug: devmedia_debug.as_deref(), debug: any_debug.as_deref() };
@@ -37,7 +45,7 @@ pub fn run(
     log::start(config.log_format, loudness);
     server::raise_descriptor_limit();
     let runtime = runtime()?;
-    let result = runtime.block_on(serve(config));
+    let result = runtime.block_on(serve(config, command));
     // a read that waits for a dead disk must not keep the process
     runtime.shutdown_background();
     result
@@ -49,7 +57,7 @@ pub fn runtime() -> Result<Runtime, Problems> {
     runtime.map_err(|error| Problems::of_system(format!("cannot start: {error}")))
 }
 
-async fn serve(config: Config) -> Result<(), Problems> {
+async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode, Problems> {
     let bound = listener::bind(&config.listen).map_err(Problems::of_system)?;
     let stop = stop_signal().map_err(|error| Problems::of_system(format!("cannot start: {error}")))?;
     for listen in config.listen.iter().filter(|listen| listen.is_public()) {
@@ -61,30 +69,90 @@ async fn serve(config: Config) -> Result<(), Problems> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let prefix = config.mounts.first().site.prefix.to_string();
-    let mut listeners = Vec::new();
-    let mut first_url = None;
-    for one in bound {
-        let url = one.url(&prefix);
-        print_ready_line(&url)
-            .map_err(|error| Problems::of_system(format!("cannot write the URL to stdout: {error}")))?;
-        for url in one.network_urls(&prefix) {
-            tracing::info!("on your network: {url}");
+    let started = match (command, bound.first()) {
+        (Some(command), Some(first)) => {
+            Some(run::start(command, &first.origin, config.app.as_ref()).map_err(Problems::of_system)?)
         }
-        first_url.get_or_insert(url);
-        listeners.extend(one.listeners);
-    }
+        _ => None,
+    };
+    // with an app behind it, the URL to open is the app's
+    let has_app = started.is_some() || config.app.is_some();
+    let prefix = if has_app { "/".to_owned() } else { config.mounts.first().site.prefix.to_string() };
+    let urls = bound.iter().map(|one| (one.url(&prefix), one.network_urls(&prefix).collect())).collect();
+    let ready = Ready { urls, open: config.open };
+    let listeners = bound.into_iter().flat_map(|one| one.listeners).collect();
     announce_mounts(&config);
-    if let (true, Some(url)) = (config.open, first_url)
-        && let Err(error) = open::that_detached(&url)
-    {
-        tracing::warn!("cannot open a browser: {error}; the URL is {url}");
+    let (running, app) = match started {
+        Some(Started { running, shown, address, find }) => {
+            tracing::info!("starting {shown}");
+            (Some(Arc::new(running)), Some(Arc::new(App::started(shown, address, find))))
+        }
+        None => (None, config.app.map(|address| Arc::new(App::at(address)))),
+    };
+    match (&running, &app) {
+        (Some(_), Some(app)) => {
+            let app = Arc::clone(app);
+            tokio::spawn(async move {
+                let address = run::until_up(move || app.look()).await;
+                announce_app(&address);
+                // a stdout that nobody reads must not end the app
+                let _ = ready.announce();
+            });
+        }
+        _ => {
+            if let Some(address) = app.as_ref().and_then(|app| app.address()) {
+                announce_app(&address);
+            }
+            ready.announce()?;
+        }
     }
 
     let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
-    let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live));
+    let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live).with_app(app));
+    let Some(running) = running else {
+        server::serve(listeners, service, config.grace, stop.map(drop)).await;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let command = Arc::clone(&running);
+    let stop = async move {
+        tokio::select! {
+            signal = stop => command.pass_on(signal),
+            _ = command.ended() => {}
+        }
+    };
     server::serve(listeners, service, config.grace, stop).await;
-    Ok(())
+    Ok(ExitCode::from(running.finish(config.grace).await))
+}
+
+/// What is printed when requests are answered.
+struct Ready {
+    /// The URL of each `--listen`, and those for other machines.
+    urls: Vec<(String, Vec<String>)>,
+    /// Whether the browser is opened.
+    open: bool,
+}
+
+impl Ready {
+    /// Prints the ready lines, and opens the browser.
+    fn announce(&self) -> Result<(), Problems> {
+        for (url, network_urls) in &self.urls {
+            print_ready_line(url)
+                .map_err(|error| Problems::of_system(format!("cannot write the URL to stdout: {error}")))?;
+            for url in network_urls {
+                tracing::info!("on your network: {url}");
+            }
+        }
+        if let (true, Some((url, _))) = (self.open, self.urls.first())
+            && let Err(error) = open::that_detached(url)
+        {
+            tracing::warn!("cannot open a browser: {error}; the URL is {url}");
+        }
+        Ok(())
+    }
+}
+
+fn announce_app(address: &Address) {
+    tracing::info!("sending requests for all other paths to the app at {address}");
 }
 
 /// Logs what is served where, and starts to remove stale partial uploads.
@@ -108,19 +176,20 @@ fn announce_mounts(config: &Config) {
 }
 
 /// Completes at the first SIGINT or SIGTERM; a second one ends the process at once.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> io::Result<impl Future<Output = Signal>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut next = async move || {
         tokio::select! {
-            _ = interrupt.recv() => INTERRUPTED,
-            _ = terminate.recv() => TERMINATED,
+            _ = interrupt.recv() => (Signal::INT, INTERRUPTED),
+            _ = terminate.recv() => (Signal::TERM, TERMINATED),
         }
     };
     Ok(async move {
-        next().await;
+        let (signal, _) = next().await;
         tracing::info!("stopping; a second signal stops at once");
-        tokio::spawn(async move { std::process::exit(next().await) });
+        tokio::spawn(async move { std::process::exit(next().await.1) });
+        signal
     })
 }
 

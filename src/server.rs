@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,8 @@ use futures_util::FutureExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::listener::{Listener, Stream};
@@ -40,9 +40,10 @@ const MAX_BUFFER: usize = 64 * 1024;
 ///
 /// The caller owns the sockets and the stop signal, so a test needs neither a fixed port nor a signal.
 pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Duration, stop: impl Future<Output = ()>) {
+    let (draining, _) = watch::channel(());
     let server = Arc::new(Server {
         service,
-        graceful: GracefulShutdown::new(),
+        draining,
         room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         limits: Limits::default(),
     });
@@ -54,7 +55,8 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
     server.service.stop();
     accepting.shutdown().await;
     let server = Arc::into_inner(server).expect("the accepting tasks are gone, connections do not hold it");
-    if tokio::time::timeout(grace, server.graceful.shutdown()).await.is_err() {
+    server.draining.send_replace(());
+    if tokio::time::timeout(grace, server.draining.closed()).await.is_err() {
         tracing::warn!("transfers were still running after the grace of {} s and were cut", grace.as_secs_f64());
     }
 }
@@ -71,7 +73,9 @@ pub fn raise_descriptor_limit() {
 /// What all connections share.
 struct Server {
     service: Arc<Service>,
-    graceful: GracefulShutdown,
+    /// Tells all connections to end after the answer that they are at; each listens as long as it lives. What has been
+    /// upgraded does not, and ends with the process.
+    draining: watch::Sender<()>,
     room: Arc<Semaphore>,
     limits: Limits,
 }
@@ -106,7 +110,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let connection = Connection { activity: Arc::default(), outbox, peer };
+        let connection = Connection { activity: Arc::default(), outbox, peer, place: Some(Arc::new(permit)) };
         let activity = Arc::clone(&connection.activity);
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
         let service = Arc::clone(&self.service);
@@ -122,13 +126,21 @@ impl Server {
             .writev(true)
             // a client that has said all it will (`printf ... | nc -N`) still gets its answer
             .half_close(true)
-            .serve_connection(transport, service_fn(respond));
-        let http = self.graceful.watch(http);
+            .serve_connection(transport, service_fn(respond))
+            .with_upgrades();
+        let mut draining = self.draining.subscribe();
         tokio::spawn(async move {
-            if let Err(error) = http.await {
+            let mut http = pin!(http);
+            let ended = tokio::select! {
+                ended = http.as_mut() => ended,
+                _ = draining.changed() => {
+                    http.as_mut().graceful_shutdown();
+                    http.await
+                }
+            };
+            if let Err(error) = ended {
                 report(&error, &activity);
             }
-            drop(permit);
         });
     }
 }

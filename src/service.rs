@@ -1,7 +1,7 @@
 //! The pipeline: the way of a request, from top to bottom.
 //!
 //! 1. **guard**: is this the developer's machine, or a stranger's web page?
-//! 2. **mounts**: which mount, and which path of it?
+//! 2. **mounts**: which mount, and which path of it? A path on no mount: the app.
 //! 3. **method**: does the path have it?
 //! 4. **access**: may this request see it?
 //! 5. **upload**: what changes something is received, stored and answered.
@@ -12,6 +12,8 @@
 //! 10. **access log**: one event when the last byte is gone.
 //!
 //! [`Service::respond`] is steps 1, 9 and 10, which every answer takes; [`Service::answer`] is the rest.
+
+mod handed;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -28,20 +30,22 @@ use crate::access::{Admitted, Visitor};
 use crate::access_log::{Logged, Received, Source};
 use crate::answer::common;
 use crate::answer::decide::decide;
+use crate::app::{App, Forwarded};
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
 use crate::connection::Connection;
 use crate::fallback::{self, FallbackError, Instead, refresh};
-use crate::guard::{Admission, Guard, Row};
+use crate::guard::{Admission, Guard, GuardError, Row};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
 use crate::nearby;
-use crate::page::{explain, landing, listing};
+use crate::page::{app_down, explain, landing, listing};
 use crate::placeholder;
 use crate::refusal::Refusal;
 use crate::request::format::Format;
 use crate::request::path::{MediaPath, Visible};
+use crate::request::prefix::Prefix;
 use crate::request::query::Query;
 use crate::site::Site;
 use crate::storage::blocking;
@@ -56,6 +60,8 @@ use crate::upload::{self, Upload, tus};
 pub struct Service {
     guard: Guard,
     mounts: Arc<Mounts>,
+    /// Where paths on no mount go.
+    app: Option<Arc<App>>,
     thumbnails: Thumbnails,
     live: Live,
     /// Some mount accepts uploads.
@@ -76,7 +82,13 @@ impl Service {
     pub fn new(guard: Guard, mounts: Mounts, thumbnails: Thumbnails, live: Live) -> Self {
         let accepts_uploads = mounts.iter().any(|mount| mount.uploads.is_some());
         let opaque_logged = AtomicBool::new(false);
-        Self { guard, mounts: Arc::new(mounts), thumbnails, live, accepts_uploads, opaque_logged }
+        Self { guard, mounts: Arc::new(mounts), app: None, thumbnails, live, accepts_uploads, opaque_logged }
+    }
+
+    /// Puts an app behind the mounts.
+    #[must_use]
+    pub fn with_app(self, app: Option<Arc<App>>) -> Self {
+        Self { app, ..self }
     }
 
     /// Ends the answers that would never end by themselves.
@@ -96,20 +108,29 @@ impl Service {
 
         // 1. guard
         let admission = self.guard.admit(&request);
-        let answer = match &admission {
-            Ok(admission) => {
+        let app = self.app_for(&request);
+        let answer = match (&admission, app) {
+            // which pages may use it is the app's own affair
+            (Ok(_) | Err(GuardError::Stranger { .. }), Some(app)) => {
+                let body = std::mem::replace(&mut body, RequestBody::none());
+                let answer = AssertUnwindSafe(self.forward(app, &request, body, &connection)).catch_unwind().await;
+                answer.unwrap_or_else(|_| Err(Refusal::panicked()))
+            }
+            (Ok(admission), None) => {
                 self.note(admission, &request);
                 let answer = AssertUnwindSafe(self.answer(&request, &mut body, &connection)).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
-            Err(error) => Err(error.clone().into()),
+            (Err(error), _) => Err(error.clone().into()),
         };
 
         // 9. answer
         let mut response = answer.unwrap_or_else(|refusal| self.explained(refusal, &request));
-        let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
-        common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
-        tus::add_version(request.headers(), response.headers_mut());
+        if response.extensions().get::<Source>() != Some(&Source::App) {
+            let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
+            common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
+            tus::add_version(request.headers(), response.headers_mut());
+        }
         if request.method() == Method::HEAD {
             drop_body(&mut response);
         }
@@ -142,6 +163,9 @@ impl Service {
             return self.outside(request, asked).await;
         };
         let site = &mount.site;
+        if mount.internal {
+            return Err(internal(&site.prefix));
+        }
 
         // 3. method
         mount.allows(method, &path)?;
@@ -155,6 +179,7 @@ impl Service {
         let pass = match site.admit(&path, &visitor).await? {
             Admitted::Pass(pass) => pass,
             Admitted::Answer(response) => return Ok(response),
+            Admitted::Handed(handed) => return self.hand_over(request, *handed, connection, false).await,
         };
         let answer = async {
             site.shows(&path)?;
@@ -195,6 +220,33 @@ impl Service {
         };
         let answer = answer.await;
         Ok(pass.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
+    }
+
+    /// What the app answers, or the file that it names.
+    async fn forward(
+        &self,
+        app: &Arc<App>,
+        request: &Request<()>,
+        body: RequestBody,
+        connection: &Connection,
+    ) -> Result<Response<Body>, Refusal> {
+        match app.forward(request, body, connection).await? {
+            Forwarded::Answer(response) => Ok(response),
+            Forwarded::Handed(handed) => {
+                let mut response = self.hand_over(request, handed, connection, true).await?;
+                response.extensions_mut().insert(Source::App);
+                Ok(response)
+            }
+        }
+    }
+
+    /// The app, where the request is for it: its path is on no mount.
+    fn app_for(&self, request: &Request<()>) -> Option<&Arc<App>> {
+        let app = self.app.as_ref()?;
+        let path = request.uri().path();
+        let asked = MediaPath::parse(path.as_bytes()).ok()?;
+        let is_ours = self.mounts.find(&asked).is_some() || path == "*" || request.method() == Method::CONNECT;
+        (!is_ours).then_some(app)
     }
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
@@ -285,8 +337,10 @@ impl Service {
 
     /// A refusal in the format that the request prefers.
     fn explained(&self, refusal: Refusal, request: &Request<()>) -> Response<Body> {
-        let format = Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Text);
-        explain::explain(refusal, format, &self.mounts, request.uri().path())
+        match Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Text) {
+            Format::Html if app_down::is_for(request.method(), &refusal) => app_down::page(refusal),
+            format => explain::explain(refusal, format, &self.mounts, request.uri().path()),
+        }
     }
 
     /// Logs once that a page which hides its origin was allowed to show an image.
@@ -365,6 +419,16 @@ fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Res
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     body.linger();
+}
+
+/// A URL that only the app may name.
+fn internal(prefix: &Prefix) -> Refusal {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "internal",
+        format!("The mount at {prefix} is internal: only the app hands out its files."),
+        "Let the app answer with X-Accel-Redirect or X-Sendfile, or remove internal = true.",
+    )
 }
 
 /// A folder where listings are off.

@@ -84,7 +84,7 @@ impl Site {
         for policy in self.access.policies_for([Some(path), real.as_ref()].into_iter().flatten()) {
             match policy.admit(&url_path, visitor).await? {
                 Admitted::Pass(next) => pass = pass.and(next),
-                answer @ Admitted::Answer(_) => return Ok(answer),
+                answer @ (Admitted::Answer(_) | Admitted::Handed(_)) => return Ok(answer),
             }
         }
         Ok(Admitted::Pass(pass))

@@ -7,45 +7,44 @@
 mod cache;
 mod fields;
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderMap, HeaderName};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use self::cache::Cache;
 use super::{AccessError, Admitted, Pass, Visitor};
 use crate::access_log::Reason;
 use crate::body::Body;
+use crate::forward::address::Address;
+use crate::forward::client::Client;
+use crate::forward::fields::target;
+use crate::forward::handed;
+use crate::forward::outgoing::Outgoing;
 
 /// The most of the app's own no that is passed on: room for a framework's debug page.
 const MAX_BODY: usize = 1024 * 1024;
-
-/// How long an idle connection to the app is kept; less than the servers of frameworks keep theirs.
-const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
 /// An app that says who may.
 #[derive(Debug)]
 pub struct Ask {
     url: Uri,
+    address: Address,
     patience: Duration,
     copy: Vec<HeaderName>,
     cache: Option<Cache>,
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client,
 }
 
 /// Why an app could not be asked. `Display` is the end of a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AskError {
-    /// No connection, or one that broke.
-    Unreachable(String),
+    /// No connection, or one that broke; the end of a sentence about the app.
+    NoAnswer(String),
     /// No whole answer in this time.
     TimedOut(Duration),
     /// An answer that is neither a yes nor a no.
@@ -59,7 +58,7 @@ pub enum AskError {
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(cause) => write!(f, "it cannot be reached: {cause}"),
+            Self::NoAnswer(why) => f.write_str(why),
             Self::TimedOut(patience) => write!(f, "it did not answer within {} s", patience.as_secs_f64()),
             Self::Status(status) => write!(f, "it answered {status}, which is neither a yes (2xx) nor a no"),
             Self::TooLong => write!(f, "its answer is longer than {} KiB", MAX_BODY / 1024),
@@ -83,15 +82,11 @@ impl fmt::Display for Ask {
 }
 
 impl Ask {
-    /// Asks at `url` and waits as long as `patience`. Fields named in `copy` are taken from a yes into the answer; a
-    /// yes counts for `remember`, if that is not zero.
-    pub fn new(url: Uri, patience: Duration, copy: Vec<HeaderName>, remember: Duration) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(KEEP_ALIVE)
-            .build_http();
+    /// Asks at `url`, which is of plain HTTP at `address`, and waits as long as `patience`. Fields named in `copy` are taken
+    /// from a yes into the answer; a yes counts for `remember`, if that is not zero.
+    pub fn new(url: Uri, address: Address, patience: Duration, copy: Vec<HeaderName>, remember: Duration) -> Self {
         let cache = (!remember.is_zero()).then(|| Cache::new(remember));
-        Self { url, patience, copy, cache, client }
+        Self { url, address, patience, copy, cache, client: Client::default() }
     }
 
     /// Asks whether the request may have `url_path`, the one spelling of its path.
@@ -104,17 +99,18 @@ impl Ask {
         if fields::is_question(request.headers()) {
             return Err(self.failed(AskError::Loop));
         }
-        let mut question = Request::new(Empty::new());
-        *question.uri_mut() = self.url.clone();
-        *question.headers_mut() = fields::question(request, &target, visitor.peer);
-        let remembered = self.cache.as_ref().map(|cache| (cache, cache::key(question.headers())));
+        let question = fields::question(request, &target, visitor.peer);
+        let remembered = self.cache.as_ref().map(|cache| (cache, cache::key(&question)));
         if let Some(fields) = remembered.as_ref().and_then(|(cache, key)| cache.get(key)) {
             return Ok(yes(fields, "remembered"));
         }
-        let answer = timeout(self.patience, self.exchange(question)).await;
+        let answer = timeout(self.patience, self.exchange(&question)).await;
         let answer = answer.unwrap_or(Err(AskError::TimedOut(self.patience))).map_err(|error| self.failed(error))?;
         let status = answer.status();
         if status.is_success() {
+            if let Some(handed) = handed::read(status, answer.headers()) {
+                return Ok(Admitted::Handed(Box::new(handed)));
+            }
             let fields = self.copied(answer.headers());
             if let Some((cache, key)) = remembered {
                 cache.put(key, fields.clone());
@@ -131,15 +127,17 @@ impl Ask {
         Err(self.failed(AskError::Status(status)))
     }
 
-    async fn exchange(&self, question: Request<Empty<Bytes>>) -> Result<Response<Bytes>, AskError> {
-        let answer: Response<Incoming> = self.client.request(question).await.map_err(|error| {
-            // the innermost cause is the system's own: "Connection refused"
-            let mut cause: &dyn Error = &error;
-            while let Some(inner) = cause.source() {
-                cause = inner;
-            }
-            AskError::Unreachable(cause.to_string())
-        })?;
+    async fn exchange(&self, question: &HeaderMap) -> Result<Response<Bytes>, AskError> {
+        let request = || {
+            let mut request = Request::new(Outgoing::Empty);
+            *request.uri_mut() = target(&self.url).into();
+            *request.headers_mut() = question.clone();
+            let host = HeaderValue::from_str(self.address.authority()).expect("it was in a URL");
+            request.headers_mut().insert(header::HOST, host);
+            request
+        };
+        let answer = self.client.send_again(&self.address, request).await;
+        let answer = answer.map_err(|error| AskError::NoAnswer(error.to_string()))?;
         let (head, body) = answer.into_parts();
         if head.status.is_success() {
             // nobody waits for the body of a yes; read to its end, it leaves the connection to the next question
@@ -149,7 +147,7 @@ impl Ask {
         match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => Ok(Response::from_parts(head, body.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => Err(AskError::TooLong),
-            Err(error) => Err(AskError::Unreachable(error.to_string())),
+            Err(error) => Err(AskError::NoAnswer(format!("it broke off: {error}"))),
         }
     }
 

@@ -2,14 +2,17 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::Future as _;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::StatusCode;
-use hyper::body::{Body, Bytes};
-use tokio::time::timeout;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::time::{Sleep, sleep, timeout};
 
 use crate::connection::transport::Activity;
 use crate::refusal::Refusal;
@@ -84,6 +87,8 @@ pub struct RequestBody {
     request: u64,
     limit: u64,
     read: u64,
+    /// Runs while it is polled and nothing comes.
+    stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl RequestBody {
@@ -94,7 +99,12 @@ impl RequestBody {
     {
         let rest = (!body.is_end_stream()).then(|| body.map_err(|_| BodyError::HungUp).boxed_unsync());
         let request = if rest.is_some() { activity.receiving() } else { 0 };
-        Self { rest, activity, request, limit: u64::MAX, read: 0 }
+        Self { rest, activity, request, limit: u64::MAX, read: 0, stall: None }
+    }
+
+    /// The body of a request that has none, or whose body somebody else reads.
+    pub fn none() -> Self {
+        Self { rest: None, activity: Arc::default(), request: 0, limit: u64::MAX, read: 0, stall: None }
     }
 
     /// Bounds what is read from here on; an announced length that is beyond it fails at once.
@@ -155,6 +165,44 @@ impl RequestBody {
     fn end(&mut self) {
         self.rest = None;
         self.activity.received_all(self.request);
+    }
+}
+
+/// As it comes, trailers too, for somebody else to read; the limit does not count here.
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
+        let frame = match Pin::new(rest).poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                let stall = this.stall.get_or_insert_with(|| Box::pin(sleep(STALLED)));
+                if stall.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                Some(Err(BodyError::Stalled))
+            }
+        };
+        this.stall = None;
+        if let Some(bytes) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            this.read += bytes.len() as u64;
+            this.activity.received(this.request, bytes.len());
+        }
+        if !matches!(frame, Some(Ok(_))) || !this.is_unread() {
+            this.end();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.is_unread()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::access::rules::{Patterns, Rule};
 use crate::access::secret::Secret;
 use crate::access::signed::{Hmac, S3, SecureLink, Signed};
 use crate::answer::disposition::Disposition;
+use crate::forward::address::Address;
 
 /// How long devmedia waits for the app, by default.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,7 +111,9 @@ fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Optio
         header::CONTENT_SECURITY_POLICY => Err("it would replace the sandbox of files that can run scripts; remove it"),
         name => Ok(name),
     });
-    let ask = Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
+    let url = url?;
+    let address = Address::of(&url).expect("it is checked above");
+    let ask = Ask::new(url, address, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
     Some(Policy::Ask(Box::new(ask)))
 }
 
@@ -125,7 +128,7 @@ fn app_url(text: &str) -> Result<Uri, &'static str> {
         (Some("http"), Some(authority)) if authority.host() == "unix" && authority.as_str().ends_with(':') => {
             Err("devmedia cannot ask an app on a Unix socket; let the app listen on a port, too")
         }
-        (Some("http"), Some(_)) => Ok(url),
+        (Some("http"), Some(_)) if Address::of(&url).is_some() => Ok(url),
         (Some("https"), _) => Err("devmedia asks the app over http, not https: it runs on this machine; write http://"),
         _ => Err(ADVICE),
     }

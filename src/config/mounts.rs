@@ -14,7 +14,7 @@ use super::roots::Roots;
 use super::setting::{Scope, Setting};
 use super::settings::{
     CACHE_CONTROL, FALLBACK, FALLBACK_HEADER, FALLBACK_MAX, FALLBACK_REFRESH, FALLBACK_STORE, FOLLOW_LINKS, HIDDEN,
-    MAX_UPLOAD, MOUNT, NO_INDEX, PLACEHOLDER, ROOT, UPLOAD, UPLOAD_TO, URL,
+    INTERNAL, MAX_UPLOAD, MOUNT, NO_INDEX, PLACEHOLDER, ROOT, UPLOAD, UPLOAD_TO, URL,
 };
 use super::typed::Typed;
 use super::uploads::{self, UploadMounts};
@@ -61,6 +61,7 @@ pub(super) fn mounts(
         let settings = typed.settings;
         let prefix = settings.get(&URL, problems);
         let hidden = settings.is_on(&HIDDEN, problems);
+        let internal = settings.is_on(&INTERNAL, problems);
         let listing = !settings.is_on(&NO_INDEX, problems);
         let follow = settings.is_on(&FOLLOW_LINKS, problems);
         let links = if follow { Links::Anywhere } else { Links::Inside };
@@ -85,7 +86,7 @@ pub(super) fn mounts(
             settings.typed(&ROOT).and_then(|root| roots.open(root, &typed.base, links, accepts || stores, problems));
         if let (Some(prefix), Some(root)) = (prefix, root) {
             let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
-            mounts.push(Mount { site, listing, uploads, fallback, placeholder });
+            mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder });
         }
     }
     upload_mounts.check(&mounts, problems);

@@ -16,6 +16,7 @@ use super::cache_control::cache_control;
 use super::setting::{Declared, Form, Scope, Setting};
 use super::values::{self, Placeholders, TypeOf};
 use crate::fallback::upstream::Upstream;
+use crate::forward::address::Address;
 use crate::guard::{HostPattern, OriginPattern};
 use crate::log::LogFormat;
 use crate::request::prefix::Prefix;
@@ -96,6 +97,14 @@ settings! {
     /// Content type of an extension: stl=model/stl
     TYPE: TypeOf = values::type_of,
         Declared::list("type", "EXT=TYPE").form(Form::Pairs).variable("DEVMEDIA_TYPE").scope(Scope::Server);
+
+    /// Send requests for other paths to this app
+    APP: Address = values::app,
+        Declared::one("app", "URL").variable("DEVMEDIA_APP").scope(Scope::Server);
+
+    /// Files that only the app hands out
+    INTERNAL: bool = values::yes_or_no,
+        Declared::switch("internal").scope(Scope::FileMount);
 
     /// Accept uploads, on all mounts or at PREFIX
     UPLOAD: bool = values::yes_or_no,

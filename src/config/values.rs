@@ -9,6 +9,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use crate::fallback::upstream::Upstream;
+use crate::forward::address::Address;
 use crate::guard::{HostPattern, OriginPattern};
 use crate::log::LogFormat;
 use crate::request::prefix::Prefix;
@@ -113,6 +114,24 @@ pub(super) fn origin_pattern(origin: &str) -> Result<OriginPattern, Advice> {
 
 pub(super) fn upstream(url: &str) -> Result<Upstream, Advice> {
     Upstream::parse(url).map_err(Into::into)
+}
+
+pub(super) fn app(text: &str) -> Result<Address, Advice> {
+    const ADVICE: &str = "not the address of an app; write one such as http://127.0.0.1:8000";
+    // 8000 and localhost:8000 are what people type
+    let url = match text.trim().parse::<u16>() {
+        Ok(port) => format!("http://127.0.0.1:{port}"),
+        Err(_) if text.contains("://") => text.trim().to_owned(),
+        Err(_) => format!("http://{}", text.trim()),
+    };
+    let url: hyper::Uri = url.parse().map_err(|_| ADVICE)?;
+    match (url.scheme_str(), url.path(), url.query()) {
+        (Some("https"), ..) => {
+            Err("devmedia reaches the app over http, not https: it runs on this machine; write http://".into())
+        }
+        (_, "" | "/", None) => Address::of(&url).ok_or(ADVICE.into()),
+        _ => Err("the app gets each path as it is; write its address without a path".into()),
+    }
 }
 
 pub(super) fn type_of(value: &str) -> Result<TypeOf, Advice> {

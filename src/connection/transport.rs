@@ -49,6 +49,7 @@ pub struct Activity {
     spoke_tls: AtomicBool,
     streaming: AtomicBool,
     waiting: AtomicBool,
+    upgraded: AtomicBool,
 }
 
 impl Activity {
@@ -92,6 +93,11 @@ impl Activity {
     /// The current answer may have to wait for long before more of it can be sent.
     pub fn waiting(&self) {
         self.waiting.store(true, Relaxed);
+    }
+
+    /// The connection speaks something else from here on, which has time-outs of its own.
+    pub fn upgraded(&self) {
+        self.upgraded.store(true, Relaxed);
     }
 
     /// The answer has been handed over.
@@ -150,6 +156,9 @@ impl<S> Transport<S> {
 
     /// When the client has taken too long, as things stand; `None` while the server is at work.
     fn deadline(&mut self) -> Option<Instant> {
+        if self.activity.upgraded.load(Relaxed) {
+            return None;
+        }
         let requests = self.activity.requests.load(Relaxed);
         if requests != self.requests {
             self.requests = requests;

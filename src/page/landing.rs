@@ -18,10 +18,10 @@ pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
     let (content_type, text) = match format {
         Format::Html => ("text/html; charset=utf-8", html_page(mounts)),
         Format::Text => ("text/plain; charset=utf-8", {
-            mounts.iter().map(|mount| format!("{} {}\n", mount.site.prefix, mount.site.access.name())).collect()
+            mounts.public().map(|mount| format!("{} {}\n", mount.site.prefix, mount.site.access.name())).collect()
         }),
         Format::Json => ("application/json", {
-            let mounts: Vec<_> = mounts.iter().map(|mount| object(mount)).collect();
+            let mounts: Vec<_> = mounts.public().map(|mount| object(mount)).collect();
             format!("{}\n", json!({ "mounts": mounts }))
         }),
     };
@@ -33,9 +33,9 @@ pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
 fn html_page(mounts: &Mounts) -> String {
     let body = html! {
         h1 { "devmedia" }
-        p.soft { "This server serves media files for development. It has " (counted(mounts.iter().count())) ":" }
+        p.soft { "This server serves media files for development. It has " (counted(mounts.public().count())) ":" }
         ul.mounts {
-            @for mount in mounts.iter() {
+            @for mount in mounts.public() {
                 li {
                     (super::drawing(Icon::Folder))
                     div {

@@ -71,7 +71,7 @@ fn steps(prefix: &Prefix, path: &MediaPath) -> impl Iterator<Item = (String, Str
 
 /// Links to the mounts that list their folders, where there are several; `current` is the one this page belongs to.
 pub(super) fn others(mounts: &Mounts, current: Option<&Prefix>) -> Markup {
-    let listed = || mounts.iter().filter(|mount| mount.listing);
+    let listed = || mounts.public().filter(|mount| mount.listing);
     html! {
         @if listed().count() > 1 {
             nav.others aria-label="Mounts" {

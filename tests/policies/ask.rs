@@ -90,10 +90,10 @@ fn an_app_that_cannot_say_is_a_502_that_says_why() {
         // by which a browser would show what it has kept
         (b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n".to_vec(), "it answered 304"),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 404"),
-        (b"".to_vec(), "it cannot be reached"),
-        (b"HTTP/1.1 403 For...".to_vec(), "it cannot be reached"),
-        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "it cannot be reached"),
-        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "it cannot be reached"),
+        (b"".to_vec(), "it closed the connection before it answered"),
+        (b"HTTP/1.1 403 For...".to_vec(), "it closed the connection before it answered"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "it broke off"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "its answer is not HTTP"),
         (long.into_bytes(), "its answer is longer than 1024 KiB"),
     ];
     for (bytes, why) in rows {

@@ -6,24 +6,14 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Uri};
 use url::Url;
 
+use crate::forward::fields::HopByHop;
+
 /// Who asks, so that a question that comes back is recognised (RFC 9110 section 7.6.3).
 const VIA: &str = "1.1 devmedia-ask";
 
-/// Fields of one connection (RFC 9110 section 7.6.1), beside those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
 /// What an app would answer with 206, 304 or 412, or wait for a body for.
-const OF_THE_REQUEST: [HeaderName; 8] = [
+const OF_THE_REQUEST: [HeaderName; 9] = [
+    header::TRAILER,
     header::HOST,
     header::RANGE,
     header::IF_MATCH,
@@ -61,7 +51,7 @@ pub(super) fn is_question(headers: &HeaderMap) -> bool {
 /// is served. What a client says of itself in `X-Original-*`, `X-Forwarded-*` and the like is not believed, nor in any name
 /// with an underscore, which CGI and WSGI take for a hyphen (nginx drops them, too: `underscores_in_headers`).
 pub(super) fn question(request: &Request<()>, target: &str, peer: Option<IpAddr>) -> HeaderMap {
-    let named = connection_options(request.headers());
+    let hop = HopByHop::of(request.headers());
     let mut fields = HeaderMap::new();
     for (name, value) in request.headers() {
         let text = name.as_str();
@@ -70,7 +60,7 @@ pub(super) fn question(request: &Request<()>, target: &str, peer: Option<IpAddr>
             || text.contains('_')
             || CLAIMS.contains(&text);
         let is_content = text.starts_with("content-");
-        let is_local = HOP_BY_HOP.contains(name) || OF_THE_REQUEST.contains(name) || named.contains(name);
+        let is_local = hop.has(name) || OF_THE_REQUEST.contains(name);
         if !(is_claim || is_content || is_local) {
             fields.append(name, value.clone());
         }
@@ -97,13 +87,16 @@ pub(super) fn question(request: &Request<()>, target: &str, peer: Option<IpAddr>
 ///
 /// A `Location` without a host means a page of the app, which lives elsewhere: it is made whole.
 pub(super) fn no(answer: &HeaderMap, app: &Uri) -> HeaderMap {
-    let named = connection_options(answer);
+    let hop = HopByHop::of(answer);
     let mut fields = HeaderMap::new();
     for (name, value) in answer {
         let is_ours = name.as_str().starts_with("access-control-")
-            || matches!(*name, header::CONTENT_LENGTH | header::DATE | header::X_CONTENT_TYPE_OPTIONS)
+            || matches!(
+                *name,
+                header::CONTENT_LENGTH | header::DATE | header::TRAILER | header::X_CONTENT_TYPE_OPTIONS
+            )
             || LASTING.contains(&name.as_str());
-        if !(is_ours || HOP_BY_HOP.contains(name) || named.contains(name)) {
+        if !(is_ours || hop.has(name)) {
             fields.append(name, value.clone());
         }
     }
@@ -122,12 +115,6 @@ fn whole(location: &HeaderValue, app: &Uri) -> Option<HeaderValue> {
     }
     let whole = Url::parse(&app.to_string()).ok()?.join(location).ok()?;
     HeaderValue::try_from(whole.as_str()).ok()
-}
-
-/// The fields that `Connection` names.
-fn connection_options(headers: &HeaderMap) -> Vec<HeaderName> {
-    let lines = headers.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
 }
 
 #[cfg(test)]

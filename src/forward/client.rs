@@ -1,0 +1,148 @@
+//! The client: connections to an app, kept for the next request.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::address::Address;
+use super::outgoing::Outgoing;
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept; less than the servers of frameworks keep theirs (Node: 5 s).
+const KEEP_ALIVE: Duration = Duration::from_secs(4);
+
+/// Idle connections that are kept.
+const MAX_IDLE: usize = 64;
+
+/// What hyper reads ahead and queues for each connection.
+const MAX_BUFFER: usize = 64 * 1024;
+
+/// Connections to one app.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    /// The one used last is at the end.
+    idle: Arc<Mutex<Vec<Idle>>>,
+}
+
+/// A connection that waits for the next request.
+#[derive(Debug)]
+struct Idle {
+    address: Address,
+    since: Instant,
+    sender: SendRequest<Outgoing>,
+}
+
+/// Why there is no answer. `Display` is the end of a sentence about the app.
+#[derive(Debug)]
+pub enum SendError {
+    /// No connection.
+    Unreachable(io::Error),
+    /// A connection, and no answer on it.
+    NoAnswer(hyper::Error),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(error) => write!(f, "it cannot be reached ({})", error.kind()),
+            Self::NoAnswer(error) if error.is_parse() => write!(f, "its answer is not HTTP: {error}"),
+            Self::NoAnswer(error) if nothing_came(error) => f.write_str("it closed the connection before it answered"),
+            Self::NoAnswer(error) => {
+                // the innermost cause is the system's own: "Connection reset by peer"
+                let mut cause: &dyn Error = error;
+                while let Some(inner) = cause.source() {
+                    cause = inner;
+                }
+                write!(f, "the connection failed ({cause})")
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Sends a request that has no body and may be sent twice (RFC 9110 section 9.2.2). On a kept connection that the app
+    /// has closed meanwhile it fails, and is sent once more on a fresh one (RFC 9112 section 9.3.1).
+    pub async fn send_again(
+        &self,
+        address: &Address,
+        request: impl Fn() -> Request<Outgoing>,
+    ) -> Result<Response<Incoming>, SendError> {
+        if let Some(sender) = self.take(address) {
+            match self.exchange(address, sender, request()).await {
+                Err(SendError::NoAnswer(error)) if nothing_came(&error) => {}
+                answer => return answer,
+            }
+        }
+        self.send_once(address, request()).await
+    }
+
+    /// Sends a request on a fresh connection: a kept one may be closed at that moment, and what was sent of a body cannot
+    /// be sent again.
+    pub async fn send_once(
+        &self,
+        address: &Address,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let connecting = timeout(CONNECT, TcpStream::connect((address.host(), address.port()))).await;
+        let stream = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let stream = stream.map_err(SendError::Unreachable)?;
+        stream.set_nodelay(true).map_err(SendError::Unreachable)?;
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(MAX_BUFFER);
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(SendError::NoAnswer)?;
+        // its errors come out of the answer, too
+        tokio::spawn(connection.with_upgrades());
+        self.exchange(address, sender, request).await
+    }
+
+    async fn exchange(
+        &self,
+        address: &Address,
+        mut sender: SendRequest<Outgoing>,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let answer = sender.send_request(request).await.map_err(SendError::NoAnswer)?;
+        let (idle, address) = (Arc::clone(&self.idle), address.clone());
+        tokio::spawn(async move {
+            // when the answer has been read; never after an upgrade
+            if sender.ready().await.is_ok() {
+                let mut idle = lock(&idle);
+                if idle.len() < MAX_IDLE {
+                    idle.push(Idle { address, since: Instant::now(), sender });
+                }
+            }
+        });
+        Ok(answer)
+    }
+
+    /// The connection that was used last, if it is still good. Older ones are dropped.
+    fn take(&self, address: &Address) -> Option<SendRequest<Outgoing>> {
+        let mut idle = lock(&self.idle);
+        idle.retain(|kept| kept.since.elapsed() < KEEP_ALIVE && kept.address == *address && kept.sender.is_ready());
+        idle.pop().map(|kept| kept.sender)
+    }
+}
+
+fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {
+    idle.lock().expect("nothing panics while holding it")
+}
+
+/// Whether a connection ended before any of an answer came, as a kept one may.
+fn nothing_came(error: &hyper::Error) -> bool {
+    let is_reset = || {
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        cause.is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+    };
+    error.is_incomplete_message() || error.is_canceled() || error.is_closed() || is_reset()
+}

@@ -1,0 +1,166 @@
+//! Which fields travel between a client and an app, and which belong to one connection. Pure.
+
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::uri::PathAndQuery;
+use hyper::{Request, Uri};
+use url::{Position, Url};
+
+use super::address::Address;
+use crate::request::via;
+use crate::storage::token::token;
+
+/// Fields of one connection (RFC 9110 section 7.6.1), beside those that `Connection` names. `Trailer` is not one of them:
+/// it announces what the receiver is to get.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What an app says to the proxy in front of it, not to the client (nginx hides them, too).
+const TO_THE_PROXY: &str = "x-accel-";
+
+/// Who passes a request on, so that one that comes back is recognised (RFC 9110 section 7.6.3).
+static VIA: LazyLock<HeaderValue> =
+    LazyLock::new(|| HeaderValue::try_from(via::field(&token(16))).expect("letters and digits"));
+
+/// Tells the fields of one connection from those that travel on.
+#[derive(Debug)]
+pub struct HopByHop {
+    /// What `Connection` names.
+    named: Vec<HeaderName>,
+}
+
+impl HopByHop {
+    /// The rules for a message with these fields.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let lines = headers.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
+        let named = lines.flat_map(|line| line.split(',')).map(str::trim);
+        // the commonest option is no field's name, but for one that is left out anyway
+        let named = named.filter(|name| !name.eq_ignore_ascii_case("keep-alive"));
+        Self { named: named.filter_map(|name| name.parse().ok()).collect() }
+    }
+
+    /// Whether a field belongs to the connection.
+    pub fn has(&self, name: &HeaderName) -> bool {
+        HOP_BY_HOP.contains(name) || self.named.contains(name)
+    }
+
+    fn names(&self, name: &HeaderName) -> bool {
+        self.named.contains(name)
+    }
+}
+
+/// The protocol that a request wants to switch to; nothing where it wants none that is passed on. `h2c` is the next
+/// hop's own affair (RFC 9113 section 3.1 has taken it back).
+pub fn upgrade<B>(request: &Request<B>) -> Option<&HeaderValue> {
+    let wanted = request.headers().get(header::UPGRADE)?;
+    let is_h2c = wanted.as_bytes().get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"h2c"));
+    let is_named = HopByHop::of(request.headers()).names(&header::UPGRADE);
+    (is_named && !is_h2c && request.version() == hyper::Version::HTTP_11).then_some(wanted)
+}
+
+/// Whether a request has been passed on by this process already.
+pub fn came_back(headers: &HeaderMap) -> bool {
+    let own = VIA.as_bytes();
+    headers.get_all(header::VIA).iter().any(|via| via.as_bytes().windows(own.len()).any(|part| part == own))
+}
+
+/// The target in origin form, as it came: not a byte of a path is decoded on its way to the app.
+pub fn target(uri: &Uri) -> PathAndQuery {
+    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+}
+
+/// The fields of a request as the app gets them.
+///
+/// `Host` is kept, so that links, cookies and CSRF checks of the app are about the URL that the client sees. What a
+/// client says in `X-Forwarded-*` is believed where it is a proxy on this machine.
+pub fn request<B>(request: &Request<B>, peer: Option<IpAddr>, app: &Address) -> HeaderMap {
+    let headers = request.headers();
+    let hop = HopByHop::of(headers);
+    let is_local = peer.is_none_or(|peer| peer.to_canonical().is_loopback());
+    let mut fields = HeaderMap::with_capacity(headers.len() + 8);
+    for (name, value) in headers {
+        let text = name.as_str();
+        // CGI and WSGI take an underscore for a hyphen
+        let is_claim = text.starts_with("x-forwarded-") && !is_local || text.starts_with("x_forwarded_");
+        if !(is_claim || hop.has(name)) {
+            fields.append(name, value.clone());
+        }
+    }
+    if hop.names(&header::TE) && headers.get(header::TE).is_some_and(|te| te == "trailers") {
+        fields.insert(header::TE, HeaderValue::from_static("trailers"));
+        fields.append(header::CONNECTION, HeaderValue::from_static("te"));
+    }
+    if let Some(protocol) = upgrade(request) {
+        fields.insert(header::UPGRADE, protocol.clone());
+        fields.append(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    // an absolute form overrides the field (RFC 9112 section 3.2.2); HTTP/1.0 may have none
+    let named = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    if let Some(Ok(host)) = named {
+        fields.insert(header::HOST, host);
+    } else if !fields.contains_key(header::HOST) {
+        fields.insert(header::HOST, HeaderValue::from_str(app.authority()).expect("it was in a URL"));
+    }
+    let host = fields.get(header::HOST).cloned();
+    if let (Some(host), false) = (host, fields.contains_key(FORWARDED_HOST)) {
+        fields.insert(FORWARDED_HOST, host);
+    }
+    if !fields.contains_key(FORWARDED_PROTO) {
+        fields.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    }
+    if let Some(peer) = peer {
+        let peer = peer.to_canonical().to_string();
+        let before = fields.get(FORWARDED_FOR).and_then(|before| before.to_str().ok());
+        let all = before.map_or(peer.clone(), |before| format!("{before}, {peer}"));
+        fields.insert(FORWARDED_FOR, HeaderValue::try_from(all).expect("text and an address"));
+    }
+    fields.append(header::VIA, VIA.clone());
+    fields
+}
+
+/// The fields of an app's answer as the client gets them.
+pub fn answer(headers: &HeaderMap, app: &Address) -> HeaderMap {
+    let hop = HopByHop::of(headers);
+    let mut fields = HeaderMap::with_capacity(headers.len() + 4);
+    for (name, value) in headers {
+        if !(hop.has(name) || name.as_str().starts_with(TO_THE_PROXY)) {
+            fields.append(name, value.clone());
+        }
+    }
+    if let Some(here) = fields.get(header::LOCATION).and_then(|location| relative(location, app)) {
+        fields.insert(header::LOCATION, here);
+    }
+    fields
+}
+
+/// A `Location` at the app's own address as a path, which leads to the same page by way of this server; nothing where it
+/// leads elsewhere, or is a path already.
+fn relative(location: &HeaderValue, app: &Address) -> Option<HeaderValue> {
+    let text = location.to_str().ok()?;
+    let url = match text.strip_prefix("//") {
+        Some(rest) => Url::parse(&format!("http://{rest}")),
+        None => Url::parse(text),
+    };
+    let url = url.ok().filter(|url| app.is_of(url))?;
+    let path = &url[Position::BeforePath..];
+    // a path that begins with two slashes would name a host
+    let path = if path.starts_with("//") { format!("/.{path}") } else { path.to_owned() };
+    HeaderValue::try_from(path).ok()
+}
+
+#[cfg(test)]
+mod tests;

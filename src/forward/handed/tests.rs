@@ -1,0 +1,91 @@
+use super::*;
+
+fn headers(rows: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in rows {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers
+}
+
+fn wanted(name: &'static str, value: &[u8]) -> Wanted {
+    let value = HeaderValue::from_bytes(value).expect("a value");
+    let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
+    read(StatusCode::OK, &headers).expect("it is handed over").file
+}
+
+/// nginx 1.22.1, `ngx_http_parse_unsafe_uri`.
+#[test]
+fn a_url_may_be_escaped_or_not() {
+    for (value, path) in [
+        (&b"/protected/a.txt"[..], "/protected/a.txt"),
+        (b"/protected/a%20b%25%C3%BC.txt", "/protected/a%20b%25%C3%BC.txt"),
+        ("/protected/a b%25ü.txt".as_bytes(), "/protected/a%20b%25%C3%BC.txt"),
+        (b"/protected/a.txt?x=1", "/protected/a.txt"),
+        (b"/protected/a#1.txt", "/protected/a%231.txt"),
+        (b"/protected/%2561.txt", "/protected/%2561.txt"),
+    ] {
+        let expected = Wanted::Url(MediaPath::parse(path.as_bytes()).expect("a path"));
+        assert_eq!(wanted("x-accel-redirect", value), expected, "{path}");
+    }
+    for (value, mistake) in [
+        (&b"@backend"[..], Mistake::Named),
+        (b"protected/a.txt", Mistake::Relative),
+        (b"", Mistake::Relative),
+        (b"http://localhost/protected/a.txt", Mistake::Relative),
+        (b"/protected/../a.txt", Mistake::Unsafe),
+        (b"/protected/%2e%2e/a.txt", Mistake::Unsafe),
+        (b"/protected/a%00", Mistake::Unsafe),
+    ] {
+        assert_eq!(wanted("x-accel-redirect", value), Wanted::Nothing(mistake), "{value:?}");
+    }
+}
+
+#[test]
+fn a_path_of_the_disk_is_absolute() {
+    let both = |path: &str, decoded: &str| Wanted::Disk { path: path.into(), decoded: decoded.into() };
+    for (value, expected) in [
+        ("/srv/media/a b.txt", both("/srv/media/a b.txt", "/srv/media/a b.txt")),
+        ("/srv/media/a%20b.txt", both("/srv/media/a%20b.txt", "/srv/media/a b.txt")),
+        ("media/a.txt", Wanted::Nothing(Mistake::Relative)),
+        ("/srv/media/../secret.txt", Wanted::Nothing(Mistake::Unsafe)),
+        ("/srv/media/%2e%2e/secret.txt", Wanted::Nothing(Mistake::Unsafe)),
+    ] {
+        assert_eq!(wanted("x-sendfile", value.as_bytes()), expected, "{value}");
+    }
+}
+
+#[test]
+fn what_is_kept_of_the_answer() {
+    let rows = [
+        ("content-type", "text/x"),
+        ("content-disposition", "attachment"),
+        ("cache-control", "private"),
+        ("expires", "0"),
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=2"),
+        ("etag", "\"app\""),
+        ("last-modified", "Thu, 01 Jan 2026 00:00:00 GMT"),
+        ("vary", "Cookie"),
+        ("content-encoding", "gzip"),
+        ("content-length", "4"),
+        ("location", "/x"),
+        ("x-custom", "1"),
+        ("connection", "close"),
+    ];
+    let accel = [&[("x-accel-redirect", "/p/a"), ("x-accel-limit-rate", "1000")], &rows[..]].concat();
+    let handed = read(StatusCode::NOT_FOUND, &headers(&accel)).expect("it is handed over");
+    assert_eq!((handed.fields, handed.status, handed.rate), (headers(&rows[..6]), None, Some(1000)));
+    assert_eq!(handed.shown, "X-Accel-Redirect: /p/a");
+
+    let sendfile = [&[("x-sendfile", "/srv/a")], &rows[..]].concat();
+    let handed = read(StatusCode::CREATED, &headers(&sendfile)).expect("it is handed over");
+    let kept: Vec<_> = rows
+        .iter()
+        .filter(|(name, _)| !["content-encoding", "content-length", "connection"].contains(name))
+        .copied()
+        .collect();
+    assert_eq!((handed.fields, handed.status), (headers(&kept), Some(StatusCode::CREATED)));
+
+    assert_eq!(read(StatusCode::OK, &headers(&rows)), None, "an ordinary answer");
+}

@@ -1,0 +1,137 @@
+//! The keeper: the parent of the command, which leaves nothing of it behind.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::tree;
+
+/// The first argument that makes this binary a keeper. It is no command of the command line: nobody types it.
+pub const ARGUMENT: &str = "__keep";
+
+/// How long processes that are told to end may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a system that does not say when the parent is gone is asked.
+const ASK: Duration = Duration::from_millis(500);
+
+/// Shells' exit codes for a program that is not there, and for one that cannot be run.
+const NOT_FOUND: u8 = 127;
+const NOT_RUNNABLE: u8 = 126;
+
+/// Runs a keeper, where this process is to be one: `__keep PARENT COMMAND...`.
+pub fn run() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != ARGUMENT {
+        return None;
+    }
+    let parent = arguments.next()?.to_str()?.parse().ok().and_then(Pid::from_raw)?;
+    let command: Vec<OsString> = arguments.collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let code = runtime.block_on(keep(parent, &command)).unwrap_or_else(|error| {
+        let shown = super::shown(&command);
+        if error.kind() == io::ErrorKind::NotFound {
+            eprintln!("devmedia: there is no command '{shown}'; write it as you type it in a terminal, after --");
+            NOT_FOUND
+        } else {
+            eprintln!("devmedia: cannot start '{shown}': {error}");
+            NOT_RUNNABLE
+        }
+    });
+    Some(ExitCode::from(code))
+}
+
+async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
+    // each before the command starts: what comes in between would be missed
+    let mut children = signal(SignalKind::child())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    // the command has got them itself, with the whole group
+    let _interrupt = signal(SignalKind::interrupt())?;
+    let _quit = signal(SignalKind::quit())?;
+    end_with_parent()?;
+    if getppid() != Some(parent) {
+        return Ok(0);
+    }
+    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let child = Command::new(program).args(arguments).spawn()?;
+    let child = Pid::from_child(&child);
+
+    let mut kill_at: Option<Instant> = None;
+    let code = loop {
+        let deadline = kill_at.unwrap_or_else(|| Instant::now() + PATIENCE);
+        tokio::select! {
+            _ = children.recv() => {
+                if let Some(code) = reap(child) {
+                    break code;
+                }
+            }
+            _ = terminate.recv() => kill_at = Some(end(child, kill_at)),
+            _ = hang_up.recv() => kill_at = Some(end(child, kill_at)),
+            () = sleep_until(deadline), if kill_at.is_some() => tell_all(child, Signal::KILL),
+            () = sleep(ASK), if !cfg!(target_os = "linux") => {
+                if getppid() != Some(parent) {
+                    kill_at = Some(end(child, kill_at));
+                }
+            }
+        }
+    };
+
+    // what the command has left behind
+    let deadline = Instant::now() + PATIENCE;
+    tell_all(child, Signal::TERM);
+    while tree::lives_on(child) {
+        if Instant::now() >= deadline {
+            tell_all(child, Signal::KILL);
+        }
+        tokio::select! {
+            _ = children.recv() => {}
+            () = sleep(Duration::from_millis(20)) => {}
+        }
+        reap(child);
+    }
+    Ok(code)
+}
+
+/// Asks the system for a SIGTERM when the parent is gone, and for the children of children that are gone.
+#[cfg(target_os = "linux")]
+fn end_with_parent() -> io::Result<()> {
+    use rustix::process::{getpid, set_child_subreaper, set_parent_process_death_signal};
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    Ok(set_child_subreaper(Some(getpid()))?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with_parent() -> io::Result<()> {
+    Ok(())
+}
+
+/// Tells all processes to end; gives the time when they are killed.
+fn end(child: Pid, kill_at: Option<Instant>) -> Instant {
+    tell_all(child, Signal::TERM);
+    kill_at.unwrap_or_else(|| Instant::now() + PATIENCE)
+}
+
+fn tell_all(child: Pid, signal: Signal) {
+    for process in tree::started_by(child) {
+        // it may be gone already
+        let _ = kill_process(process, signal);
+    }
+}
+
+/// Takes off all children that have ended. Gives the exit code of the command if it is among them.
+fn reap(command: Pid) -> Option<u8> {
+    let mut code = None;
+    while let Ok(Some((pid, status))) = rustix::process::waitpid(None, WaitOptions::NOHANG) {
+        if pid == command {
+            let raw = status.exit_status().or_else(|| Some(128 + status.terminating_signal()?));
+            code = raw.and_then(|raw| u8::try_from(raw).ok());
+        }
+    }
+    code
+}

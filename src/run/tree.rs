@@ -1,0 +1,79 @@
+//! The processes below one.
+
+use rustix::process::Pid;
+
+/// All processes that the keeper has below it, the command among them.
+#[cfg(target_os = "linux")]
+pub(super) fn started_by(_command: Pid) -> Vec<Pid> {
+    below(rustix::process::getpid())
+}
+
+/// Whether any of them is still there.
+#[cfg(target_os = "linux")]
+pub(super) fn lives_on(command: Pid) -> bool {
+    !started_by(command).is_empty()
+}
+
+/// The children of a process, their children and so on; without those that have ended and wait to be taken off.
+#[cfg(target_os = "linux")]
+pub(super) fn below(ancestor: Pid) -> Vec<Pid> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let processes: Vec<(i32, i32)> = ids
+        .filter_map(|id| {
+            let stat = std::fs::read(format!("/proc/{id}/stat")).ok()?;
+            let (parent, is_dead) = parent(&stat)?;
+            (!is_dead).then_some((id, parent))
+        })
+        .collect();
+    let mut found = vec![ancestor.as_raw_nonzero().get()];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(processes.iter().filter(|(_, of)| *of == parent).map(|(id, _)| *id));
+        next += 1;
+    }
+    found.into_iter().skip(1).filter_map(Pid::from_raw).collect()
+}
+
+/// The parent in `/proc/PID/stat`, and whether the process is a zombie. The name in brackets may hold anything.
+#[cfg(target_os = "linux")]
+fn parent(stat: &[u8]) -> Option<(i32, bool)> {
+    let end = stat.iter().rposition(|&b| b == b')')?;
+    let mut rest = stat[end + 1..].split(|&b| b == b' ').filter(|word| !word.is_empty());
+    let state = rest.next()?;
+    let parent = std::str::from_utf8(rest.next()?).ok()?.parse().ok()?;
+    Some((parent, matches!(state, b"Z" | b"X")))
+}
+
+/// Elsewhere only the command itself is known; it is to end what it has started.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn started_by(command: Pid) -> Vec<Pid> {
+    vec![command]
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn lives_on(_command: Pid) -> bool {
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn below(_ancestor: Pid) -> Vec<Pid> {
+    Vec::new()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_brackets_and_spaces() {
+        for (stat, expected) in [
+            (&b"12 (node) S 11 12 11 0"[..], Some((11, false))),
+            (b"12 (a) R 99 (b)) Z 7 1", Some((7, true))),
+            (b"12 (node", None),
+            (b"", None),
+        ] {
+            assert_eq!(parent(stat), expected);
+        }
+    }
+}

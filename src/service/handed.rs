@@ -1,0 +1,224 @@
+//! An answer that the app hands over: a file of a mount in its place, as nginx sends it after an internal redirect.
+
+use std::sync::Arc;
+
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::Service;
+use crate::access::{Admitted, Visitor};
+use crate::access_log::Verdict;
+use crate::answer::decide::{Decision, decide};
+use crate::answer::piece::length;
+use crate::body::Body;
+use crate::body::file::FileBody;
+use crate::body::paced::paced;
+use crate::body::streamed::Streamed;
+use crate::connection::Connection;
+use crate::fallback::Instead;
+use crate::forward::handed::{Handed, Mistake, Wanted};
+use crate::mount::Mount;
+use crate::refusal::Refusal;
+use crate::request::path::MediaPath;
+use crate::storage::blocking;
+use crate::storage::entity::Entity;
+use crate::storage::media_type::MediaType;
+use crate::storage::root::Found;
+
+/// How often an answer may be handed on; nginx's `NGX_HTTP_MAX_URI_CHANGES`.
+const MAX_HOPS: usize = 10;
+
+/// Why what an app named cannot be sent.
+enum HandedError<'a> {
+    Mistake(Mistake),
+    /// No mount has the URL, or the path of the disk.
+    NoMount {
+        prefixes: Vec<&'a str>,
+    },
+    Folder,
+    Loop,
+}
+
+impl HandedError<'_> {
+    fn refusal(self, shown: &str) -> Refusal {
+        const INTERNAL_SERVER_ERROR: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+        let is_url = shown.starts_with("X-Accel");
+        let (status, what, advice) = match self {
+            Self::Mistake(Mistake::Named) => (
+                INTERNAL_SERVER_ERROR,
+                format!("The app sent '{shown}', and devmedia has no named locations (@name)."),
+                "Send the URL of a file on a mount with internal = true, such as /protected/a.pdf.".to_owned(),
+            ),
+            Self::Mistake(Mistake::Relative) => (
+                StatusCode::NOT_FOUND,
+                format!("The app sent '{shown}', which does not begin with a slash."),
+                if is_url {
+                    "Send the path of a URL on a mount, such as /protected/a.pdf.".to_owned()
+                } else {
+                    "Send the absolute path of a file below the root of a mount.".to_owned()
+                },
+            ),
+            Self::Mistake(Mistake::Unsafe) => (
+                StatusCode::NOT_FOUND,
+                format!("The app sent '{shown}', which contains a '..' segment or a NUL byte."),
+                "Check the code that built this path.".to_owned(),
+            ),
+            Self::NoMount { prefixes } if is_url => (
+                StatusCode::NOT_FOUND,
+                format!("The app sent '{shown}', and no mount has this prefix."),
+                format!(
+                    "Correct it, or add a [[mount]] with this url and internal = true. There are: {}",
+                    prefixes.join(", ")
+                ),
+            ),
+            Self::NoMount { .. } => (
+                StatusCode::NOT_FOUND,
+                format!("The app sent '{shown}', and the root of no mount contains this file."),
+                "Add a [[mount]] with this root and internal = true; 'devmedia check' lists the roots.".to_owned(),
+            ),
+            Self::Folder => (
+                StatusCode::NOT_FOUND,
+                format!("The app sent '{shown}', which is a folder."),
+                "Send the path of a file.".to_owned(),
+            ),
+            Self::Loop => (
+                INTERNAL_SERVER_ERROR,
+                format!("The app sent '{shown}', after {MAX_HOPS} others in turn: a redirect loop."),
+                "Name a file on a mount whose access does not ask the same view again.".to_owned(),
+            ),
+        };
+        Refusal::new(status, "handed-over", what, advice)
+    }
+}
+
+impl Service {
+    /// The file that the app named. `is_own` says that the URL is the app's own, so that no field of ours says how a
+    /// browser has to treat it.
+    pub(super) async fn hand_over(
+        &self,
+        request: &Request<()>,
+        handed: Handed,
+        connection: &Connection,
+        is_own: bool,
+    ) -> Result<Response<Body>, Refusal> {
+        let cookies = handed.fields.get_all(header::SET_COOKIE).iter().cloned().collect::<Vec<HeaderValue>>();
+        let answer = self.send_handed(request, handed, connection, is_own).await;
+        // a log-in counts, whatever the file is
+        answer.map_err(|refusal| {
+            cookies.into_iter().fold(refusal, |refusal, cookie| refusal.with_field(header::SET_COOKIE, cookie))
+        })
+    }
+
+    async fn send_handed(
+        &self,
+        request: &Request<()>,
+        mut handed: Handed,
+        connection: &Connection,
+        is_own: bool,
+    ) -> Result<Response<Body>, Refusal> {
+        for _ in 0..MAX_HOPS {
+            let (mount, path) = self.place_of(&handed).await.map_err(|error| error.refusal(&handed.shown))?;
+            let asked = MediaPath::parse(mount.site.prefix.url_of(&path).as_bytes())?;
+            let visitor = Visitor { request, path: asked, peer: connection.peer };
+            let pass = match mount.site.admit(&path, &visitor).await? {
+                Admitted::Pass(pass) => pass,
+                Admitted::Answer(response) => return Ok(response),
+                Admitted::Handed(next) => {
+                    handed = *next;
+                    continue;
+                }
+            };
+            mount.site.shows(&path)?;
+            let found = match self.open(&mount, &path).await {
+                Ok(found) => found,
+                Err(unopened) if unopened.error.is_missing() => {
+                    match self.missing(&mount, &path, request, unopened.suggestion).await? {
+                        Instead::Found(found) => found,
+                        Instead::Answer(response) => return Ok(response),
+                    }
+                }
+                Err(unopened) => return Err(Refusal::cannot_open(unopened.error, &path)),
+            };
+            let Found::File(file, entity) = found else { return Err(HandedError::Folder.refusal(&handed.shown)) };
+            let entity = as_handed(entity, &handed, is_own);
+            let decision = decision(request, &handed, &entity)?;
+            let outbox = connection.outbox.clone();
+            let rate = handed.rate;
+            let mut response = mount.site.answer(&path, decision, &entity, |pieces| match rate {
+                None => Body::File(FileBody::new(file, pieces, outbox)),
+                Some(rate) => {
+                    let len = length(&pieces);
+                    Body::Streamed(Streamed::new(paced(FileBody::new(file, pieces, None), rate), Some(len)))
+                }
+            });
+            add_fields(&handed, &mut response);
+            let mut response = pass.onto(response);
+            response.extensions_mut().get_or_insert_with(|| Verdict(handed.shown.clone()));
+            return Ok(response);
+        }
+        Err(HandedError::Loop.refusal(&handed.shown))
+    }
+
+    /// The mount that has what the app named, and the path below its root.
+    async fn place_of(&self, handed: &Handed) -> Result<(Arc<Mount>, MediaPath), HandedError<'_>> {
+        let found = match &handed.file {
+            Wanted::Nothing(mistake) => return Err(HandedError::Mistake(*mistake)),
+            Wanted::Url(path) => self.mounts.find(path).map(|(mount, path)| (Arc::clone(mount), path)),
+            Wanted::Disk { path, decoded } => {
+                let (mounts, path, decoded) = (Arc::clone(&self.mounts), path.clone(), decoded.clone());
+                let find = move || {
+                    let first = if path.exists() { &path } else { &decoded };
+                    let (mount, path) = mounts.holding(first)?;
+                    Some((Arc::clone(mount), path))
+                };
+                blocking(find).await
+            }
+        };
+        found.ok_or_else(|| HandedError::NoMount {
+            prefixes: self.mounts.iter().map(|mount| mount.site.prefix.as_str()).collect(),
+        })
+    }
+}
+
+/// The file with what the app says of it: its type, and the validators of an `X-Sendfile`.
+fn as_handed(entity: Entity, handed: &Handed, is_own: bool) -> Entity {
+    let mut entity = entity;
+    if let Some(header) = handed.fields.get(header::CONTENT_TYPE) {
+        let said = header.to_str().ok().and_then(MediaType::parse);
+        let can_script = said.is_none_or(|said| said.can_script);
+        entity.media_type = MediaType { header: header.clone(), can_script, is_gzip: false };
+    }
+    entity.media_type.can_script &= !is_own;
+    if let Some(etag) = handed.fields.get(header::ETAG) {
+        entity.etag = Some(etag.clone());
+    }
+    if let Some(modified) = handed.fields.get(header::LAST_MODIFIED) {
+        entity.last_modified = modified.to_str().ok().and_then(|text| text.parse().ok());
+    }
+    entity
+}
+
+/// Another method than HEAD becomes GET, as in nginx; a status that an `X-Sendfile` keeps has no parts.
+fn decision(request: &Request<()>, handed: &Handed, entity: &Entity) -> Result<Decision, Refusal> {
+    if handed.status.is_some_and(|status| status != StatusCode::OK) {
+        return Ok(Decision::Whole);
+    }
+    let method = if *request.method() == Method::HEAD { Method::HEAD } else { Method::GET };
+    Ok(decide(&method, request.headers(), entity)?)
+}
+
+fn add_fields(handed: &Handed, response: &mut Response<Body>) {
+    if let Some(status) = handed.status.filter(|_| response.status() == StatusCode::OK) {
+        *response.status_mut() = status;
+    }
+    let headers = response.headers_mut();
+    for name in handed.fields.keys() {
+        if matches!(*name, header::CONTENT_TYPE | header::ETAG | header::LAST_MODIFIED) {
+            continue;
+        }
+        headers.remove(name);
+        for value in handed.fields.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
+}
