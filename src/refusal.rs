@@ -106,6 +106,8 @@ pub enum Refusal {
     BadThumbnail,
     /// As many streams of events are open as there may be.
     TooManyStreams,
+    /// Too many clients wait for thumbnails that have ended their side of the connection.
+    TooManyThumbnails,
     /// `If-Match` or `If-Unmodified-Since` named another state.
     PreconditionFailed,
     /// The file has none of the bytes asked for.
@@ -232,7 +234,7 @@ impl Refusal {
             Self::Tus(refusal) => refusal.status(),
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::UnknownHost { .. } => StatusCode::MISDIRECTED_REQUEST,
-            Self::OutOfDescriptors | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OutOfDescriptors | Self::TooManyStreams | Self::TooManyThumbnails => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -255,7 +257,7 @@ impl Refusal {
             Self::NotFetched { why: NotFetched::Loop, .. } => {
                 headers.insert(verdict::DEVMEDIA, HeaderValue::from_static(verdict::LOOP));
             }
-            Self::OutOfDescriptors | Self::TooManyStreams => {
+            Self::OutOfDescriptors | Self::TooManyStreams | Self::TooManyThumbnails => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

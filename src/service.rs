@@ -28,7 +28,7 @@ use crate::request::path::{MediaPath, Visible};
 use crate::server::Connection;
 use crate::storage::nearby;
 use crate::storage::root::Found;
-use crate::thumbnail::{self, Thumbnails};
+use crate::thumbnail::{self, Thumbnail, Thumbnails};
 use crate::upload::{self, tus};
 
 /// Everything a request needs, made once at start-up.
@@ -149,9 +149,16 @@ impl Service {
                 Err(Refusal::NotFound { path, meant })
             }
             Found::File(file, entity) => {
-                if let Some(size) = thumbnail::asked(query, &entity)? {
-                    return self.thumbnails.answer(method, headers, size, file, &entity).await;
-                }
+                let (file, entity) = match thumbnail::asked(query, &entity)? {
+                    None => (file, entity),
+                    Some(size) => {
+                        let activity = &connection.activity;
+                        match self.thumbnails.answer(method, headers, size, file, entity, activity).await? {
+                            Thumbnail::Answer(response) => return Ok(response),
+                            Thumbnail::Itself(file, entity) => (file, entity),
+                        }
+                    }
+                };
                 refresh::look(mount, &path);
                 let fetched = file.growth().map(|_| Source::Fetched);
                 let decision = decide(method, headers, &entity)?;

@@ -117,6 +117,10 @@ impl Refusal {
                 "Too many streams of events are open (256).".to_owned(),
                 "Close pages that show folders, or EventSource objects that an app forgot to close.",
             ),
+            Self::TooManyThumbnails => (
+                "Too many thumbnails are waiting to be made.".to_owned(),
+                "Ask again, and keep the connection open in both directions until the answer has come.",
+            ),
             Self::BadThumbnail => (
                 "The size of the thumbnail is not a number.".to_owned(),
                 "Write ?thumbnail=256 for one that fits into 256 by 256 pixels (128, 256 and 512 are made), or leave \

@@ -65,7 +65,7 @@ pub struct MediaType {
 
 impl MediaType {
     /// A type that is known here; costs no allocation but for the charset of a text.
-    fn from_static(text: &'static str) -> Self {
+    pub fn from_static(text: &'static str) -> Self {
         let header = if text.starts_with("text/") {
             HeaderValue::try_from(format!("{text}; charset=utf-8")).expect("a media type is visible ASCII")
         } else {
