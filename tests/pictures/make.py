@@ -130,12 +130,7 @@ def chunk(kind, data):
 
 
 def pngs():
-    # noise makes the compressed rows long enough to be cut in the middle
-    noisy = plain()
-    for y in range(SIZE[1]):
-        for x in range(0, SIZE[0], 3):
-            red, green, blue = noisy.getpixel((x, y))
-            noisy.putpixel((x, y), (red ^ (x * 7 + y * 13) % 5, green, blue))
+    noisy = with_noise(5)
     base = encoded(noisy, "PNG")
     save("no-end.png", base[: base.index(b"IEND") - 4])
     save("cut.png", base[: len(base) * 3 // 4])
@@ -152,6 +147,16 @@ def pngs():
     whole = base[:8] + chunk(b"IHDR", ihdr) + chunk(b"IDAT", packed)
     save("interlaced.png", whole + chunk(b"IEND", b""))
     save("cut-interlaced.png", whole[: len(whole) * 2 // 3])
+
+
+def with_noise(step):
+    """Noise makes the compressed rows long enough to be cut in the middle."""
+    noisy = plain()
+    for y in range(SIZE[1]):
+        for x in range(SIZE[0]):
+            red, green, blue = noisy.getpixel((x, y))
+            noisy.putpixel((x, y), (red ^ (x * x * 7 + y * y * 13 + x * y) % step, green, blue))
+    return noisy
 
 
 def interlaced_rows(picture):
@@ -172,8 +177,8 @@ def gifs():
 
 
 def webps():
-    for name, options in (("", {"quality": 90}), ("-lossless", {"lossless": True})):
-        base = encoded(plain(), "WEBP", **options)
+    for name, picture, options in (("", plain(), {"quality": 90}), ("-lossless", with_noise(23), {"lossless": True})):
+        base = encoded(picture, "WEBP", **options)
         save(f"cut{name}.webp", base[: len(base) * 3 // 4])
     exif = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"
     base = encoded(plain(), "WEBP", quality=90, exif=exif[6:])

@@ -84,7 +84,7 @@ impl<R: BufRead + Seek> WebP<R> {
     fn read_what_is_left(&mut self, fill: &AtomicU8, stride: usize) -> Result<(Vec<u8>, usize), Unmade> {
         let mut why = broken("");
         let mut first: Option<Vec<u8>> = None;
-        for byte in [0, 0xff, 0x55, 0xaa] {
+        for byte in [0, 0xff, 0x80, 0x55, 0x01] {
             fill.store(byte, Relaxed);
             match (self.read(), first.take()) {
                 (Ok(picture), None) => first = Some(picture),
@@ -101,6 +101,9 @@ impl<R: BufRead + Seek> WebP<R> {
         Err(why)
     }
 }
+
+/// Missing bytes that are made up in several ways. The rest is zeros, of which decoders need the fewest.
+const FILLED: u64 = 2;
 
 /// A file that is as long as it says: where its end is missing, other bytes stand for it.
 ///
@@ -153,7 +156,9 @@ impl<R: BufRead + Seek> BufRead for Padded<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at >= self.len {
             let left = usize::try_from(self.announced.saturating_sub(self.at)).unwrap_or(usize::MAX);
-            self.padding.fill(self.fill.load(Relaxed));
+            self.padding.fill(0);
+            let first = (self.len + FILLED).saturating_sub(self.at);
+            self.padding[..usize::try_from(first).unwrap_or(0)].fill(self.fill.load(Relaxed));
             return Ok(&self.padding[..left.min(self.padding.len())]);
         }
         match &self.flags {
