@@ -1,7 +1,7 @@
 //! Decoded pixels, and their reduction to a thumbnail's size.
 //!
-//! A decoder hands over its rows one by one ([`Shrinker::row`]), and boxes of whole pixels are averaged as they come: a
-//! picture of a hundred megapixels needs no more memory than one of its rows. What is left, two to three times as large
+//! A decoder hands over its rows one by one ([`Shrinker::row`]), and boxes of pixels are averaged as they come: a picture
+//! of a hundred megapixels needs no more memory than some of its rows. What is left, two to three times as large
 //! as the thumbnail, is resized with a filter. Colours are averaged by their opacity, so that the colour of a
 //! transparent pixel never shows.
 
@@ -61,7 +61,7 @@ pub struct Full {
     /// The decoder's scale, in eighths: 8 where it gives every pixel.
     pub eighths: u8,
     /// The size of what the decoder gives: that of the picture, scaled and rounded up.
-    pub decoded: (usize, usize),
+    pub decoded: (u32, u32),
     /// What it gives.
     pub layout: Layout,
 }
@@ -69,7 +69,7 @@ pub struct Full {
 impl Full {
     /// A picture that is decoded at its own size.
     pub fn new(width: u32, height: u32, layout: Layout) -> Self {
-        Self { size: (width, height), eighths: 8, decoded: (width as usize, height as usize), layout }
+        Self { size: (width, height), eighths: 8, decoded: (width, height), layout }
     }
 }
 
@@ -80,32 +80,24 @@ pub struct Shrinker {
     /// The size of the result.
     fitted: (u32, u32),
     /// The side of the boxes that are averaged; 1 where every pixel is kept.
-    factor: usize,
-    /// Sums of the columns of the boxes that are being filled, colours multiplied by their opacity.
-    sums: Vec<u32>,
-    /// Rows in `sums`.
-    summed: usize,
+    factor: u32,
+    /// Rows of boxes that are being filled.
+    band: Vec<u8>,
+    /// What they are averaged to.
     pixels: Vec<u8>,
+    resizer: Resizer,
 }
+
+/// Rows that are averaged at once, at most.
+pub const MAX_BAND: u32 = 32;
 
 impl Shrinker {
     /// For a result whose longer side has `pixels`, or that of the picture where it is smaller.
     pub fn new(full: Full, pixels: u32) -> Self {
-        /// Up to here a box's sum fits into 32 bits: 255 * 255 for each of its pixels.
-        const MAX_FACTOR: usize = 255;
         let (width, height) = full.decoded;
-        let factor = (width.max(height) / (2 * pixels as usize)).clamp(1, MAX_FACTOR);
-        let columns = width * full.layout.channels();
-        let sums = if factor > 1 { vec![0; columns] } else { Vec::new() };
-        let pixels_out = width.div_ceil(factor) * height.div_ceil(factor) * full.layout.channels();
-        Self {
-            full,
-            fitted: fitted(full.size, pixels),
-            factor,
-            sums,
-            summed: 0,
-            pixels: Vec::with_capacity(pixels_out.min(1 << 24)),
-        }
+        let factor = (width.max(height) / (2 * pixels)).clamp(1, MAX_BAND);
+        let fitted = fitted(full.size, pixels);
+        Self { full, fitted, factor, band: Vec::new(), pixels: Vec::new(), resizer: Resizer::new() }
     }
 
     /// Takes the next row, which is as long as announced.
@@ -114,67 +106,45 @@ impl Shrinker {
             self.pixels.extend_from_slice(row);
             return;
         }
-        if self.full.layout == Layout::Rgba {
-            for (sums, pixel) in self.sums.chunks_exact_mut(4).zip(row.chunks_exact(4)) {
-                let alpha = u32::from(pixel[3]);
-                for (sum, value) in sums.iter_mut().zip([pixel[0], pixel[1], pixel[2], 1]) {
-                    *sum += u32::from(value) * alpha;
-                }
-            }
-        } else {
-            for (sum, value) in self.sums.iter_mut().zip(row) {
-                *sum += u32::from(*value);
-            }
-        }
-        self.summed += 1;
-        if self.summed == self.factor {
-            self.end_boxes();
+        self.band.extend_from_slice(row);
+        if self.band.len() == row.len() * self.factor as usize {
+            self.end_band();
         }
     }
 
-    /// Averages the boxes; those at the right and at the bottom may be smaller.
-    fn end_boxes(&mut self) {
-        let channels = self.full.layout.channels();
-        for boxed in self.sums.chunks(self.factor * channels) {
-            let mut sum = [0u32; 4];
-            for column in boxed.chunks_exact(channels) {
-                for (sum, value) in sum.iter_mut().zip(column) {
-                    *sum += value;
-                }
-            }
-            let count = u32::try_from(boxed.len() / channels * self.summed).expect("at most 255 by 255");
-            let rounded = |sum: u32, by: u32| u8::try_from((u64::from(sum) + u64::from(by / 2)) / u64::from(by.max(1)));
-            for channel in 0..channels {
-                // the colours of a transparent box are zero
-                let by = if self.full.layout == Layout::Rgba && channel < 3 { sum[3] } else { count };
-                self.pixels.push(rounded(sum[channel], by).expect("an average of bytes"));
-            }
-        }
-        self.sums.fill(0);
-        self.summed = 0;
+    /// Averages the boxes of a band, of which the last one may be lower.
+    fn end_band(&mut self) {
+        let layout = self.full.layout;
+        let (width, columns) = (self.full.decoded.0, self.full.decoded.0.div_ceil(self.factor));
+        let height = u32::try_from(self.band.len() / (width as usize * layout.channels())).expect("at most 32");
+        let band = ImageRef::new(width, height, &self.band, layout.pixel_type()).expect("whole rows");
+        let mut averages = Image::new(columns, 1, layout.pixel_type());
+        let options =
+            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box)).use_alpha(layout == Layout::Rgba);
+        self.resizer.resize(&band, &mut averages, &options).expect("pixels of one type");
+        self.pixels.extend_from_slice(averages.buffer());
+        self.band.clear();
     }
 
     /// The reduced picture. Rows that never came, as of a file that was cut short, are transparent.
     pub fn finish(mut self) -> Raster {
-        if self.summed > 0 {
-            self.end_boxes();
+        if !self.band.is_empty() {
+            self.end_band();
         }
-        let [columns, rows] = [self.full.decoded.0, self.full.decoded.1].map(|side| side.div_ceil(self.factor));
-        let mut layout = self.full.layout;
-        let missing = columns * rows * layout.channels() - self.pixels.len();
-        let mut pixels = self.pixels;
-        if missing > 0 && matches!(layout, Layout::Gray | Layout::Rgb) {
+        let [width, height] = [self.full.decoded.0, self.full.decoded.1].map(|side| side.div_ceil(self.factor));
+        let count = width as usize * height as usize;
+        let (mut layout, mut pixels) = (self.full.layout, self.pixels);
+        if pixels.len() < count * layout.channels() && matches!(layout, Layout::Gray | Layout::Rgb) {
             pixels = with_alpha(&pixels, layout);
             layout = Layout::Rgba;
         }
-        pixels.resize(columns * rows * layout.channels(), 0);
-        let [width, height] = [columns, rows].map(|side| u32::try_from(side).expect("no larger than the picture"));
-        let raster = Raster { width, height, layout, pixels };
-
-        // the last boxes reach beyond the picture's edge by a part of a pixel
-        let by = f64::from(self.full.eighths) / 8.0 / f64::from(u8::try_from(self.factor).expect("at most 255"));
-        let [shown_width, shown_height] = [self.full.size.0, self.full.size.1].map(|side| f64::from(side) * by);
-        raster.resized(self.fitted, shown_width.min(f64::from(width)), shown_height.min(f64::from(height)))
+        pixels.resize(count * layout.channels(), 0);
+        // a decoder that scales rounds up, and the last band may be lower than the others
+        let scale = f64::from(self.full.eighths) / 8.0;
+        let shown_width =
+            f64::from(width) * (f64::from(self.full.size.0) * scale / f64::from(self.full.decoded.0)).min(1.0);
+        let shown_height = (f64::from(self.full.size.1) * scale / f64::from(self.factor)).min(f64::from(height));
+        Raster { width, height, layout, pixels }.resized(self.fitted, shown_width, shown_height)
     }
 }
 

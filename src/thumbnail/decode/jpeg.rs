@@ -162,11 +162,16 @@ fn decode(source: impl BufRead, pixels: u32) -> Result<Raster, String> {
             ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => (Layout::Cmyk, decoder.to_colorspace(ColorSpace::JCS_CMYK)?),
             _ => (Layout::Rgb, decoder.rgb()?),
         };
-        let size = [width, height].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
-        let decoded = (started.width(), started.height());
-        let mut shrinker = Shrinker::new(Full { size: size.into(), eighths, decoded, layout }, pixels);
-        let mut row = vec![0u8; decoded.0 * layout.channels()];
-        for _ in 0..decoded.1 {
+        let side = |side| u32::try_from(side).expect("at most 16 bits");
+        let full = Full {
+            size: (side(width), side(height)),
+            eighths,
+            decoded: (side(started.width()), side(started.height())),
+            layout,
+        };
+        let mut shrinker = Shrinker::new(full, pixels);
+        let mut row = vec![0u8; started.width() * layout.channels()];
+        for _ in 0..started.height() {
             started.read_scanlines_into(&mut row)?;
             shrinker.row(&row);
         }

@@ -7,7 +7,7 @@ use png::{ColorType, InterlaceInfo, Limits, Reader, Transformations};
 use super::{Decoded, Facts, Unmade, broken};
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::exif::Exif;
-use crate::thumbnail::raster::{Full, Layout, Shrinker};
+use crate::thumbnail::raster::{Full, Layout, MAX_BAND, Shrinker};
 
 /// Bytes that text, profiles and one row may take.
 const MAX_BUFFERS: usize = 64 * 1024 * 1024;
@@ -29,7 +29,9 @@ impl<R: BufRead + Seek> Png<R> {
         decoder.ignore_checksums(true);
         let header = decoder.read_header_info().map_err(broken)?;
         let (width, height, interlaced) = (header.width, header.height, header.interlaced);
-        let wide = Facts { width, height, memory: u64::from(width) * 8 * 4 };
+        // a row of up to eight bytes a pixel, twice, and some of four
+        let rows = u64::from(width) * u64::from(16 + 4 * MAX_BAND);
+        let wide = Facts { width, height, memory: rows };
         if wide.are_too_large() {
             return Err(Unmade::TooLarge { width, height });
         }
@@ -45,7 +47,7 @@ impl<R: BufRead + Seek> Png<R> {
             ColorType::Indexed => return Err(broken("its palette is missing")),
         };
         let whole = u64::from(width) * u64::from(height) * layout.channels() as u64;
-        let facts = Facts { width, height, memory: if interlaced { whole } else { u64::from(width) * 8 * 4 } };
+        let facts = Facts { width, height, memory: rows + if interlaced { whole } else { 0 } };
         Ok((Self { reader, layout, gray_alpha }, facts))
     }
 
