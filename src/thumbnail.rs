@@ -36,7 +36,7 @@ use tokio::task::spawn_blocking;
 use self::cache::{Cache, Key};
 use self::icon::Icon;
 use self::make::{Opened, Size, Unmade};
-use self::turns::Turns;
+use self::turns::{Request, Turns};
 use crate::answer::conditional::{self, Precondition};
 use crate::body::Body;
 use crate::refusal::Refusal;
@@ -180,8 +180,8 @@ impl Thumbnails {
         let small = match Subject::of(&entity.media_type) {
             Subject::Icon(icon) => Small::icon(icon, None),
             Subject::Picture | Subject::Itself => {
-                let file = Arc::new(file);
-                match self.look(key.clone(), size, &file, entity.len, activity).await? {
+                let (file, request) = (Arc::new(file), Request::new(activity));
+                match self.look(key.clone(), size, &file, entity.len, &request).await? {
                     Looked::Cached(bytes) => Small::picture("cached", bytes),
                     Looked::Browser(media_type) => {
                         let file = Arc::into_inner(file).ok_or(Refusal::Panicked)?;
@@ -192,7 +192,7 @@ impl Thumbnails {
                     Looked::Picture { .. } if precondition == Precondition::Failed => {
                         return Err(Refusal::PreconditionFailed);
                     }
-                    Looked::Picture { large } => self.picture(key, size, file, &entity, large, activity).await?,
+                    Looked::Picture { large } => self.picture(key, size, file, &entity, large, &request).await?,
                     Looked::None(why) => Small::unmade(why, &entity),
                 }
             }
@@ -221,9 +221,9 @@ impl Thumbnails {
         size: Size,
         file: &Arc<OpenFile>,
         len: u64,
-        activity: &Arc<Activity>,
+        request: &Request,
     ) -> Result<Looked, Refusal> {
-        let turn = self.looking.take(activity).await.ok_or(Refusal::TooManyThumbnails)?;
+        let turn = self.looking.take(request).await.ok_or(Refusal::TooManyThumbnails)?;
         let (cached, file) = (self.cache.clone().zip(key), Arc::clone(file));
         let work = spawn_blocking(move || {
             let _turn = turn;
@@ -248,10 +248,10 @@ impl Thumbnails {
         file: Arc<OpenFile>,
         entity: &Entity,
         large: bool,
-        activity: &Arc<Activity>,
+        request: &Request,
     ) -> Result<Small, Refusal> {
-        let large = if large { Some(self.large.take(activity).await.ok_or(Refusal::TooManyThumbnails)?) } else { None };
-        let turn = self.decoding.take(activity).await.ok_or(Refusal::TooManyThumbnails)?;
+        let large = if large { Some(self.large.take(request).await.ok_or(Refusal::TooManyThumbnails)?) } else { None };
+        let turn = self.decoding.take(request).await.ok_or(Refusal::TooManyThumbnails)?;
         let (cached, len) = (self.cache.clone().zip(key), entity.len);
         let work = spawn_blocking(move || {
             // the work goes on when the client has gone, and so do its turns

@@ -1,6 +1,8 @@
 //! Turns: a bounded number at a time. The newest request is next, for a person who scrolls on waits for what is in view
 //! now. A client that has ended its side of the connection has most likely gone: it is served when nobody else waits.
 
+use std::cmp::Reverse;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -18,14 +20,29 @@ pub struct Turns(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     free: usize,
-    /// The oldest first.
     waiting: Vec<Waiting>,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    activity: Arc<Activity>,
+    request: Request,
     sender: oneshot::Sender<Turn>,
+}
+
+/// A request that may have to wait, for one turn after the other.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Higher for newer ones.
+    number: u64,
+    activity: Arc<Activity>,
+}
+
+impl Request {
+    /// The newest.
+    pub fn new(activity: &Arc<Activity>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { number: NEXT.fetch_add(1, Relaxed), activity: Arc::clone(activity) }
+    }
 }
 
 /// A turn. Dropped, it goes to the next who waits.
@@ -40,7 +57,7 @@ impl Turns {
 
     /// Waits for a turn. Dropping the future gives the place in the queue up; `None` if it was taken away, as too many
     /// clients wait that have ended their side.
-    pub async fn take(&self, activity: &Arc<Activity>) -> Option<Turn> {
+    pub async fn take(&self, request: &Request) -> Option<Turn> {
         let turn = {
             let mut state = self.lock();
             if let Some(free) = state.free.checked_sub(1) {
@@ -48,13 +65,13 @@ impl Turns {
                 return Some(Turn(Some(self.clone())));
             }
             let (sender, receiver) = oneshot::channel();
-            state.waiting.push(Waiting { activity: Arc::clone(activity), sender });
+            state.waiting.push(Waiting { request: request.clone(), sender });
             state.forget_the_gone();
             receiver
         };
-        activity.set_queued(true);
+        request.activity.set_queued(true);
         let turn = turn.await.ok();
-        activity.set_queued(false);
+        request.activity.set_queued(false);
         turn
     }
 
@@ -67,20 +84,20 @@ impl State {
     /// The newest of those that are there, else of those that have ended their side.
     fn next(&mut self) -> Option<Waiting> {
         self.forget_the_gone();
-        let there = self.waiting.iter().rposition(|waiting| !waiting.activity.has_ended());
-        let next = there.or(self.waiting.len().checked_sub(1))?;
-        Some(self.waiting.remove(next))
+        let rank = |waiting: &Waiting| (!waiting.request.activity.has_ended(), waiting.request.number);
+        let (next, _) = self.waiting.iter().enumerate().max_by_key(|(_, waiting)| rank(waiting))?;
+        Some(self.waiting.swap_remove(next))
     }
 
     fn forget_the_gone(&mut self) {
         self.waiting.retain(|waiting| !waiting.sender.is_closed());
-        let ended = self.waiting.iter().filter(|waiting| waiting.activity.has_ended()).count();
-        let mut surplus = ended.saturating_sub(MAX_ENDED);
-        self.waiting.retain(|waiting| {
-            let drop = surplus > 0 && waiting.activity.has_ended();
-            surplus -= usize::from(drop);
-            !drop
-        });
+        let ended = self.waiting.iter().filter(|waiting| waiting.request.activity.has_ended());
+        let mut ended: Vec<u64> = ended.map(|waiting| waiting.request.number).collect();
+        if ended.len() > MAX_ENDED {
+            ended.sort_unstable_by_key(|number| Reverse(*number));
+            let oldest = ended[MAX_ENDED - 1];
+            self.waiting.retain(|waiting| !waiting.request.activity.has_ended() || waiting.request.number >= oldest);
+        }
     }
 }
 
@@ -120,9 +137,12 @@ mod tests {
 
     impl Client {
         fn of(turns: &Turns) -> Self {
-            let (turns, activity) = (turns.clone(), Arc::<Activity>::default());
-            let own = Arc::clone(&activity);
-            let mut client = Self { activity, turn: Box::pin(async move { turns.take(&own).await }) };
+            Self::asking(turns, request())
+        }
+
+        fn asking(turns: &Turns, request: Request) -> Self {
+            let (turns, activity) = (turns.clone(), Arc::clone(&request.activity));
+            let mut client = Self { activity, turn: Box::pin(async move { turns.take(&request).await }) };
             assert!(client.turn().is_none());
             client
         }
@@ -139,9 +159,13 @@ mod tests {
         }
     }
 
+    fn request() -> Request {
+        Request::new(&Arc::default())
+    }
+
     fn one() -> (Turns, Turn) {
         let turns = Turns::new(1);
-        let turn = turns.take(&Arc::default()).await_now().expect("it is free");
+        let turn = turns.take(&request()).await_now().expect("it is free");
         (turns, turn)
     }
 
@@ -167,6 +191,18 @@ mod tests {
         assert!(old.has_turn());
     }
 
+    /// What counts is when the client asked, not when the request came to this queue.
+    #[test]
+    fn an_older_request_that_comes_later_is_not_newer() {
+        let (turns, first) = one();
+        let (old, new) = (request(), request());
+        let [mut new, mut old] = [Client::asking(&turns, new), Client::asking(&turns, old)];
+        drop(first);
+        assert!(old.turn().is_none());
+        assert!(new.has_turn());
+        assert!(old.has_turn());
+    }
+
     #[test]
     fn clients_that_have_gone_are_passed_over() {
         let (turns, first) = one();
@@ -182,7 +218,7 @@ mod tests {
         let waiting = Client::of(&turns);
         drop(first); // handed over
         drop(waiting); // before it was taken
-        assert!(turns.take(&Arc::default()).await_now().is_some());
+        assert!(turns.take(&request()).await_now().is_some());
     }
 
     #[test]
