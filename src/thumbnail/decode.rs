@@ -61,6 +61,7 @@ impl fmt::Display for Unmade {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes a value")]
 fn broken(why: impl ToString) -> Unmade {
     Unmade::Broken(why.to_string())
 }

@@ -143,19 +143,16 @@ mod tests {
         fn asking(turns: &Turns, request: Request) -> Self {
             let (turns, activity) = (turns.clone(), Arc::clone(&request.activity));
             let mut client = Self { activity, turn: Box::pin(async move { turns.take(&request).await }) };
-            assert!(client.turn().is_none());
+            assert!(client.turn().is_pending());
             client
         }
 
-        fn turn(&mut self) -> Option<Option<Turn>> {
-            match self.turn.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(turn) => Some(turn),
-                Poll::Pending => None,
-            }
+        fn turn(&mut self) -> Poll<Option<Turn>> {
+            self.turn.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         }
 
         fn has_turn(&mut self) -> bool {
-            self.turn().is_some_and(|turn| turn.is_some())
+            matches!(self.turn(), Poll::Ready(Some(_)))
         }
     }
 
@@ -186,7 +183,7 @@ mod tests {
         let (turns, first) = one();
         let [mut old, mut new] = [Client::of(&turns), Client::of(&turns)];
         drop(first);
-        assert!(old.turn().is_none());
+        assert!(old.turn().is_pending());
         assert!(new.has_turn(), "and gives it back at once");
         assert!(old.has_turn());
     }
@@ -198,7 +195,7 @@ mod tests {
         let (old, new) = (request(), request());
         let [mut new, mut old] = [Client::asking(&turns, new), Client::asking(&turns, old)];
         drop(first);
-        assert!(old.turn().is_none());
+        assert!(old.turn().is_pending());
         assert!(new.has_turn());
         assert!(old.has_turn());
     }
@@ -232,8 +229,7 @@ mod tests {
         drop(first);
         assert!(there.has_turn());
         for (number, client) in ended.iter_mut().enumerate().rev() {
-            let turn = client.turn().expect("it is served or refused");
-            assert_eq!(turn.is_some(), number >= 3, "{number}");
+            assert_eq!(client.has_turn(), number >= 3, "{number}");
         }
     }
 }

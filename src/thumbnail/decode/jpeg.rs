@@ -1,5 +1,5 @@
-//! JPEG, by libjpeg: what it makes of a damaged or an unusual file is what people are used to see, for browsers, Pillow,
-//! ImageMagick and libvips have it too. It decodes at 1/8, 1/4 or 1/2, row by row.
+//! JPEG, by libjpeg (`mozjpeg`). Browsers, Pillow, `ImageMagick` and libvips use it too, so damaged and unusual files look
+//! the same here as there. It decodes at 1/8, 1/4 or 1/2 of the size, row by row.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};

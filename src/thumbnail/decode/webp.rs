@@ -122,7 +122,7 @@ struct Padded<R> {
 }
 
 /// Where the flags of an extended file are.
-const FLAGS: u64 = 20;
+const FLAGS: u8 = 20;
 
 /// The flags of Exif and XMP.
 const METADATA: u8 = 0x08 | 0x04;
@@ -162,9 +162,9 @@ impl<R: BufRead + Seek> BufRead for Padded<R> {
             return Ok(&self.padding[..left.min(self.padding.len())]);
         }
         match &self.flags {
-            Some(flags) if self.at == FLAGS => Ok(flags),
-            Some(_) if self.at < FLAGS => {
-                let before = usize::try_from(FLAGS - self.at).expect("at most 20");
+            Some(flags) if self.at == u64::from(FLAGS) => Ok(flags),
+            Some(_) if self.at < u64::from(FLAGS) => {
+                let before = usize::try_from(u64::from(FLAGS) - self.at).expect("at most 20");
                 let buffer = self.source.fill_buf()?;
                 Ok(&buffer[..buffer.len().min(before)])
             }
