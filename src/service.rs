@@ -52,7 +52,7 @@ use crate::storage::blocking;
 use crate::storage::entity::Entity;
 use crate::storage::open_file::OpenFile;
 use crate::storage::root::{Found, OpenError};
-use crate::thumbnail::{self, Thumbnails};
+use crate::thumbnail::{self, Thumbnail, Thumbnails};
 use crate::upload::{self, Upload, tus};
 
 /// Everything a request needs, made once at start-up.
@@ -207,8 +207,13 @@ impl Service {
                     Err(Refusal::not_found(&path).with_suggestion(Some(meant)))
                 }
                 Found::File(opened, entity) => match thumbnail::asked(query, &entity)? {
-                    Some(size) => Ok(self.thumbnails.answer(method, request.headers(), size, opened, &entity).await?),
                     None => file_answer(mount, &path, request, opened, &entity, connection),
+                    Some(size) => match self.thumbnails.answer(request, size, opened, entity, connection).await? {
+                        Thumbnail::Answer(response) => Ok(response),
+                        Thumbnail::Itself(opened, entity) => {
+                            file_answer(mount, &path, request, opened, &entity, connection)
+                        }
+                    },
                 },
                 Found::Directory(_) if !path.has_slash() => Ok(redirect(site, &path, query)),
                 Found::Directory(_) if !mount.listing => Err(listing_off()),

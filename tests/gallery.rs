@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,21 @@ use support::{Answer, Server, Way};
 fn sample(path: &str) -> Vec<u8> {
     let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
     fs::read(media.join(path)).expect("a sample")
+}
+
+/// A file of `tests/pictures`.
+fn fault(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
+    fs::read(folder.join(name)).expect("a file of this repository")
+}
+
+/// A JPEG that announces another size.
+fn resized(name: &str, frame: &[u8], width: u16, height: u16) -> Vec<u8> {
+    let mut jpeg = fault(name);
+    let frame = jpeg.windows(2).position(|two| two == frame).expect("a frame");
+    jpeg[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+    jpeg[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+    jpeg
 }
 
 fn server_with(samples: &[&str]) -> Server {
@@ -150,12 +166,79 @@ fn a_file_without_a_picture_gets_the_icon_of_its_kind() {
 }
 
 #[test]
-fn an_svg_is_its_own_thumbnail() {
+fn a_picture_that_only_the_browser_decodes_is_its_own_thumbnail() {
     let server = server_with(&["art/tides.svg"]);
-    let answer = server.settled("/media/art/tides.svg?thumbnail=256");
-    assert_eq!(answer.body, sample("art/tides.svg"));
-    assert_eq!(answer.field("content-security-policy"), "sandbox");
-    assert_eq!(answer.field("etag"), server.get("/media/art/tides.svg").field("etag"));
+    for (name, file) in [("avif.jpg", "avif.jpg"), ("bmp.jpg", "bmp.jpg"), ("ico.png", "ico.png"), ("a.bmp", "bmp.jpg")]
+    {
+        server.put(name, fault(file));
+    }
+    server.put("favicon.ico", fault("ico.png"));
+    server.put("blob", fault("avif.jpg"));
+    for (path, content_type) in [
+        ("art/tides.svg", "image/svg+xml"),
+        ("avif.jpg", "image/avif"),
+        ("bmp.jpg", "image/bmp"),
+        ("ico.png", "image/vnd.microsoft.icon"),
+        ("a.bmp", "image/bmp"),
+        ("favicon.ico", "image/vnd.microsoft.icon"),
+        ("blob", "image/avif"),
+    ] {
+        let target = format!("/media/{path}?thumbnail=256");
+        let answer = server.settled(&target);
+        let file = server.get(format!("/media/{path}"));
+        assert_eq!((answer.status, &answer.body), (200, &file.body), "{path}");
+        assert_eq!(answer.field("content-type"), content_type, "{path}");
+        assert_eq!(answer.field("etag"), file.field("etag"), "{path}");
+        assert_eq!(server.request("GET", &target, &[("If-None-Match", file.field("etag"))]).status, 304, "{path}");
+        assert_eq!(server.request("GET", &target, &[("If-Match", file.field("etag"))]).status, 200, "{path}");
+        assert_eq!(server.request("GET", &target, &[("If-Match", "\"other\"")]).status, 412, "{path}");
+    }
+    assert_eq!(server.get("/media/art/tides.svg?thumbnail").field("content-security-policy"), "sandbox");
+}
+
+/// SVG can hold script: a file is only taken for one when its name says so, as in browsers.
+#[test]
+fn an_svg_with_another_name_is_not_shown() {
+    let server = Server::start(Way::Fast, &[]);
+    server.put("tides.png", sample("art/tides.svg"));
+    let answer = server.get("/media/tides.png?thumbnail=256");
+    assert_eq!(came(&answer), (200, "icon"));
+    assert_ne!(answer.body, sample("art/tides.svg"));
+}
+
+#[test]
+fn a_picture_is_known_by_its_first_bytes() {
+    let server = Server::start(Way::Fast, &[]);
+    for name in ["photo.heic", "photo.png", "photo.tiff", "photo.bmp", "photo.avif"] {
+        server.put(name, sample("photos/dunes.jpg"));
+        assert_eq!(came(&server.get(format!("/media/{name}?thumbnail=256"))), (200, "made"), "{name}");
+    }
+}
+
+#[test]
+fn an_icon_says_why() {
+    let server = Server::start(Way::Fast, &[]);
+    server.put("large.jpg", resized("cut-progressive.jpg", b"\xff\xc2", 16_128, 16_384));
+    server.put("damaged.png", &b"\x89PNG\r\n\x1a\nand then nothing"[..]);
+    server.put("text.jpg", "no picture");
+    server.put("photo.heic", &b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..]);
+    let mut drawings = Vec::new();
+    for (path, reason) in [
+        ("large.jpg", "the picture is too large: 16128 x 16384 pixels"),
+        ("damaged.png", "the picture is damaged: "),
+        ("photo.heic", "the format is not supported"),
+    ] {
+        let answer = server.get(format!("/media/{path}?thumbnail=256"));
+        assert_eq!(came(&answer), (200, "icon"), "{path}");
+        let found = answer.field("x-devmedia-thumbnail-reason");
+        assert!(found.starts_with(reason), "{path}: {found}");
+        assert_eq!(answer.text().contains("too large"), path == "large.jpg", "{path}");
+        drawings.push(answer.body);
+    }
+    assert_eq!(server.get("/media/text.jpg?thumbnail").body, drawings[1]);
+    drawings.sort();
+    drawings.dedup();
+    assert_eq!(drawings.len(), 3);
 }
 
 #[test]
@@ -173,10 +256,66 @@ fn a_bomb_is_refused_by_its_announced_size() {
         assert_eq!(came(&server.get("/media/bomb.png?thumbnail=512")), (200, "icon"));
     }
     assert!(start.elapsed() < Duration::from_secs(2), "it was decoded");
+    let peak = peak(&server);
+    assert!(peak < 100 * 1024, "{peak} KiB were used");
+}
+
+/// The most memory that a server has had, in KiB.
+fn peak(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("a Linux process");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
-    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
-    assert!(peak < 100 * 1024, "{peak} KiB were used");
+    peak.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// The largest that are decoded, all at once.
+#[test]
+fn large_pictures_are_bounded_in_memory() {
+    let server = Server::start(Way::Fast, &[]);
+    let encoded = |picture: DynamicImage, format| {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).expect("it encodes");
+        bytes.into_inner()
+    };
+    server.put("lossless.webp", encoded(DynamicImage::new_rgba8(5000, 5000), ImageFormat::WebP));
+    server.put("photo.jpg", resized("cut.jpg", b"\xff\xc0", 12_000, 9_000));
+    server.put("progressive.jpg", resized("cut-progressive.jpg", b"\xff\xc2", 7000, 7000));
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let server = &server;
+            scope.spawn(move || {
+                let name = ["lossless.webp", "photo.jpg", "progressive.jpg"][number % 3];
+                let size = [128, 512][number / 3];
+                let answer = server.get(format!("/media/{name}?thumbnail={size}"));
+                assert!(["made", "cached"].contains(&answer.field("x-devmedia-thumbnail")), "{name}: {answer:?}");
+            });
+        }
+    });
+    let peak = peak(&server);
+    assert!(peak < 256 * 1024, "{peak} KiB were used");
+}
+
+/// 150 of them kept the next one waiting for 11 to 15 seconds.
+#[test]
+fn thumbnails_that_nobody_waits_for_are_not_made() {
+    let server = Server::start(Way::Fast, &[]);
+    let mut picture = std::io::Cursor::new(Vec::new());
+    DynamicImage::new_rgb8(1500, 1500).write_to(&mut picture, ImageFormat::Png).expect("it encodes");
+    for number in 0..150 {
+        server.put(format!("{number}.png"), picture.get_ref());
+    }
+    server.put("wanted.png", sample("avatars/ada.png"));
+    let asked: Vec<_> = (0..150)
+        .map(|number| {
+            let mut stream = server.connect();
+            write!(stream, "GET /media/{number}.png?thumbnail=128 HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+            stream
+        })
+        .collect();
+    drop(asked);
+    assert_eq!(came(&server.get("/media/wanted.png?thumbnail=128")), (200, "made"));
+    // the two or three that had begun are finished
+    let kept = fs::read_dir(server.outside.join("cache/devmedia/thumbnails")).map_or(0, Iterator::count);
+    assert!(kept < 75, "{kept} thumbnails were made before the one that somebody waits for");
 }
 
 #[test]

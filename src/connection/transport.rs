@@ -50,6 +50,8 @@ pub struct Activity {
     streaming: AtomicBool,
     waiting: AtomicBool,
     upgraded: AtomicBool,
+    queued: AtomicBool,
+    ended: AtomicBool,
 }
 
 impl Activity {
@@ -88,6 +90,21 @@ impl Activity {
     /// The current answer has no end of its own: the client's hanging up is one.
     pub fn streaming(&self) {
         self.streaming.store(true, Relaxed);
+    }
+
+    /// Whether the request waits for its turn: a client that hangs up meanwhile is looked for.
+    pub fn set_queued(&self, yes: bool) {
+        self.queued.store(yes, Relaxed);
+    }
+
+    /// The client has ended its side of the connection.
+    pub fn set_ended(&self) {
+        self.ended.store(true, Relaxed);
+    }
+
+    /// Whether the client has ended its side while its request waited.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Relaxed)
     }
 
     /// The current answer may have to wait for long before more of it can be sent.
@@ -296,6 +313,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
                 && let Poll::Ready(error) = this.poll_timeout(cx)
             {
                 return Poll::Ready(Err(error));
+            }
+        }
+        if this.activity.queued.load(Relaxed) {
+            match this.poll_hung_up(cx) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => this.activity.set_ended(),
+                result => result?,
             }
         }
         Pin::new(&mut this.io).poll_flush(cx)

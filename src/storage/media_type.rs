@@ -255,7 +255,7 @@ pub struct MediaType {
 
 impl MediaType {
     /// A known type; allocates only for the charset of a text type.
-    fn from_static(text: &'static str) -> Self {
+    pub fn from_static(text: &'static str) -> Self {
         let header = if text.starts_with("text/") {
             HeaderValue::try_from(format!("{text}; charset=utf-8")).expect("a media type is visible ASCII")
         } else {

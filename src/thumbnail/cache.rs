@@ -32,6 +32,9 @@ const DIGEST: usize = 32;
 /// Half-written files; no key starts like that.
 const UNFINISHED: &str = ".new-";
 
+/// Changes when thumbnails of the same files come to look different within a version.
+const LOOK: &[u8] = b"2";
+
 /// What a thumbnail depends on, hashed: the file's state, its type, the size, and this program's version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(String);
@@ -41,7 +44,8 @@ impl Key {
     pub fn of(entity: &Entity, size: Size) -> Option<Self> {
         let etag = entity.etag.as_ref()?;
         let mut hash = Sha256::new();
-        for part in [env!("CARGO_PKG_VERSION").as_bytes(), etag.as_bytes(), entity.media_type.essence().as_bytes()] {
+        let version = env!("CARGO_PKG_VERSION").as_bytes();
+        for part in [version, LOOK, etag.as_bytes(), entity.media_type.essence().as_bytes()] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }

@@ -10,11 +10,13 @@ pub enum Icon {
     Folder,
     /// A picture in a format that is not decoded here.
     Picture,
-    /// A picture that does not decode.
+    /// A damaged picture.
     BrokenPicture,
-    /// A film.
+    /// A picture that is too large to be decoded.
+    LargePicture,
+    /// A video.
     Video,
-    /// A sound.
+    /// A recording, or music.
     Audio,
     /// A PDF or an office document.
     Document,
@@ -44,10 +46,11 @@ macro_rules! sheet {
 
 impl Icon {
     /// All of them, for the page that draws them once.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Folder,
         Self::Picture,
         Self::BrokenPicture,
+        Self::LargePicture,
         Self::Video,
         Self::Audio,
         Self::Document,
@@ -83,12 +86,21 @@ impl Icon {
         }
     }
 
+    /// Whether a picture of this type is damaged if its first bytes are not those of a known format.
+    pub fn is_decoded(essence: &str) -> bool {
+        matches!(
+            essence,
+            "image/jpeg" | "image/png" | "image/apng" | "image/gif" | "image/webp" | "image/bmp" | "image/avif"
+        )
+    }
+
     /// Its name in the page's style sheet and among its symbols.
     pub fn name(self) -> &'static str {
         match self {
             Self::Folder => "folder",
             Self::Picture => "picture",
             Self::BrokenPicture => "broken",
+            Self::LargePicture => "too-large",
             Self::Video => "video",
             Self::Audio => "audio",
             Self::Document => "document",
@@ -125,6 +137,10 @@ impl Icon {
             Self::BrokenPicture => {
                 r#"<path d="M10.5 20H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2h7.5l-2.2 4.6 2.9 3-2.7 3.9zM15.3 4H19a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2h-5.3l-.3-3.2 2.9-4.6-3-3.1z" fill="currentColor" fill-opacity=".12"/>"#
             }
+            // the frame of a picture, two arrows that point out of it, and the words
+            Self::LargePicture => {
+                r#"<rect x="3" y="4" width="18" height="16" rx="2" fill="currentColor" fill-opacity=".12"/><path d="M9.2 10.2L6 7M6 9.4V7h2.4M14.8 10.2L18 7M15.6 7H18v2.4"/><text x="12" y="16.6" font-family="sans-serif" font-size="3.6" text-anchor="middle" fill="currentColor" stroke="none">too large</text>"#
+            }
             Self::Video => {
                 r#"<rect x="3" y="5" width="18" height="14" rx="2.5" fill="currentColor" fill-opacity=".12"/><path d="M10 9.1c0-.5.5-.8.9-.5l4.5 2.9c.4.2.4.8 0 1L10.9 15.4c-.4.3-.9 0-.9-.5z"/>"#
             }
@@ -149,7 +165,7 @@ impl Icon {
     fn colours(self) -> (&'static str, &'static str) {
         match self {
             Self::Folder => ("#3b6fe0", "#8fb2ff"),
-            Self::Picture => ("#0e8a6a", "#5fd3b0"),
+            Self::Picture | Self::LargePicture => ("#0e8a6a", "#5fd3b0"),
             Self::Video => ("#7a4fd8", "#b79cff"),
             Self::Audio => ("#c2417c", "#ff9cc6"),
             Self::Document => ("#c8452f", "#ff9f8c"),

@@ -34,15 +34,17 @@ fn queries_ask_for_sizes() {
 }
 
 #[test]
-fn what_the_browser_alone_decodes_is_its_own_thumbnail() {
+fn types_have_subjects() {
     for (name, expected) in [
         ("a.jpg", Subject::Picture),
         ("a.png", Subject::Picture),
         ("a.gif", Subject::Picture),
         ("a.webp", Subject::Picture),
         ("a.svg", Subject::Itself),
-        ("a.avif", Subject::Itself),
-        ("a.heic", Subject::Icon(Icon::Picture)),
+        ("a.avif", Subject::Picture),
+        ("a.bmp", Subject::Picture),
+        ("a.ico", Subject::Picture),
+        ("a.heic", Subject::Picture),
         ("a.mp4", Subject::Icon(Icon::Video)),
         ("a.mp3", Subject::Icon(Icon::Audio)),
         ("a.pdf", Subject::Icon(Icon::Document)),

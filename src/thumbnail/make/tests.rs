@@ -1,11 +1,12 @@
 use std::io::{Cursor, Read, SeekFrom};
+use std::path::Path;
 
-use image::{GenericImageView as _, ImageFormat, Rgba, RgbaImage};
+use image::{GenericImageView as _, ImageFormat, Rgba};
 
 use super::*;
 
 fn small(bytes: &[u8], size: Size) -> Result<Vec<u8>, Unmade> {
-    make(Cursor::new(bytes), bytes.len() as u64, size, || ())
+    make(Cursor::new(bytes), bytes.len() as u64, size)
 }
 
 fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
@@ -16,9 +17,8 @@ fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
 
 /// Red on top, blue below.
 fn flag(width: u32, height: u32) -> DynamicImage {
-    let colour = |y| if y < height / 2 { [255, 0, 0, 255] } else { [0, 0, 255, 255] };
-    let picture = RgbaImage::from_fn(width, height, |_, y| Rgba(colour(y)));
-    DynamicImage::from(picture).to_rgb8().into()
+    let colour = |y| if y < height / 2 { [255, 0, 0] } else { [0, 0, 255] };
+    RgbImage::from_fn(width, height, |_, y| image::Rgb(colour(y))).into()
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn every_format_gets_its_proportions() {
 }
 
 #[test]
-fn what_is_transparent_stays_so() {
+fn transparent_pixels_stay_transparent() {
     let mut picture = flag(600, 300).to_rgba8();
     picture.put_pixel(0, 0, Rgba([0, 0, 0, 0]));
     for x in 0..300 {
@@ -134,59 +134,261 @@ fn a_bomb_is_refused_by_what_it_announces() {
         let bytes = announced(width, height);
         let read = std::cell::Cell::new(0);
         let source = std::io::BufReader::with_capacity(512, Counted(Cursor::new(&bytes), &read));
-        let made = make(source, bytes.len() as u64, Size::Medium, || panic!("nothing is decoded"));
-        assert_eq!(made, Err(Unmade::TooLarge), "{width} x {height}");
+        let made = make(source, bytes.len() as u64, Size::Medium);
+        assert_eq!(made, Err(Unmade::TooLarge { width, height }), "{width} x {height}");
         assert!(read.get() < 4096, "{} bytes were read", read.get());
     }
 }
 
 #[test]
 fn a_long_file_is_not_read() {
-    let made = make(Cursor::new(b""), MAX_FILE + 1, Size::Medium, || ());
-    assert_eq!(made, Err(Unmade::TooLong));
-}
-
-#[test]
-fn only_large_pictures_wait_for_each_other() {
-    for (width, height, large) in [(4000, 3000, false), (5000, 4000, true)] {
-        let bytes = encoded(&DynamicImage::new_rgb8(width, height), ImageFormat::Png);
-        let waited = std::cell::Cell::new(false);
-        make(Cursor::new(&bytes), bytes.len() as u64, Size::Small, || waited.set(true)).expect("it decodes");
-        assert_eq!(waited.get(), large, "{width} x {height}");
+    for (first, len) in [(&b""[..], u64::MAX), (b"RIFF\0\0\0\0WEBPVP8 ", 1 << 27)] {
+        let made = make(Cursor::new(first), len, Size::Medium);
+        assert!(matches!(made, Err(Unmade::TooLong { .. })), "{made:?}");
     }
 }
 
+/// A photograph or a PNG is reduced row by row, however large it is; what has to be in memory as a whole is large.
 #[test]
-fn what_is_broken_is_an_error() {
+fn only_pictures_that_need_memory_are_large() {
+    let jpeg = |width, height| resized("cut.jpg", b"\xff\xc0", width, height);
+    let progressive = |width, height| resized("cut-progressive.jpg", b"\xff\xc2", width, height);
+    let webp = |width, height| encoded(&DynamicImage::new_rgb8(width, height), ImageFormat::WebP);
+    for (name, bytes, large) in [
+        ("JPEG of 108 MP", jpeg(12_000, 9_000), false),
+        ("PNG of 67 MP", announced(8200, 8200), false),
+        ("progressive JPEG of 3 MP", progressive(2000, 1500), false),
+        ("progressive JPEG of 24 MP", progressive(6000, 4000), true),
+        ("WebP of 1 MP", webp(1000, 1000), false),
+        ("WebP of 6 MP", webp(3000, 2000), true),
+    ] {
+        let Ok(Opened::Picture(picture)) = Opened::new(Cursor::new(&bytes), bytes.len() as u64) else {
+            panic!("{name} is a picture")
+        };
+        assert_eq!(picture.is_large(256), large, "{name}");
+    }
+    let bytes = progressive(16_000, 12_000);
+    let made = make(Cursor::new(&bytes), bytes.len() as u64, Size::Medium);
+    assert_eq!(made, Err(Unmade::TooLarge { width: 16_000, height: 12_000 }));
+}
+
+/// 108 megapixels is what telephones make. This one is cut short, so that it is quick to decode.
+#[test]
+fn a_large_photograph_has_a_thumbnail() {
+    let bytes = resized("cut.jpg", b"\xff\xc0", 12_000, 9_000);
+    let made = image::load_from_memory(&small(&bytes, Size::Medium).expect("it decodes")).expect("it decodes");
+    assert_eq!(made.dimensions(), (256, 192));
+}
+
+/// A JPEG that announces another size.
+fn resized(name: &str, frame: &[u8], width: u16, height: u16) -> Vec<u8> {
+    let mut jpeg = file(name);
+    let frame = jpeg.windows(2).position(|two| two == frame).expect("a frame");
+    jpeg[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+    jpeg[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+    jpeg
+}
+
+#[test]
+fn a_file_without_a_picture_is_an_error() {
     let whole = encoded(&flag(64, 64), ImageFormat::Png);
-    for (name, bytes) in [
-        ("empty", &b""[..]),
-        ("a text", b"not a picture"),
-        ("half a PNG", &whole[..40]),
-        ("a JPEG's first bytes", b"\xff\xd8\xff\xe0\0\x10JFIF"),
-        ("a GIF's first bytes", b"GIF89a\x01\0\x01\0"),
-        ("a WebP's first bytes", b"RIFF\x10\0\0\0WEBPVP8 "),
-        ("a TIFF, which is not decoded", b"II*\0\x08\0\0\0"),
+    for (name, bytes, expected) in [
+        ("empty", &b""[..], false),
+        ("a text", b"not a picture", false),
+        ("a TIFF, which is not decoded", b"II*\0\x08\0\0\0", false),
+        ("half a PNG", &whole[..40], true),
+        ("a JPEG's first bytes", b"\xff\xd8\xff\xe0\0\x10JFIF", true),
+        ("a JPEG without a scan", b"\xff\xd8\xff\xd9", true),
+        ("a GIF's first bytes", b"GIF89a\x01\0\x01\0", true),
+        ("a WebP's first bytes", b"RIFF\x10\0\0\0WEBPVP8 ", true),
+        ("a WebP of nothing", b"RIFF\x20\0\0\0WEBPVP8 \x10\0\0\0\0\0\0\x9d\x01\x2a\x10\0\x10\0", true),
     ] {
-        assert!(matches!(small(bytes, Size::Medium), Err(Unmade::Broken(_))), "{name}");
+        let made = small(bytes, Size::Medium);
+        assert_eq!(matches!(made, Err(Unmade::Broken(_))), expected, "{name}: {made:?}");
+        assert_eq!(matches!(made, Err(Unmade::Unknown)), !expected, "{name}: {made:?}");
+    }
+}
+
+/// A file of `tests/pictures`; `make.py` beside them says what each is.
+fn file(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
+    std::fs::read(folder.join(name)).expect("a file of this repository")
+}
+
+/// The colours in the middle of the four quarters, darkened: red, green, blue and white as they are drawn.
+fn quarters(name: &str) -> [[u8; 4]; 4] {
+    let bytes = small(&file(name), Size::Small).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let made = image::load_from_memory(&bytes).expect("it decodes");
+    assert_eq!(made.dimensions(), (96, 64), "{name}");
+    [(24, 6), (72, 6), (24, 42), (72, 42)].map(|(x, y)| made.get_pixel(x, y).0)
+}
+
+fn near(a: [u8; 4], b: [u8; 4]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.abs_diff(b) < 40)
+}
+
+const PLAIN: [[u8; 4]; 4] = [[249, 0, 0, 255], [0, 249, 0, 255], [0, 0, 245, 255], [245, 245, 245, 255]];
+
+#[test]
+fn unusual_files_look_as_in_browsers() {
+    for name in [
+        "plain.jpg",
+        "arithmetic.jpg",
+        "arithmetic-progressive.jpg",
+        "scan-a-component-1x1.jpg", // zune-image #419
+        "scan-a-component-1x2.jpg",
+        "scan-a-component-2x1.jpg",
+        "scan-a-component-2x2.jpg",
+        "two-scans.jpg",
+        "dnl.jpg",
+        "dnl-only.jpg",
+        "duplicate-component-ids.jpg",
+        "short-app14-2.jpg",
+        "short-app14-7.jpg",
+        "short-app14-12.jpg",
+        "no-huffman-tables.jpg", // a frame of Motion JPEG
+        "damaged-table-progressive.jpg",
+        "no-end.png",
+        "wrong-sum.png",
+        "interlaced.png",
+        "gamma-but-srgb.png",
+        "no-end.gif",
+        "frame-larger-than-screen.gif",
+        "cut-before-exif.webp",
+    ] {
+        let found = quarters(name);
+        assert!(found.iter().zip(PLAIN).all(|(a, b)| near(*a, b)), "{name}: {found:?}");
+    }
+}
+
+/// What browsers show of a file that was cut short, and an empty rest.
+#[test]
+fn a_file_that_was_cut_short_shows_what_is_there() {
+    let grey = [128, 128, 128, 255];
+    let none = [0, 0, 0, 0];
+    for (name, rest) in [
+        ("cut.jpg", Some(grey)),
+        ("cut-progressive.jpg", None), // a coarser picture
+        ("cut.png", Some(none)),
+        ("cut-interlaced.png", None),
+        ("cut.gif", Some(none)),
+        ("cut-interlaced.gif", None),
+        ("cut.webp", Some(none)),
+        ("cut-lossless.webp", Some(none)),
+    ] {
+        let found = quarters(name);
+        assert!(near(found[0], PLAIN[0]) && near(found[1], PLAIN[1]), "{name}: {found:?}");
+        let bytes = small(&file(name), Size::Small).expect("it decodes");
+        let last = image::load_from_memory(&bytes).expect("it decodes").get_pixel(60, 63).0;
+        if let Some(rest) = rest {
+            assert!(near(last, rest), "{name}: {last:?}");
+        } else {
+            assert!(near(last, [224, 224, 224, 255]), "{name}: {last:?}");
+        }
+    }
+}
+
+/// libjpeg goes on behind damage; others are grey from there on.
+#[test]
+fn damage_in_one_place_is_not_the_end() {
+    let bytes = small(&file("damaged.jpg"), Size::Small).expect("it decodes");
+    let made = image::load_from_memory(&bytes).expect("it decodes").to_rgb8();
+    let last = made.rows().next_back().expect("a row").map(|pixel| pixel.0[0]);
+    let (darkest, lightest) = last.fold((255, 0), |(least, most), value| (value.min(least), value.max(most)));
+    assert!(lightest - darkest > 30, "from {darkest} to {lightest}");
+}
+
+#[test]
+fn colours_become_srgb() {
+    let paper = [[0, 255, 255, 255]; 4];
+    let found = quarters("cmyk.jpg");
+    assert!(found.iter().zip(paper).all(|(a, b)| near(*a, b)), "cyan without a profile: {found:?}");
+    let found = quarters("cmyk-profile.jpg");
+    assert!(found.iter().all(|[r, g, b, _]| *r < 60 && *g > 150 && *b < 60), "cyan is green there: {found:?}");
+
+    // samples that are light itself are far too dark without it: 100 becomes 168
+    let small = small(&file("gamma.png"), Size::Small).expect("it decodes");
+    let made = image::load_from_memory(&small).expect("it decodes");
+    let [red, ..] = made.get_pixel(24, 30).0;
+    assert!(red > 236, "225 of linear light is 241: {red}");
+    let found = quarters("chromaticities.png");
+    assert!(near(found[0], PLAIN[1]) && near(found[1], PLAIN[0]), "red and green changed round: {found:?}");
+}
+
+/// A printer's or a large display profile: more than 8 KiB were dropped once.
+#[test]
+fn a_large_profile_counts() {
+    let mut profile = moxcms::ColorProfile::new_display_p3();
+    profile.cicp = None;
+    let curve = (0..4096u32).map(|step| u16::try_from((step * 65535 / 4095).pow(2) >> 16).unwrap_or(u16::MAX));
+    let curve = moxcms::ToneReprCurve::Lut(curve.collect());
+    (profile.red_trc, profile.green_trc, profile.blue_trc) = (Some(curve.clone()), Some(curve.clone()), Some(curve));
+    let profile = profile.encode().expect("a profile");
+    assert!(profile.len() > 8 * 1024);
+    let grey = DynamicImage::from(image::RgbImage::from_pixel(32, 32, image::Rgb([128, 128, 128])));
+    let mut jpeg = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut jpeg, 95);
+    encoder.set_icc_profile(profile.clone()).expect("JPEG has profiles");
+    encoder.encode_image(&grey).expect("it encodes");
+    let mut webp = Vec::new();
+    let mut encoder = WebPEncoder::new_lossless(&mut webp);
+    encoder.set_icc_profile(profile).expect("WebP has profiles");
+    encoder.write_image(grey.as_bytes(), 32, 32, image::ExtendedColorType::Rgb8).expect("it encodes");
+    for bytes in [jpeg, webp] {
+        let made = image::load_from_memory(&small(&bytes, Size::Small).expect("it decodes")).expect("it decodes");
+        // half squared is a quarter of the light, which is 137 in sRGB
+        assert!(near(made.get_pixel(16, 16).0, [137, 137, 137, 255]), "{:?}", made.get_pixel(16, 16));
     }
 }
 
 #[test]
-fn profiles_of_other_colours_are_dropped() {
-    let profile = |space: &[u8; 4], len| {
-        let mut profile = vec![0; len];
-        profile[16..20].copy_from_slice(space);
-        profile
+fn exif_with_the_prefix_of_app1_turns_a_webp() {
+    let bytes = small(&file("exif-prefix.webp"), Size::Small).expect("it decodes");
+    assert_eq!(image::load_from_memory(&bytes).expect("it decodes").dimensions(), (64, 96));
+}
+
+/// The preview is a flat magenta, so that it shows.
+#[test]
+fn a_preview_that_is_large_enough_is_used() {
+    let colour = |bytes: &[u8], size| {
+        let made = image::load_from_memory(&small(bytes, size).expect("it decodes")).expect("it decodes");
+        (made.width(), made.get_pixel(20, 20).0)
     };
-    for (profile, colour, expected) in [
-        (profile(b"RGB ", 548), true, true),
-        (profile(b"RGB ", 548), false, false),
-        (profile(b"GRAY", 400), false, true),
-        (profile(b"CMYK", 548), true, false),
-        (profile(b"RGB ", MAX_PROFILE + 1), true, false),
-        (vec![0; 8], true, false),
-    ] {
-        assert_eq!(fits(&profile, colour), expected, "{} bytes", profile.len());
+    let magenta = [255, 0, 255, 255];
+    let bytes = file("preview.jpg");
+    let (width, found) = colour(&bytes, Size::Small);
+    assert!(width == 128 && near(found, magenta), "{found:?}");
+    let (width, found) = colour(&bytes, Size::Medium);
+    assert!(width == 256 && near(found, PLAIN[0]), "160 pixels are too few: {found:?}");
+
+    // of another shape it shows another part of the picture
+    let frame = bytes.windows(4).rposition(|four| four == b"\xff\xc0\0\x11").expect("a frame");
+    let mut wider = bytes.clone();
+    wider[frame + 5..frame + 7].copy_from_slice(&600u16.to_be_bytes());
+    assert!(near(colour(&wider, Size::Small).1, PLAIN[0]));
+
+    // a picture that cannot be decoded has at least that
+    let mut damaged = bytes.clone();
+    damaged[frame + 4] = 12; // bits a sample
+    let (width, found) = colour(&damaged, Size::Medium);
+    assert!(width == 160 && near(found, magenta), "{found:?}");
+}
+
+/// A JPEG is decoded at 1/8, 1/4 or 1/2; other sizes are between.
+#[test]
+fn every_scale_shows_the_whole_picture() {
+    for width in [300, 511, 600, 1023, 1500, 2047, 3001] {
+        let bytes = encoded(&flag(width, width / 2 + 1), ImageFormat::Jpeg);
+        let made = image::load_from_memory(&small(&bytes, Size::Medium).expect("it decodes")).expect("it decodes");
+        assert_eq!(made.width(), 256, "{width}");
+        let bottom = made.height() - 1;
+        for (x, y, expected) in [
+            (0, 0, [254, 0, 0, 255]),
+            (255, 0, [254, 0, 0, 255]),
+            (0, bottom, [0, 0, 254, 255]),
+            (255, bottom, [0, 0, 254, 255]),
+        ] {
+            assert!(near(made.get_pixel(x, y).0, expected), "{width}: {x} {y} {:?}", made.get_pixel(x, y));
+        }
     }
 }

@@ -1,0 +1,402 @@
+//! JPEG, by libjpeg (`mozjpeg`). Browsers, Pillow, `ImageMagick` and libvips use it too, so damaged and unusual files look
+//! the same here as there. It decodes at 1/8, 1/4 or 1/2 of the size, row by row.
+
+use std::cell::Cell;
+use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mozjpeg::{ColorSpace, Decompress};
+
+use super::{Decoded, Facts, Unmade, broken};
+use crate::thumbnail::colour::Colours;
+use crate::thumbnail::exif::{self, Exif};
+use crate::thumbnail::raster::{Full, Layout, Raster, Shrinker};
+
+/// Scans after which a file counts as cut short: each of them costs a look at every block, and may be a few bytes long.
+const MAX_SCANS: usize = 100;
+
+/// Bytes of a colour profile that is put together of its parts.
+const MAX_PROFILE: usize = 16 * 1024 * 1024;
+
+/// A JPEG up to its first scan.
+pub(super) struct Jpeg<R> {
+    source: R,
+    head: Head,
+}
+
+/// What the segments before the first scan say.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Head {
+    width: u16,
+    height: u16,
+    /// Where the height is, in a file that gives it after the first scan (DNL, ITU-T T.81 B.2.5).
+    height_at: Option<u64>,
+    /// All coefficients are in memory before the first row can be made of them: so many bytes.
+    coefficients: u64,
+    exif: Exif,
+    profile: Vec<u8>,
+}
+
+impl<R: BufRead + Seek> Jpeg<R> {
+    pub(super) fn open(mut source: R) -> Result<(Self, Facts), Unmade> {
+        let mut head = Head::read(&mut source).map_err(broken)?;
+        if head.height == 0 && head.width > 0 {
+            head.height = height_behind(&mut source).map_err(broken)?.unwrap_or(0);
+        } else {
+            head.height_at = None;
+        }
+        if head.exif.preview.is_none() && (head.width == 0 || head.height == 0) {
+            return Err(broken("it has no picture"));
+        }
+        let (width, height) = (u32::from(head.width), u32::from(head.height));
+        // besides the coefficients a few rows
+        let memory = head.coefficients + u64::from(width) * 256;
+        Ok((Self { source, head }, Facts { width, height, memory }))
+    }
+
+    /// Where a small preview will do, nothing else of the file is read.
+    pub(super) fn memory(&self, pixels: u32, facts: Facts) -> u64 {
+        if self.preview(pixels, facts).is_some() { 0 } else { facts.memory }
+    }
+
+    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, Unmade> {
+        let raster = match self.preview(pixels, facts) {
+            Some(preview) => Ok(preview),
+            None if facts.are_too_large() => Err(Unmade::TooLarge { width: facts.width, height: facts.height }),
+            None => self.whole(pixels).map_err(broken),
+        };
+        // a preview that is too small is better than none
+        let raster = raster.or_else(|why| self.any_preview(pixels).ok_or(why))?;
+        let colours = match self.head.profile {
+            profile if profile.is_empty() => Colours::Srgb,
+            profile => Colours::Profile(profile),
+        };
+        Ok(Decoded { raster, orientation: Some(self.head.exif.orientation), colours })
+    }
+
+    /// The camera's own preview, if it is large enough and shows the whole picture.
+    fn preview(&self, pixels: u32, facts: Facts) -> Option<Raster> {
+        let preview = self.head.exif.preview.as_deref()?;
+        let own = Head::read(&mut Cursor::new(preview)).ok()?;
+        let (width, height) = (u64::from(own.width), u64::from(own.height));
+        // the same shape, but for the rounding to whole pixels
+        let (across, down) = (width * u64::from(facts.height), height * u64::from(facts.width));
+        let same_shape = across.abs_diff(down) <= u64::from(facts.width.max(facts.height));
+        let large = width.max(height) >= u64::from(pixels);
+        let smaller = width <= u64::from(facts.width) && height <= u64::from(facts.height);
+        if !(large && same_shape && smaller) {
+            return None;
+        }
+        self.any_preview(pixels)
+    }
+
+    fn any_preview(&self, pixels: u32) -> Option<Raster> {
+        let preview = self.head.exif.preview.as_deref()?;
+        decode(Cursor::new(preview), pixels).ok()
+    }
+
+    /// A file that libjpeg gives up is decoded as far as the place where it does, as one that was cut short there.
+    fn whole(&mut self, pixels: u32) -> Result<Raster, String> {
+        /// Fine enough to find the place; coarse reading is faster.
+        const FINE: usize = 512;
+        let at = Cell::new(0);
+        let why = match decode(self.watched(&at, usize::MAX, u64::MAX)?, pixels) {
+            Ok(raster) => return Ok(raster),
+            Err(why) => why,
+        };
+        if decode(self.watched(&at, FINE, u64::MAX)?, pixels).is_ok() {
+            return Err(why);
+        }
+        let end = at.get();
+        if let Ok(raster) = decode(self.watched(&at, usize::MAX, end)?, pixels) {
+            return Ok(raster);
+        }
+        // it may end within the head of a scan
+        let end = self.last_scan_before(end).map_err(|error| error.to_string())?;
+        decode(self.watched(&at, usize::MAX, end)?, pixels).map_err(|_| why)
+    }
+
+    fn last_scan_before(&mut self, end: u64) -> io::Result<u64> {
+        let (mut at, mut last) = (0, 0);
+        self.source.rewind()?;
+        loop {
+            at += self.source.skip_until(0xff)? as u64;
+            let next = self.source.fill_buf()?;
+            if next.is_empty() || at >= end {
+                return Ok(last);
+            }
+            if next[0] == marker::SOS {
+                last = at - 1;
+            }
+        }
+    }
+
+    /// The file from its beginning, with the height in its place.
+    fn watched<'a>(&'a mut self, at: &'a Cell<u64>, window: usize, end: u64) -> Result<impl BufRead + 'a, String> {
+        at.set(0);
+        self.source.rewind().map_err(|error| error.to_string())?;
+        let mut start = Vec::new();
+        if let Some(height_at) = self.head.height_at {
+            self.source.by_ref().take(height_at + 2).read_to_end(&mut start).map_err(|error| error.to_string())?;
+            let from = start.len().saturating_sub(2);
+            start[from..].copy_from_slice(&self.head.height.to_be_bytes());
+        }
+        let several_scans = self.head.coefficients > 0;
+        let scans = several_scans.then_some(0);
+        Ok(Watched { inner: Cursor::new(start).chain(&mut self.source), at, window, end, scans, counted: 0 })
+    }
+}
+
+/// Decodes at the smallest scale that is as large as the thumbnail.
+fn decode(source: impl BufRead, pixels: u32) -> Result<Raster, String> {
+    // libjpeg's errors unwind
+    let decoding = AssertUnwindSafe(|| {
+        let mut decoder = Decompress::builder().from_reader(source)?;
+        let (width, height) = decoder.size();
+        let longer = width.max(height);
+        let eighths = [1, 2, 4].into_iter().find(|eighths| longer * usize::from(*eighths) / 8 >= pixels as usize);
+        let eighths = eighths.unwrap_or(8);
+        decoder.scale(eighths);
+        let (layout, mut started) = match decoder.color_space() {
+            ColorSpace::JCS_GRAYSCALE => (Layout::Gray, decoder.grayscale()?),
+            ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => (Layout::Cmyk, decoder.to_colorspace(ColorSpace::JCS_CMYK)?),
+            _ => (Layout::Rgb, decoder.rgb()?),
+        };
+        let side = |side| u32::try_from(side).expect("at most 16 bits");
+        let full = Full {
+            size: (side(width), side(height)),
+            eighths,
+            decoded: (side(started.width()), side(started.height())),
+            layout,
+        };
+        let mut shrinker = Shrinker::new(full, pixels);
+        let mut row = vec![0u8; started.width() * layout.channels()];
+        for _ in 0..started.height() {
+            started.read_scanlines_into(&mut row)?;
+            shrinker.row(&row);
+        }
+        Ok::<_, io::Error>(shrinker.finish())
+    });
+    match catch_unwind(decoding) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "the decoder gave up".to_owned())),
+    }
+}
+
+/// A file on its way to libjpeg.
+struct Watched<'a, R> {
+    inner: R,
+    /// Bytes that libjpeg has done with.
+    at: &'a Cell<u64>,
+    /// Bytes given at once, at most.
+    window: usize,
+    /// Where the file is said to end.
+    end: u64,
+    /// Scans that have begun, where they are counted.
+    scans: Option<usize>,
+    /// How far they are.
+    counted: u64,
+}
+
+impl<R: BufRead> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.fill_buf()?.read(buffer)?;
+        self.consume(got);
+        Ok(got)
+    }
+}
+
+impl<R: BufRead> BufRead for Watched<'_, R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.scans.is_some_and(|scans| scans > MAX_SCANS) {
+            return Ok(&[]);
+        }
+        let left = usize::try_from(self.end.saturating_sub(self.at.get())).unwrap_or(usize::MAX);
+        let bytes = self.inner.fill_buf()?;
+        let bytes = &bytes[..bytes.len().min(left).min(self.window)];
+        if let Some(scans) = &mut self.scans
+            && self.at.get() >= self.counted
+        {
+            self.counted = self.at.get() + bytes.len() as u64;
+            *scans += bytes.windows(2).filter(|two| *two == [0xff, marker::SOS]).count();
+        }
+        Ok(bytes)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at.set(self.at.get() + amount as u64);
+        self.inner.consume(amount);
+    }
+}
+
+/// The markers that are of interest (ITU-T T.81, table B.1).
+mod marker {
+    pub(super) const SOI: u8 = 0xd8;
+    pub(super) const EOI: u8 = 0xd9;
+    pub(super) const SOS: u8 = 0xda;
+    pub(super) const DNL: u8 = 0xdc;
+    pub(super) const APP1: u8 = 0xe1;
+    pub(super) const APP2: u8 = 0xe2;
+
+    /// Whether nothing follows it.
+    pub(super) fn is_alone(marker: u8) -> bool {
+        matches!(marker, 0x00 | 0x01 | 0xd0..=SOI)
+    }
+
+    /// Whether it begins a frame: `DHT`, `JPG` and `DAC` are in the same row of the table.
+    pub(super) fn is_frame(marker: u8) -> bool {
+        matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
+    }
+
+    /// Whether its coefficients come in several scans.
+    pub(super) fn is_progressive(marker: u8) -> bool {
+        matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce)
+    }
+}
+
+impl Head {
+    /// Reads up to the first scan, which is next then. A file that ends before it says what it has said.
+    fn read(source: &mut (impl BufRead + Seek)) -> io::Result<Self> {
+        let mut head = Self::default();
+        let (mut frame, mut parts) = (None, Vec::new());
+        match head.segments(source, &mut frame, &mut parts) {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+            _ => {}
+        }
+        // the parts of a profile are numbered (ICC.1:2022, B.4)
+        parts.sort_by_key(|(number, _)| *number);
+        head.profile = parts.into_iter().flat_map(|(_, part)| part).take(MAX_PROFILE).collect();
+        Ok(head)
+    }
+
+    fn segments(
+        &mut self,
+        source: &mut (impl BufRead + Seek),
+        frame: &mut Option<Frame>,
+        parts: &mut Vec<(u8, Vec<u8>)>,
+    ) -> io::Result<()> {
+        const ICC: &[u8] = b"ICC_PROFILE\0";
+        let mut found_exif = false;
+        let mut kept = 0;
+        source.seek(SeekFrom::Start(2))?;
+        loop {
+            let marker = next_marker(source)?;
+            if marker::is_alone(marker) {
+                continue;
+            }
+            if marker == marker::EOI {
+                return Ok(());
+            }
+            let length = read_u16(source)?.saturating_sub(2);
+            if marker == marker::SOS {
+                let count = read_array::<1>(source)?[0];
+                if let Some(frame) = frame.take()
+                    && (frame.progressive || count < frame.components)
+                {
+                    self.coefficients = frame.coefficients;
+                }
+                return Ok(());
+            }
+            let wanted = match marker {
+                marker::APP1 => !found_exif,
+                marker::APP2 => kept <= MAX_PROFILE,
+                marker => marker::is_frame(marker) && frame.is_none(),
+            };
+            if !wanted {
+                source.seek_relative(i64::from(length))?;
+                continue;
+            }
+            let at = source.stream_position()?;
+            let mut segment = vec![0; usize::from(length)];
+            source.read_exact(&mut segment)?;
+            match marker {
+                marker::APP1 => {
+                    if let Some(chunk) = segment.strip_prefix(exif::PREFIX) {
+                        found_exif = true;
+                        self.exif = Exif::read(chunk);
+                    }
+                }
+                marker::APP2 => {
+                    if let Some([number, _, part @ ..]) = segment.strip_prefix(ICC) {
+                        kept += part.len();
+                        parts.push((*number, part.to_vec()));
+                    }
+                }
+                marker => {
+                    if let [_, h0, h1, w0, w1, ..] = segment[..] {
+                        self.height = u16::from_be_bytes([h0, h1]);
+                        self.width = u16::from_be_bytes([w0, w1]);
+                        self.height_at = Some(at + 1);
+                        *frame = Frame::read(&segment, marker::is_progressive(marker));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the frame header says of its coefficients.
+struct Frame {
+    progressive: bool,
+    components: u8,
+    /// Bytes of all of them.
+    coefficients: u64,
+}
+
+impl Frame {
+    fn read(segment: &[u8], progressive: bool) -> Option<Self> {
+        let [_, h0, h1, w0, w1, components, sampling @ ..] = segment else { return None };
+        // a height that comes later may be any
+        let height = match u16::from_be_bytes([*h0, *h1]) {
+            0 => u16::MAX,
+            height => height,
+        };
+        let pixels = u64::from(u16::from_be_bytes([*w0, *w1])) * u64::from(height);
+        let factors =
+            sampling.chunks_exact(3).map(|component| (u64::from(component[1] >> 4), u64::from(component[1] & 15)));
+        let most = factors.clone().map(|(across, _)| across).max()? * factors.clone().map(|(_, down)| down).max()?;
+        let samples = factors.map(|(across, down)| across * down).sum::<u64>() * pixels / most.max(1);
+        Some(Self { progressive, components: *components, coefficients: samples * 2 })
+    }
+}
+
+/// The next marker; like libjpeg, over anything that is not one.
+fn next_marker(source: &mut impl BufRead) -> io::Result<u8> {
+    loop {
+        if read_array::<1>(source)?[0] != 0xff {
+            source.skip_until(0xff)?;
+        }
+        loop {
+            match read_array::<1>(source)?[0] {
+                0xff => {}
+                0 => break,
+                marker => return Ok(marker),
+            }
+        }
+    }
+}
+
+/// The height that a file gives after its first scan.
+fn height_behind(source: &mut impl BufRead) -> io::Result<Option<u16>> {
+    loop {
+        match next_marker(source) {
+            Ok(marker::DNL) if read_u16(source)? == 4 => return Ok(Some(read_u16(source)?)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn read_u16(source: &mut impl BufRead) -> io::Result<u16> {
+    read_array(source).map(u16::from_be_bytes)
+}
+
+fn read_array<const N: usize>(source: &mut impl BufRead) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    source.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! Decoded pixels, and their reduction to a thumbnail's size.
+//!
+//! A decoder hands over its rows one by one ([`Shrinker::row`]), and boxes of pixels are averaged as they come: a picture
+//! of a hundred megapixels needs no more memory than some of its rows. What is left, two to three times as large
+//! as the thumbnail, is resized with a filter. Colours are averaged by their opacity, so that the colour of a
+//! transparent pixel never shows.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+/// The channels of a pixel, eight bits each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Lightness.
+    Gray,
+    /// Red, green, blue.
+    Rgb,
+    /// The same and opacity, not premultiplied.
+    Rgba,
+    /// Inks as Adobe stores them in a JPEG: 255 is none.
+    Cmyk,
+}
+
+impl Layout {
+    /// Bytes a pixel.
+    pub fn channels(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::Rgb => 3,
+            Self::Rgba | Self::Cmyk => 4,
+        }
+    }
+
+    fn pixel_type(self) -> PixelType {
+        match self {
+            Self::Gray => PixelType::U8,
+            Self::Rgb => PixelType::U8x3,
+            Self::Rgba | Self::Cmyk => PixelType::U8x4,
+        }
+    }
+}
+
+/// A small picture in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raster {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// What a pixel is made of.
+    pub layout: Layout,
+    /// The rows, without padding.
+    pub pixels: Vec<u8>,
+}
+
+/// A picture that is to be reduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// The picture's own size, in pixels.
+    pub size: (u32, u32),
+    /// The decoder's scale, in eighths: 8 where it gives every pixel.
+    pub eighths: u8,
+    /// The size of what the decoder gives: that of the picture, scaled and rounded up.
+    pub decoded: (u32, u32),
+    /// What it gives.
+    pub layout: Layout,
+}
+
+impl Full {
+    /// A picture that is decoded at its own size.
+    pub fn new(width: u32, height: u32, layout: Layout) -> Self {
+        Self { size: (width, height), eighths: 8, decoded: (width, height), layout }
+    }
+}
+
+/// Takes a picture's rows and gives it reduced.
+#[derive(Debug)]
+pub struct Shrinker {
+    full: Full,
+    /// The size of the result.
+    fitted: (u32, u32),
+    /// The side of the boxes that are averaged; 1 where every pixel is kept.
+    factor: u32,
+    /// Rows of boxes that are being filled.
+    band: Vec<u8>,
+    /// What they are averaged to.
+    pixels: Vec<u8>,
+    resizer: Resizer,
+}
+
+/// Rows that are averaged at once, at most.
+pub const MAX_BAND: u32 = 32;
+
+impl Shrinker {
+    /// For a result whose longer side has `pixels`, or that of the picture where it is smaller.
+    pub fn new(full: Full, pixels: u32) -> Self {
+        let (width, height) = full.decoded;
+        let factor = (width.max(height) / (2 * pixels)).clamp(1, MAX_BAND);
+        let fitted = fitted(full.size, pixels);
+        Self { full, fitted, factor, band: Vec::new(), pixels: Vec::new(), resizer: Resizer::new() }
+    }
+
+    /// Takes the next row, which is as long as announced.
+    pub fn row(&mut self, row: &[u8]) {
+        if self.factor == 1 {
+            self.pixels.extend_from_slice(row);
+            return;
+        }
+        self.band.extend_from_slice(row);
+        if self.band.len() == row.len() * self.factor as usize {
+            self.end_band();
+        }
+    }
+
+    /// Averages the boxes of a band, of which the last one may be lower.
+    fn end_band(&mut self) {
+        let layout = self.full.layout;
+        let (width, columns) = (self.full.decoded.0, self.full.decoded.0.div_ceil(self.factor));
+        let height = u32::try_from(self.band.len() / (width as usize * layout.channels())).expect("at most 32");
+        let band = ImageRef::new(width, height, &self.band, layout.pixel_type()).expect("whole rows");
+        let mut averages = Image::new(columns, 1, layout.pixel_type());
+        let options =
+            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box)).use_alpha(layout == Layout::Rgba);
+        self.resizer.resize(&band, &mut averages, &options).expect("pixels of one type");
+        self.pixels.extend_from_slice(averages.buffer());
+        self.band.clear();
+    }
+
+    /// The reduced picture. Rows that never came, as of a file that was cut short, are transparent.
+    pub fn finish(mut self) -> Raster {
+        if !self.band.is_empty() {
+            self.end_band();
+        }
+        let [width, height] = [self.full.decoded.0, self.full.decoded.1].map(|side| side.div_ceil(self.factor));
+        let count = width as usize * height as usize;
+        let (mut layout, mut pixels) = (self.full.layout, self.pixels);
+        if pixels.len() < count * layout.channels() && matches!(layout, Layout::Gray | Layout::Rgb) {
+            pixels = with_alpha(&pixels, layout);
+            layout = Layout::Rgba;
+        }
+        pixels.resize(count * layout.channels(), 0);
+        // a decoder that scales rounds up, and the last band may be lower than the others
+        let scale = f64::from(self.full.eighths) / 8.0;
+        let shown_width =
+            f64::from(width) * (f64::from(self.full.size.0) * scale / f64::from(self.full.decoded.0)).min(1.0);
+        let shown_height = (f64::from(self.full.size.1) * scale / f64::from(self.factor)).min(f64::from(height));
+        Raster { width, height, layout, pixels }.resized(self.fitted, shown_width, shown_height)
+    }
+}
+
+impl Raster {
+    /// Resizes the left upper part of `width` by `height` pixels.
+    fn resized(self, to: (u32, u32), width: f64, height: f64) -> Self {
+        if to == (self.width, self.height) {
+            return self;
+        }
+        let kind = self.layout.pixel_type();
+        let source = ImageRef::new(self.width, self.height, &self.pixels, kind).expect("as many bytes as pixels");
+        let mut resized = Image::new(to.0, to.1, kind);
+        // sharper than a triangle, and unlike cubic filters without rings around edges
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(FilterType::Hamming))
+            .crop(0.0, 0.0, width, height)
+            .use_alpha(self.layout == Layout::Rgba);
+        Resizer::new().resize(&source, &mut resized, &options).expect("the part lies in the picture");
+        Self { width: to.0, height: to.1, layout: self.layout, pixels: resized.into_vec() }
+    }
+}
+
+/// Opaque pixels, with their opacity.
+fn with_alpha(pixels: &[u8], layout: Layout) -> Vec<u8> {
+    match layout {
+        Layout::Gray => pixels.iter().flat_map(|gray| [*gray, *gray, *gray, 255]).collect(),
+        _ => pixels.chunks_exact(3).flat_map(|rgb| [rgb[0], rgb[1], rgb[2], 255]).collect(),
+    }
+}
+
+/// The size of a picture whose longer side becomes `pixels`, unless it is smaller already; no side is 0.
+fn fitted((width, height): (u32, u32), pixels: u32) -> (u32, u32) {
+    let longer = width.max(height);
+    if longer <= pixels {
+        return (width, height);
+    }
+    let scaled = |side: u32| {
+        let scaled = (u64::from(side) * u64::from(pixels) + u64::from(longer) / 2) / u64::from(longer);
+        u32::try_from(scaled).expect("no longer than pixels").max(1)
+    };
+    (scaled(width), scaled(height))
+}
+
+#[cfg(test)]
+mod tests;
