@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::{Decoded, Facts, Unmade, broken};
+use super::facts::{Decoded, Facts, Unmade, broken};
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::exif::{self, Exif};
 use crate::thumbnail::raster::{Full, Layout, Raster, Shrinker};
