@@ -81,31 +81,28 @@ async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode,
     let urls = bound.iter().map(|one| (one.url(&prefix), one.network_urls(&prefix).collect())).collect();
     let ready = Ready { urls, open: config.open };
     let listeners = bound.into_iter().flat_map(|one| one.listeners).collect();
-    announce_mounts(&config);
     let (running, app) = match started {
         Some(Started { running, shown, address, find }) => {
             tracing::info!("starting {shown}");
             (Some(Arc::new(running)), Some(Arc::new(App::started(shown, address, find))))
         }
-        None => (None, config.app.map(|address| Arc::new(App::at(address)))),
+        None => (None, config.app.clone().map(|address| Arc::new(App::at(address)))),
     };
-    match (&running, &app) {
-        (Some(_), Some(app)) => {
-            let app = Arc::clone(app);
-            tokio::spawn(async move {
-                let address = run::until_up(move || app.look()).await;
-                announce_app(&address);
-                // a stdout that nobody reads must not end the app
-                let _ = ready.announce();
-            });
+    if let (Some(_), Some(app)) = (&running, &app) {
+        let app = Arc::clone(app);
+        tokio::spawn(async move {
+            let address = run::until_up(move || app.look()).await;
+            announce_app(&address);
+            // a stdout that nobody reads must not end the app
+            let _ = ready.announce();
+        });
+    } else {
+        if let Some(address) = app.as_ref().and_then(|app| app.address()) {
+            announce_app(&address);
         }
-        _ => {
-            if let Some(address) = app.as_ref().and_then(|app| app.address()) {
-                announce_app(&address);
-            }
-            ready.announce()?;
-        }
+        ready.announce()?;
     }
+    announce_mounts(&config);
 
     let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
     let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live).with_app(app));

@@ -206,7 +206,6 @@ const FLAGS: &[(&[&str], &str)] = &[
 const SERVE: &[&str] = &[
     "serve",
     "server",
-    "run",
     "start",
     "up",
     "dev",
@@ -226,7 +225,7 @@ const SERVE: &[&str] = &[
 const NOT_NEEDED: &[&str] = &["init", "new", "create", "config", "configure", "setup", "install"];
 
 /// The commands, to find the one that a mistyped word means.
-const COMMANDS: &[&str] = &["check", "sign", "pull", "completions", "man", "help"];
+const COMMANDS: &[&str] = &["run", "check", "sign", "pull", "completions", "man", "help"];
 
 const HOW_TO_SERVE: &str = "write devmedia --debug ./media";
 
@@ -239,6 +238,11 @@ pub(super) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error 
         (ErrorKind::InvalidValue, Some(ContextValue::String(flag))) if flag.starts_with("--host") => {
             Some("write --host 0.0.0.0 for all addresses of this machine".to_owned())
         }
+        // `devmedia run` is how other servers start
+        (ErrorKind::MissingRequiredArgument, _) if words.iter().any(|word| word == "run") => Some(format!(
+            "to start your app with devmedia in front of it, write devmedia run -- python manage.py runserver; to serve \
+             files only, {HOW_TO_SERVE}"
+        )),
         _ => None,
     };
     if let Some(tip) = tip {
@@ -358,7 +362,7 @@ mod tests {
             ("serve", false, Some("devmedia serves when it gets no command")),
             ("serve", true, None),
             ("sevre", false, Some("devmedia serves when it gets no command")),
-            ("run", false, Some("write devmedia --debug ./media")),
+            ("runserver", false, Some("write devmedia --debug ./media")),
             ("init", false, Some("nothing needs to be set up")),
             ("chekc", false, Some("did you mean devmedia check?")),
             ("version", false, Some("--version")),
