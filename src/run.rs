@@ -38,6 +38,9 @@ pub const URL: &str = "DEVMEDIA_URL";
 /// How often the app is looked for while it starts.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// The letters of a command that are shown, all on one line.
+const LONGEST_SHOWN: usize = 120;
+
 /// A command that runs.
 #[derive(Debug)]
 pub struct Running {
@@ -112,7 +115,10 @@ fn shown(command: &[OsString]) -> String {
             format!("'{}'", word.replace('\'', r"'\''"))
         }
     });
-    words.collect::<Vec<_>>().join(" ")
+    let whole = words.collect::<Vec<_>>().join(" ");
+    let first = whole.lines().next().unwrap_or_default();
+    let short: String = first.chars().take(LONGEST_SHOWN).collect();
+    if short.len() < whole.len() { format!("{short} ...") } else { whole }
 }
 
 /// Whether this process has the terminal on stdin, so that its group gets the terminal's signals.
@@ -181,6 +187,7 @@ mod tests {
             (&["python", "manage.py", "runserver", "8000"][..], "python manage.py runserver 8000"),
             (&["sh", "-c", "echo 'a b'; exec x"], r"sh -c 'echo '\''a b'\''; exec x'"),
             (&["x", ""], "x ''"),
+            (&["python", "-c", "import a\nb()"], "python -c 'import a ..."),
         ] {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             assert_eq!(shown(&words), expected);

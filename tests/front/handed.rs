@@ -84,7 +84,7 @@ fn an_answer_that_is_handed_over_is_what_nginx_sends() {
         ("GET", "200", format!("{a}{kept}"), &[("Range", "bytes=-3")]),
         ("GET", "200", format!("{a}{cached}"), &[("If-None-Match", "\"app\"")]),
         ("GET", "200", format!("{a}{cached}"), &[("If-Modified-Since", "Thu, 01 Jan 2015 00:00:00 GMT")]),
-        ("GET", "200", format!("X-Accel-Redirect: /protected/page.html{cached}"), &[]),
+        ("GET", "200", format!("X-Accel-Redirect: /protected/page.html|Content-Type: text/html{cached}"), &[]),
         ("GET", "200", format!("X-Accel-Redirect: /protected/a%20b%25%C3%BC.pdf{cached}"), &[]),
         ("GET", "200", format!("X-Accel-Redirect: /protected/a%20b%25%C3%BC.pdf?x=1{cached}"), &[]),
         ("GET", "200", format!("X-Accel-Redirect: /protected/deep/#1.png{cached}"), &[]),
