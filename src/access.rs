@@ -1,5 +1,5 @@
-//! May this request see it? The policy of a mount, or of some paths in it, decides before anything is looked up beneath
-//! the root.
+//! May this request see the file? The policy of a mount, or of some paths in it, decides before anything beneath the root is
+//! looked up for an answer.
 //!
 //! ```text
 //! path --rules--> the policies that guard it (every spelling, every link on the way) --all say yes--> Pass
@@ -127,7 +127,7 @@ impl From<AccessError> for Refusal {
             AccessError::Ask { app, error } => Self::new(
                 StatusCode::BAD_GATEWAY,
                 "app-not-asked",
-                format!("The app at {app}, which decides who may see this, could not be asked: {error}."),
+                format!("The app at {app}, which decides who may see this file, could not be asked: {error}."),
                 "Start the app, or fix access = { ask = \"...\" } of this mount; until then nothing is shown.",
             ),
         }
@@ -152,6 +152,8 @@ pub struct Visitor<'a> {
     pub path: MediaPath,
     /// Where it comes from; nothing over a Unix socket.
     pub peer: Option<IpAddr>,
+    /// The port that it came in by; nothing over a Unix socket.
+    pub port: Option<u16>,
 }
 
 /// A yes, and what it adds to the answer.

@@ -112,6 +112,11 @@ pub struct Args {
     #[arg(long, env = "DEVMEDIA_FALLBACK_REFRESH", value_name = "DURATION")]
     pub fallback_refresh: Option<String>,
 
+    /// Send the query of each request to the fallback, such as Drupal's ?itok=
+    #[arg(long, env = "DEVMEDIA_FALLBACK_QUERY", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub fallback_query: Option<String>,
+
     /// Draw the pictures that nobody has, so that pages keep their shape; film and sound become silent ones. With
     /// =status, the status stays 404
     #[arg(long, env = "DEVMEDIA_PLACEHOLDER", value_name = "BOOL|status", num_args = 0..=1, require_equals = true,

@@ -12,9 +12,9 @@ use futures_util::{StreamExt as _, stream};
 use globset::{GlobBuilder, GlobMatcher};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use crate::fallback::Fallback;
 use crate::fallback::fetch::{self, Beginning};
 use crate::fallback::reason::NotFetched;
+use crate::fallback::{self, Fallback};
 use crate::mount::{Mount, Mounts};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
@@ -122,7 +122,7 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
             }
             Outcome::Missing => {
                 summary.missing += 1;
-                Some("the fallback has none either".to_owned())
+                Some("the fallback does not have it either".to_owned())
             }
             Outcome::Failed(why) => {
                 summary.failed += 1;
@@ -167,7 +167,7 @@ async fn one(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Ou
         Err(error) if error.is_missing() => {}
         Err(error) => return Outcome::Failed(Refusal::cannot_open(error, path).reason()),
     }
-    let arrival = match fetch::join(site, fallback, path).await {
+    let arrival = match fetch::join(site, fallback, &fallback::Wanted::plain(path)).await {
         Ok(Beginning::Arriving(arrival)) => arrival,
         Ok(Beginning::Here) => {
             return match site.open(path).await {

@@ -23,8 +23,8 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::access::{Admitted, Visitor};
-use crate::access_log::{Logged, Received, Source};
-use crate::answer::common;
+use crate::access_log::{Logged, Reason, Received, Source};
+use crate::answer::cors;
 use crate::answer::decide::decide;
 use crate::body::Body;
 use crate::body::file::FileBody;
@@ -93,11 +93,12 @@ impl Service {
         let received = Received::new(&request);
 
         // 1. guard
-        let admission = self.guard.admit(&request);
+        let admission = self.guard.admit(&request, connection.listener);
         let answer = match &admission {
             Ok(admission) => {
                 self.note(admission, &request);
-                let answer = AssertUnwindSafe(self.answer(&request, &mut body, &connection)).catch_unwind().await;
+                let answer = self.answer(&request, &mut body, &connection, admission.row);
+                let answer = AssertUnwindSafe(answer).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
             Err(error) => Err(error.clone().into()),
@@ -106,7 +107,7 @@ impl Service {
         // 9. answer
         let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
         let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
-        common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
+        cors::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
         tus::add_version(request.headers(), response.headers_mut());
         if request.method() == Method::HEAD {
             drop_body(&mut response);
@@ -128,6 +129,7 @@ impl Service {
         request: &Request<()>,
         body: &mut RequestBody,
         connection: &Connection,
+        row: Row,
     ) -> Result<Response<Body>, Refusal> {
         let (method, query) = (request.method(), Query::new(request.uri().query()));
         if method == Method::OPTIONS {
@@ -149,7 +151,7 @@ impl Service {
             // it was admitted when it began; its URL, which nobody can guess, is the permission
             return tus::resume(site, id, request, body).await;
         }
-        let visitor = Visitor { request, path: asked, peer: connection.peer };
+        let visitor = Visitor { request, path: asked, peer: connection.peer, port: connection.port };
         let pass = match site.admit(&path, &visitor).await? {
             Admitted::Pass(pass) => pass,
             Admitted::Answer(response) => return Ok(response),
@@ -166,8 +168,12 @@ impl Service {
             let found = match self.open(mount, &path).await {
                 Ok(found) => found,
                 Err(unopened) if unopened.error.is_missing() => {
-                    match self.missing(mount, &path, request, unopened.suggestion).await? {
-                        Instead::Found(found) => found,
+                    match self.missing(mount, &path, request, row, unopened.suggestion).await? {
+                        Instead::Arriving(found) => found,
+                        Instead::Here => {
+                            let opened = self.open(mount, &path).await;
+                            opened.map_err(|unopened| Refusal::cannot_open(unopened.error, &path))?
+                        }
                         Instead::Answer(response) => return Ok(response),
                     }
                 }
@@ -181,7 +187,12 @@ impl Service {
                 }
                 Found::File(file, entity) => match thumbnail::asked(query, &entity)? {
                     Some(size) => Ok(self.thumbnails.answer(method, request.headers(), size, file, &entity).await?),
-                    None => file_answer(mount, &path, request, file, &entity, connection),
+                    None => {
+                        if let Some(fallback) = mount.fallback.as_ref().filter(|_| row != Row::Opaque) {
+                            refresh::look(site, fallback, &path, query);
+                        }
+                        file_answer(site, &path, request, file, &entity, connection)
+                    }
                 },
                 Found::Directory(_) if !path.has_slash() => Ok(redirect(site, &path, query)),
                 Found::Directory(_) if !mount.listing => Err(listing_off()),
@@ -218,24 +229,30 @@ impl Service {
         .await
     }
 
-    /// What there is for a missing file: the upstream's, a drawing, or the refusal that says why there is nothing.
+    /// What answers a request for a missing file: the upstream's file, a placeholder, or a refusal.
     async fn missing(
         &self,
         mount: &Arc<Mount>,
         path: &MediaPath,
         request: &Request<()>,
+        row: Row,
         suggestion: Option<String>,
     ) -> Result<Instead, Refusal> {
         let mut refusal = Refusal::not_found(path);
+        let mut is_missing = true;
         if let Some(fallback) = &mount.fallback {
-            match fallback::seek(&mount.site, fallback, path, request).await {
+            match fallback::seek(&mount.site, fallback, path, request, row).await {
                 Ok(instead) => return Ok(instead),
                 Err(FallbackError::NotAsked) => {}
-                Err(FallbackError::NotFetched(why)) => refusal = fallback.refusal(path, &why),
+                Err(FallbackError::NotFetched(why)) => {
+                    is_missing = why.is_missing();
+                    refusal = fallback.refusal(path, &why);
+                }
                 Err(FallbackError::Refused(refusal)) => return Err(refusal),
             }
         }
-        if let Some(placeholder) = mount.placeholder
+        if is_missing
+            && let Some(placeholder) = mount.placeholder
             && let Some(drawing) = placeholder::draw(&mount.site, placeholder, path, request, &refusal).await?
         {
             return Ok(Instead::Answer(drawing));
@@ -281,6 +298,9 @@ impl Service {
         let found = asked.as_ref().and_then(|path| self.mounts.find(path));
         let methods = found.as_ref().map_or(READ_METHODS, |(mount, path)| mount.methods(path));
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(why) = cors::refused_preflight(request, methods) {
+            response.extensions_mut().insert(Reason(why));
+        }
         if let Some(uploads) = found.and_then(|(mount, _)| mount.uploads.as_ref()) {
             tus::describe(uploads, response.headers_mut());
         }
@@ -307,21 +327,17 @@ fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
 
 /// Step 8 and 9 for a file: the part of it that answers the request.
 fn file_answer(
-    mount: &Mount,
+    site: &Site,
     path: &MediaPath,
     request: &Request<()>,
     file: OpenFile,
     entity: &Entity,
     connection: &Connection,
 ) -> Result<Response<Body>, Refusal> {
-    if let Some(fallback) = &mount.fallback {
-        refresh::look(&mount.site, fallback, path);
-    }
     let is_fetched = file.progress().is_some();
     let decision = decide(request.method(), request.headers(), entity)?;
     let outbox = connection.outbox.clone();
-    let mut response =
-        mount.site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, outbox)));
+    let mut response = site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, outbox)));
     if is_fetched {
         response.extensions_mut().insert(Source::Fetched);
     }

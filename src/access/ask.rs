@@ -1,9 +1,10 @@
 //! Asking the app, as nginx's `auth_request` and the `forward_auth` of Traefik and Caddy do.
 //!
 //! The app is asked with a GET that carries the client's own fields, so a session cookie or a token counts as it would
-//! at the app itself. 2xx is a yes. 401, 403 and redirects are the app's own no, and the client gets them as they are.
-//! Whatever else happens is a 502: the rule could not be asked, so nothing is shown.
+//! at the app itself. 2xx is a yes. 4xx and redirects are the app's own no, and the client gets them as they are.
+//! Anything else is a 502: the app gave no answer to the question, so nothing is shown.
 
+pub mod app;
 mod cache;
 mod fields;
 
@@ -14,12 +15,10 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderMap, HeaderName};
-use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::{Request, Response, StatusCode};
 use tokio::time::timeout;
 
+use self::app::{App, AppClient};
 use self::cache::Cache;
 use super::{AccessError, Admitted, Pass, Visitor};
 use crate::access_log::Reason;
@@ -28,17 +27,14 @@ use crate::body::Body;
 /// The most of the app's own no that is passed on: room for a framework's debug page.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// How long an idle connection to the app is kept; less than the servers of frameworks keep theirs.
-const KEEP_ALIVE: Duration = Duration::from_secs(4);
-
 /// An app that says who may.
 #[derive(Debug)]
 pub struct Ask {
-    url: Uri,
+    app: App,
     patience: Duration,
     copy: Vec<HeaderName>,
     cache: Option<Cache>,
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: AppClient,
 }
 
 /// Why an app could not be asked. `Display` is the end of a sentence about it.
@@ -61,7 +57,9 @@ impl fmt::Display for AskError {
         match self {
             Self::Unreachable(cause) => write!(f, "it cannot be reached: {cause}"),
             Self::TimedOut(patience) => write!(f, "it did not answer within {} s", patience.as_secs_f64()),
-            Self::Status(status) => write!(f, "it answered {status}, which is neither a yes (2xx) nor a no"),
+            Self::Status(status) => {
+                write!(f, "it answered {status}, which is neither a yes (2xx) nor a no (4xx or a redirect)")
+            }
             Self::TooLong => write!(f, "its answer is longer than {} KiB", MAX_BODY / 1024),
             Self::Loop => f.write_str("it is devmedia itself"),
         }
@@ -70,7 +68,7 @@ impl fmt::Display for AskError {
 
 impl fmt::Display for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} s at most", self.shown(), self.patience.as_secs_f64())?;
+        write!(f, "{}, {} s at most", self.app, self.patience.as_secs_f64())?;
         if let Some(cache) = &self.cache {
             write!(f, ", a yes is remembered for {} s", cache.span().as_secs_f64())?;
         }
@@ -83,15 +81,12 @@ impl fmt::Display for Ask {
 }
 
 impl Ask {
-    /// Asks at `url` and waits as long as `patience`. Fields named in `copy` are taken from a yes into the answer; a
-    /// yes counts for `remember`, if that is not zero.
-    pub fn new(url: Uri, patience: Duration, copy: Vec<HeaderName>, remember: Duration) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(KEEP_ALIVE)
-            .build_http();
+    /// Asks `app` and waits as long as `patience`. Fields named in `copy` are copied from a yes into the answer; a yes counts
+    /// for `remember`, if that is not zero.
+    pub fn new(app: App, patience: Duration, copy: Vec<HeaderName>, remember: Duration) -> Self {
+        let client = AppClient::new(&app);
         let cache = (!remember.is_zero()).then(|| Cache::new(remember));
-        Self { url, patience, copy, cache, client }
+        Self { app, patience, copy, cache, client }
     }
 
     /// Asks whether the request may have `url_path`, the one spelling of its path.
@@ -105,8 +100,8 @@ impl Ask {
             return Err(self.failed(AskError::Loop));
         }
         let mut question = Request::new(Empty::new());
-        *question.uri_mut() = self.url.clone();
-        *question.headers_mut() = fields::question(request, &target, visitor.peer);
+        *question.uri_mut() = self.app.url().clone();
+        *question.headers_mut() = fields::question(visitor, &target);
         let remembered = self.cache.as_ref().map(|cache| (cache, cache::key(question.headers())));
         if let Some(fields) = remembered.as_ref().and_then(|(cache, key)| cache.get(key)) {
             return Ok(yes(fields, "remembered"));
@@ -121,10 +116,11 @@ impl Ask {
             }
             return Ok(yes(fields, status.as_str()));
         }
-        // not 304, by which a browser would show what it has kept
-        if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308 | 401 | 403) {
+        // not 304, by which a browser would show what it has kept, nor 407, which is about a proxy
+        let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        if is_redirect || (status.is_client_error() && status != StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
             let (mut head, body) = answer.into_parts();
-            head.headers = fields::no(&head.headers, &self.url);
+            head.headers = fields::no(&head.headers, &self.app, visitor);
             head.extensions.insert(Reason(format!("The app was asked and answered {status}.")));
             return Ok(Admitted::Answer(Response::from_parts(head, Body::full(body))));
         }
@@ -158,14 +154,8 @@ impl Ask {
         self.copy.iter().flat_map(all).collect()
     }
 
-    /// Its address, without the query, which may hold a key.
-    fn shown(&self) -> String {
-        let authority = self.url.authority().map_or("", |authority| authority.as_str());
-        format!("http://{authority}{}", self.url.path())
-    }
-
     fn failed(&self, error: AskError) -> AccessError {
-        AccessError::Ask { app: self.shown(), error }
+        AccessError::Ask { app: self.app.to_string(), error }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hyper::Uri;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::problems::Problems;
@@ -11,6 +10,7 @@ use super::typed::Typed;
 use super::{cache_control, duration};
 use crate::access::Policy;
 use crate::access::ask::Ask;
+use crate::access::ask::app::App;
 use crate::access::rules::{Patterns, Rule};
 use crate::access::secret::Secret;
 use crate::access::signed::{Hmac, S3, SecureLink, Signed};
@@ -88,7 +88,7 @@ pub(super) fn policy(section: &mut Section<'_>, problems: &mut Problems) -> Opti
 
 fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Option<Policy> {
     // it may hold a password or a key, so what was typed is not shown
-    let url = app_url(&url.value).map_err(|advice| problems.usage(format!("{}: ask: {advice}", section.at()))).ok();
+    let url = App::parse(&url.value).map_err(|advice| problems.usage(format!("{}: ask: {advice}", section.at()))).ok();
     let patience = section.text("timeout", problems).and_then(|typed| {
         problems.check(&typed, |text| match duration(text)? {
             Duration::ZERO => Err("no app answers in no time; write 10s, 500ms or 1m"),
@@ -108,19 +108,6 @@ fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Optio
     });
     let ask = Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
     Some(Policy::Ask(Box::new(ask)))
-}
-
-fn app_url(text: &str) -> Result<Uri, &'static str> {
-    const ADVICE: &str = "it is no address of an app; write one such as http://127.0.0.1:8000/media-auth/";
-    let url: Uri = text.parse().map_err(|_| ADVICE)?;
-    match (url.scheme_str(), url.authority()) {
-        (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
-            Err("it holds a user or a password, which are not sent; let the app decide by the client's own fields")
-        }
-        (Some("http"), Some(_)) => Ok(url),
-        (Some("https"), _) => Err("only http is spoken to the app: it runs on this machine; write http://"),
-        _ => Err(ADVICE),
-    }
 }
 
 fn signed(scheme: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Option<Signed> {

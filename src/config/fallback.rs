@@ -44,8 +44,10 @@ pub(super) fn read(url: &Typed, guarded: bool, settings: &Settings, problems: &m
     let secret = |name: &str| std::env::var(name).ok();
     let headers: Vec<Typed> = settings.fallback_header.iter().map(without_value).collect();
     let headers = problems.each(&headers, |typed| field(typed, secret));
+    let query = problems.boolean(settings.fallback_query.as_ref());
+    let url = &without_query(url);
     let upstream = problems.check(url, Upstream::parse)?;
-    let rules = Rules { store, max: max.unwrap_or(MAX).as_u64(), refresh, guarded };
+    let rules = Rules { store, max: max.unwrap_or(MAX).as_u64(), refresh, guarded, query };
     let fallback = Fallback::new(upstream, headers.into_iter().collect(), rules).map_err(|error| {
         problems.system(format!(
             "{}: this system trusts no certificate authority ({error}); install ca-certificates, or name a file of \
@@ -69,6 +71,19 @@ pub(super) fn placeholder(settings: &Settings, guarded: bool, problems: &mut Pro
 /// Reads a time span of hours or days.
 fn age(text: &str) -> Result<Duration, &'static str> {
     days(text).ok_or("it is no time span; write 12h, 1d or 2w")
+}
+
+/// A URL whose query, which may be a secret, no problem shows.
+fn without_query(typed: &Typed) -> Typed {
+    match typed.value.split_once('?') {
+        Some((_, query)) => {
+            // as it is quoted there
+            let quoted = format!("{query:?}");
+            let shown = typed.shown.replace(&quoted[1..quoted.len() - 1], "...");
+            Typed { value: typed.value.clone(), shown }
+        }
+        None => typed.clone(),
+    }
 }
 
 /// A field that no problem shows: it may be a secret, or hold one where nobody would look for it.

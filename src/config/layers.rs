@@ -83,6 +83,7 @@ pub(super) struct Settings {
     pub fallback_store: Option<Typed>,
     pub fallback_max: Option<Typed>,
     pub fallback_refresh: Option<Typed>,
+    pub fallback_query: Option<Typed>,
     pub placeholder: Option<Typed>,
 }
 
@@ -104,6 +105,7 @@ impl Settings {
             fallback_store: one("--fallback-store", &args.fallback_store),
             fallback_max: one("--fallback-max", &args.fallback_max),
             fallback_refresh: one("--fallback-refresh", &args.fallback_refresh),
+            fallback_query: one("--fallback-query", &args.fallback_query),
             placeholder: one("--placeholder", &args.placeholder),
         }
     }
@@ -121,6 +123,7 @@ impl Settings {
             fallback_store: section.text("fallback_store", problems),
             fallback_max: section.text("fallback_max", problems),
             fallback_refresh: section.text("fallback_refresh", problems),
+            fallback_query: section.text("fallback_query", problems),
             placeholder: section.text("placeholder", problems),
         }
     }
@@ -139,6 +142,7 @@ impl Settings {
             fallback_store: self.fallback_store.or(below.fallback_store),
             fallback_max: self.fallback_max.or(below.fallback_max),
             fallback_refresh: self.fallback_refresh.or(below.fallback_refresh),
+            fallback_query: self.fallback_query.or(below.fallback_query),
             placeholder: self.placeholder.or(below.placeholder),
         }
     }
