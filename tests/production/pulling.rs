@@ -79,9 +79,12 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(ended.stdout, ["0 fetched (0 B), 3 were here, 1 are missing at the fallback, 2 failed"]);
     let told = ended.stderr.join("\n");
-    for says in
-        ["gone.jpg: the fallback has none", "broken.jpg: the fallback broke off", "start with a dot", "run it again"]
-    {
+    for says in [
+        "gone.jpg: the fallback does not have it",
+        "broken.jpg: the fallback broke off",
+        "start with a dot",
+        "run it again",
+    ] {
         assert!(told.contains(says), "{says}: {told}");
     }
 }
@@ -102,7 +105,7 @@ fn what_cannot_be_pulled_says_why() {
         ),
         (&["--fallback", &url, "--from", "nowhere"], 1, "the names cannot be read"),
         (&["--fallback", &url, "a[.jpg"], 2, "write '*.jpg'"),
-        (&["--fallback", &url, "--fallback-store=no"], 2, "leave --fallback-store=no away"),
+        (&["--fallback", &url, "--fallback-store=no"], 2, "remove --fallback-store=no"),
         (&[], 2, "no mount has a fallback"),
         (&["--fallback", "www.example.com"], 2, "write https://www.example.com/media/"),
     ] {
