@@ -20,6 +20,7 @@ use hyper::{Request, Response, StatusCode};
 use jiff::Timestamp;
 
 use self::ask::{Ask, AskError};
+use self::rules::PolicySet;
 use self::signed::{Asked, BadSignature, Signed};
 use crate::access_log::Verdict;
 use crate::body::Body;
@@ -156,13 +157,15 @@ pub struct Visitor<'a> {
     pub port: Option<u16>,
 }
 
-/// A yes, and what it adds to the answer.
+/// A yes, and the fields that it adds to the answer.
 #[derive(Debug, Clone, Default)]
 pub struct Pass {
     /// Fields of the app's answer that go into ours.
     fields: HeaderMap,
-    /// For the log: whose yes it is.
+    /// For the log: which policies said yes.
     verdict: Option<Verdict>,
+    /// The policies that were passed.
+    pub policies: PolicySet,
 }
 
 impl Pass {
@@ -174,6 +177,7 @@ impl Pass {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.fields.extend(other.fields);
+        self.policies = self.policies.and(&other.policies);
         self.verdict = match (self.verdict, other.verdict) {
             (Some(one), Some(other)) => Some(Verdict(format!("{}; {}", one.0, other.0))),
             (one, other) => one.or(other),
@@ -181,7 +185,7 @@ impl Pass {
         self
     }
 
-    /// Puts what goes with the yes on the answer.
+    /// Adds the fields and the verdict to the answer.
     #[must_use]
     pub fn onto(self, mut response: Response<Body>) -> Response<Body> {
         response.headers_mut().extend(self.fields);

@@ -5,7 +5,7 @@
 //! 3. **method**: does the path have it?
 //! 4. **access**: may this request see it?
 //! 5. **upload**: what changes something is received, stored and answered.
-//! 6. **storage**: the file or the folder, opened once.
+//! 6. **storage**: the file or the folder, opened once, and judged where it lies.
 //! 7. **fallback**: a missing file is fetched, else drawn, else explained.
 //! 8. **decide**: which part of the file answers the request?
 //! 9. **answer**: status, fields and body, or a refusal that explains itself.
@@ -41,10 +41,11 @@ use crate::refusal::Refusal;
 use crate::request::format::Format;
 use crate::request::path::{MediaPath, Visible};
 use crate::request::query::Query;
-use crate::site::Site;
+use crate::site::{Opened, Site};
 use crate::storage::blocking;
 use crate::storage::entity::Entity;
 use crate::storage::open_file::OpenFile;
+use crate::storage::root::location::Location;
 use crate::storage::root::{Found, OpenError};
 use crate::thumbnail::{self, Thumbnails};
 use crate::upload::{self, Upload, tus};
@@ -152,7 +153,7 @@ impl Service {
             return tus::resume(site, id, request, body).await;
         }
         let visitor = Visitor { request, path: asked, peer: connection.peer, port: connection.port };
-        let pass = match site.admit(&path, &visitor).await? {
+        let mut pass = match site.admit(&path, &visitor).await? {
             Admitted::Pass(pass) => pass,
             Admitted::Answer(response) => return Ok(response),
         };
@@ -161,15 +162,16 @@ impl Service {
 
             // 5. upload
             if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
-                return upload::receive(Upload { site, uploads, path: &path, request }, body).await;
+                let upload = Upload { site, uploads, path: &path, request, passed: &pass.policies };
+                return upload::receive(upload, body).await;
             }
 
-            // 6. storage, 7. fallback
-            let found = match self.open(mount, &path).await {
-                Ok(found) => found,
+            // 6. storage, 7. fallback: the policies that guard the place where the handle lies are asked, too
+            let opened = match self.open(mount, &path).await {
+                Ok(opened) => opened,
                 Err(unopened) if unopened.error.is_missing() => {
                     match self.missing(mount, &path, request, row, unopened.suggestion).await? {
-                        Instead::Arriving(found) => found,
+                        Instead::Arriving(found) => Opened { found, location: Location::AsAsked },
                         Instead::Here => {
                             let opened = self.open(mount, &path).await;
                             opened.map_err(|unopened| Refusal::cannot_open(unopened.error, &path))?
@@ -179,6 +181,12 @@ impl Service {
                 }
                 Err(unopened) => return Err(Refusal::cannot_open(unopened.error, &path)),
             };
+            let Opened { found, location } = opened;
+            site.shows_at(&location)?;
+            match site.admit_at(&pass, &path, &location, &visitor).await? {
+                Admitted::Pass(more) => pass = std::mem::take(&mut pass).and(more),
+                Admitted::Answer(response) => return Ok(response),
+            }
 
             match found {
                 Found::File(..) if path.has_slash() => {
@@ -197,7 +205,7 @@ impl Service {
                 Found::Directory(_) if !path.has_slash() => Ok(redirect(site, &path, query)),
                 Found::Directory(_) if !mount.listing => Err(listing_off()),
                 Found::Directory(dir) => match live::asked(query) {
-                    Some(state) => Ok(self.live.answer(site, &path, request.headers(), state)?),
+                    Some(state) => Ok(self.live.answer(site, (&path, location), request.headers(), state)?),
                     None => {
                         let (owner, folder) = (Arc::clone(site), path.clone());
                         let entries = blocking(move || owner.entries(&folder, &dir)).await;
@@ -214,13 +222,13 @@ impl Service {
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
     /// missing file, the same hop looks for the name that was probably meant.
-    async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Unopened> {
-        if let Some(found) = mount.site.root.open_now(path) {
-            return Ok(found);
+    async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Opened, Unopened> {
+        if let Some(opened) = mount.site.find_now(path) {
+            return Ok(opened);
         }
         let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
         blocking(move || {
-            mount.site.root.open(&path).map_err(|error| {
+            mount.site.find(&path).map_err(|error| {
                 let is_final = error.is_missing() && mount.fallback.is_none() && mount.placeholder.is_none();
                 let suggestion = is_final.then(|| nearby::in_mounts(&mounts, &mount, &path)).flatten();
                 Unopened { error, suggestion }
