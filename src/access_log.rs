@@ -1,4 +1,4 @@
-//! One event a request, when its last byte is gone, with the reason where there is one.
+//! One event for each request, when its last byte has been sent, with the reason of a refusal.
 
 use std::io;
 use std::pin::Pin;
@@ -23,18 +23,18 @@ pub const TARGET: &str = "devmedia::access";
 #[derive(Debug, Clone)]
 pub struct Reason(pub String);
 
-/// What a policy said, for the log: an extension of the answer.
+/// The decision of an access policy, for the log: an extension of the answer.
 #[derive(Debug, Clone)]
 pub struct Verdict(pub String);
 
-/// Where an answer came from that was not here. It travels in the response's extensions; an answer without one is local.
+/// Where an answer came from, if not from a file here: an extension of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// From the fallback, just now.
+    /// Fetched from the upstream for this request.
     Fetched,
-    /// From nowhere: the fallback had none a moment ago.
+    /// Not fetched: the upstream did not have it a moment ago.
     RememberedMiss,
-    /// Drawn.
+    /// A placeholder.
     Placeholder,
 }
 
@@ -48,7 +48,7 @@ impl Source {
     }
 }
 
-/// What a request was, noted before it is answered.
+/// A request, noted before it is answered.
 #[derive(Debug)]
 pub struct Received {
     at: Instant,
@@ -58,7 +58,7 @@ pub struct Received {
 }
 
 impl Received {
-    /// Notes a request; the time it takes counts from here.
+    /// Notes a request; its duration counts from here.
     pub fn new<B>(request: &Request<B>) -> Self {
         Self {
             at: Instant::now(),
@@ -68,8 +68,8 @@ impl Received {
         }
     }
 
-    /// Attaches the event to an answer: it is logged when the last byte has gone out, or will not any more. It tells
-    /// what the answer's extensions do: [`Reason`], [`Verdict`].
+    /// Attaches the event to an answer: it is logged when the last byte has been sent, or will not be. It includes
+    /// the answer's extensions [`Reason`], [`Verdict`].
     pub fn answered(self, mut response: Response<Body>, connection: Connection) -> Response<Logged> {
         let status = response.status();
         let reason = response.extensions_mut().remove().map(|Reason(reason)| reason);
@@ -81,7 +81,7 @@ impl Received {
     }
 }
 
-/// What the event says.
+/// The fields of the event.
 #[derive(Debug)]
 struct Record {
     received: Received,
@@ -89,7 +89,7 @@ struct Record {
     media_type: Option<HeaderValue>,
     source: Option<Source>,
     reason: Option<String>,
-    /// Which policies let it pass, where any had a say.
+    /// The policies that allowed it, if any was asked.
     access: Option<String>,
     /// Bytes of the body.
     sent: u64,
@@ -97,11 +97,11 @@ struct Record {
     arrived: u64,
 }
 
-/// A body that counts what it hands over, and logs at its end.
+/// A body that counts the bytes it hands over, and logs at its end.
 #[derive(Debug)]
 pub struct Logged {
     body: Body,
-    /// Taken when it is logged.
+    /// `None` once it has been logged.
     record: Option<Record>,
     /// Some of what was handed over went into the connection's outbox.
     by_sendfile: bool,
@@ -147,7 +147,7 @@ impl Drop for Logged {
             record.cut_short();
         }
         match &self.connection.outbox {
-            // hyper is done with it, the socket is not
+            // hyper has finished with it, but the socket has not
             Some(outbox) if self.by_sendfile => outbox.when_sent(Box::new(move |unsent| {
                 if unsent.bytes > 0 {
                     record.sent -= unsent.bytes;
@@ -175,7 +175,7 @@ impl Record {
                     target: TARGET,
                     $level,
                     method = received.method.as_str(),
-                    path = %readable(received.target.path()),
+                    path = %readable(&received.target),
                     status = self.status.as_u16(),
                     bytes = self.sent,
                     ms = milliseconds(received.at.elapsed()),
@@ -196,16 +196,64 @@ impl Record {
     }
 }
 
-/// The path as a person reads it; what could act on a terminal is escaped.
-fn readable(target: &str) -> String {
-    Visible(&percent_decode_str(target).decode_utf8_lossy()).to_string()
+/// Path and query as a person reads them; what could act on a terminal is escaped.
+///
+/// The query tells a thumbnail from the file itself. Values that look like a secret, a signature or a session are left
+/// out: a log is pasted into issues.
+fn readable(target: &Uri) -> String {
+    let visible = |text: &str| Visible(&percent_decode_str(text).decode_utf8_lossy()).to_string();
+    let path = visible(target.path());
+    let Some(query) = target.query() else { return path };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if is_secret(name) && !value.is_empty() => format!("{}=\u{2026}", visible(name)),
+        _ => visible(pair),
+    });
+    format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Whether a parameter of this name may hold what nobody else should know.
+fn is_secret(name: &str) -> bool {
+    const MARKS: [&str; 12] =
+        ["auth", "code", "cred", "key", "md5", "pass", "policy", "secret", "session", "sig", "state", "tok"];
+    let name = name.to_ascii_lowercase();
+    MARKS.iter().any(|mark| name.contains(mark))
 }
 
 fn text(value: Option<&HeaderValue>) -> Option<&str> {
     value.map(|value| value.to_str().unwrap_or("(not text)"))
 }
 
-/// Three digits after the point: a file from the page cache takes microseconds.
+/// With three decimals: a file from the page cache takes microseconds.
 fn milliseconds(elapsed: Duration) -> f64 {
     (elapsed.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_readable_and_hold_no_secret() {
+        for (target, expected) in [
+            ("/media/a.jpg", "/media/a.jpg"),
+            ("/media/%C3%A9.jpg?thumbnail=256", "/media/\u{e9}.jpg?thumbnail=256"),
+            ("/media/?events&format=json", "/media/?events&format=json"),
+            ("/media/a.jpg?", "/media/a.jpg?"),
+            ("/a?md5=abc&expires=5", "/a?md5=\u{2026}&expires=5"),
+            ("/a?expires=5&signature=abc", "/a?expires=5&signature=\u{2026}"),
+            (
+                "/a?X-Amz-Signature=abc&X-Amz-Credential=k%2F1&X-Amz-Expires=5",
+                "/a?X-Amz-Signature=\u{2026}&X-Amz-Credential=\u{2026}&X-Amz-Expires=5",
+            ),
+            ("/a?X-Amz-Security-Token=abc", "/a?X-Amz-Security-Token=\u{2026}"),
+            ("/a?AWSAccessKeyId=abc", "/a?AWSAccessKeyId=\u{2026}"),
+            ("/a?sig=abc&se=2026", "/a?sig=\u{2026}&se=2026"), // Azure SAS
+            ("/a?itok=abc", "/a?itok=\u{2026}"),               // Drupal
+            ("/a?token=", "/a?token="),
+            ("/a?v=1%0A2", "/a?v=1\\n2"),
+            ("/a%1B[31m", "/a\\u{1b}[31m"),
+        ] {
+            assert_eq!(readable(&target.parse().expect("a target")), expected, "{target}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What is answered. Pure: no file system, no clock, no log, no async.
+//! Conditions, ranges, the decision and the head of an answer. Pure: no file system, no clock, no log, no async.
 
 pub mod conditional;
 pub mod cors;
@@ -6,4 +6,5 @@ pub mod decide;
 pub mod disposition;
 pub mod head;
 pub mod multipart;
+pub mod piece;
 pub mod range;

@@ -1,4 +1,4 @@
-//! How an answer's bytes are sent, and how a request's come.
+//! The bodies of answers and of requests.
 
 pub mod file;
 pub mod incoming;
@@ -15,25 +15,25 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use self::file::FileBody;
 use self::streamed::Streamed;
 
-/// The body of any answer. Its length is known, but for a listing, which is made while it is sent, for events,
-/// and for what comes from elsewhere without saying how much it is.
+/// The body of any answer. Its length is known, except for listings, which are made while they are sent, for events, and
+/// for bytes from elsewhere whose number was not announced.
 pub enum Body {
     /// Nothing more to send.
     Empty,
-    /// Bytes made here.
+    /// Bytes in memory.
     Full(Bytes),
-    /// Pieces made one after the other, so that a huge listing is never whole in memory.
+    /// Pieces made one after the other, so that a huge listing is never completely in memory.
     Chunks(Box<dyn Iterator<Item = Bytes> + Send + Sync>),
-    /// Events as they happen, without an end.
+    /// Events as they happen; they never end.
     Events(BoxStream<'static, Bytes>),
-    /// Bytes from elsewhere, as they come.
+    /// Bytes from elsewhere, as they arrive.
     Streamed(Streamed),
-    /// Stretches of an open file.
+    /// Ranges of an open file.
     File(FileBody),
 }
 
 impl Body {
-    /// Bytes made here.
+    /// Bytes in memory.
     pub fn full(text: impl Into<Bytes>) -> Self {
         let bytes = text.into();
         if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }

@@ -1,258 +1,200 @@
-//! `Args`: what was typed. Values stay text here; [`crate::config`] says what is true, and reports all mistakes at once.
+//! The command line: `Args` is what was typed, and `--help`, completions and the manual page describe what can be typed.
+//!
+//! The flags are made from [`crate::config::settings`]; values stay text here, so that [`crate::config`] can report all
+//! mistakes at once.
 
-#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "the fields' documentation is their help text")]
+mod hints;
 
-use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::Path;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::builder::NonEmptyStringValueParser;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, FromArgMatches as _, Subcommand};
 use clap_complete::Shell;
 
-/// A development media file server: one folder of uploads, served right, beside any web app.
-///
-/// It refuses to start unless debugging is switched on (--debug, or DEBUG=1 in the environment).
-#[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, override_usage = "devmedia [OPTIONS]\n       devmedia <COMMAND>")]
-#[expect(missing_docs, clippy::doc_markdown, reason = "each field's documentation is its help text")]
+use crate::config::setting::{Declared, Form};
+use crate::config::settings::{ALL, ROOT, URL};
+use crate::config::{Layer, Typed};
+
+/// What was typed, and what the environment adds to it.
+#[derive(Debug)]
 pub struct Args {
-    /// Read access rules, and what flags do not say, from this file [default: devmedia.toml, if there is one]
-    #[arg(long, env = "DEVMEDIA_CONFIG", value_name = "FILE")]
-    pub config: Option<String>,
-
-    /// The folder to serve [default: ./media]
-    #[arg(long, env = "MEDIA_ROOT", value_name = "DIR")]
-    pub root: Option<String>,
-
-    /// The URL prefix to serve it at [default: /media/]
-    #[arg(long, env = "MEDIA_URL", value_name = "PREFIX")]
-    pub url: Option<String>,
-
-    /// Say yes to serving: this is a development machine [env: DEVMEDIA_DEBUG, else DEBUG]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub debug: Option<String>,
-
-    /// Serve another folder at another prefix, such as /static/=./static (repeatable)
-    #[arg(long, env = "DEVMEDIA_MOUNT", value_name = "PREFIX=DIR", action = ArgAction::Append)]
-    pub mount: Vec<String>,
-
-    /// Where to listen: ADDRESS:PORT, [IPV6]:PORT, PORT (this machine only), unix:PATH; port 0 takes a free one
-    /// (repeatable) [default: 127.0.0.1:8001 and [::1]:8001]
-    #[arg(long, env = "DEVMEDIA_LISTEN", value_name = "ADDRESS", action = ArgAction::Append)]
-    pub listen: Vec<String>,
-
-    /// Do not list folders
-    #[arg(long, env = "DEVMEDIA_NO_INDEX", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub no_index: Option<String>,
-
-    /// Serve names that start with a dot
-    #[arg(long, env = "DEVMEDIA_HIDDEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub hidden: Option<String>,
-
-    /// Follow symbolic links that leave the folder
-    #[arg(long, env = "DEVMEDIA_FOLLOW_LINKS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub follow_links: Option<String>,
-
-    /// Answer to this host name too; *.example.dev allows all names below it (repeatable)
-    #[arg(long, env = "DEVMEDIA_ALLOW_HOST", value_name = "NAME", action = ArgAction::Append)]
-    pub allow_host: Vec<String>,
-
-    /// Let pages of this origin read the media, such as https://app.example:3000; :* is any port (repeatable)
-    #[arg(long, env = "DEVMEDIA_ALLOW_ORIGIN", value_name = "ORIGIN", action = ArgAction::Append)]
-    pub allow_origin: Vec<String>,
-
-    /// Serve a folder although it looks like a project's (it holds manage.py, .git or package.json)
-    #[arg(long, env = "DEVMEDIA_ALLOW_PROJECT_ROOT", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub allow_project_root: Option<String>,
-
-    /// The Cache-Control of files, to rehearse production's [default: no-cache]
-    #[arg(long, env = "DEVMEDIA_CACHE_CONTROL", value_name = "VALUE")]
-    pub cache_control: Option<String>,
-
-    /// The content type of an extension, such as stl=model/stl (repeatable)
-    #[arg(long = "type", env = "DEVMEDIA_TYPE", value_name = "EXT=TYPE", action = ArgAction::Append)]
-    pub types: Vec<String>,
-
-    /// Take uploads: on all mounts, or on the one at PREFIX (repeatable)
-    #[arg(long, env = "DEVMEDIA_UPLOAD", value_name = "PREFIX", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", action = ArgAction::Append)]
-    pub upload: Vec<String>,
-
-    /// Where files go that are posted to a mount's top, such as uploads/%Y/%m/%d/ (Django's upload_to)
-    #[arg(long, env = "DEVMEDIA_UPLOAD_TO", value_name = "FOLDER")]
-    pub upload_to: Option<String>,
-
-    /// The most that one upload may bring [default: 1GiB]
-    #[arg(long, env = "DEVMEDIA_MAX_UPLOAD", value_name = "SIZE")]
-    pub max_upload: Option<String>,
-
-    /// Fetch what is missing in the first mount from here, such as https://www.example.com/media/, and store it
-    #[arg(long, env = "DEVMEDIA_FALLBACK", value_name = "URL")]
-    pub fallback: Option<String>,
-
-    /// Send the fallback this field too, such as 'Authorization: env:PROD_TOKEN' with the value in that environment
-    /// variable (repeatable)
-    #[arg(long, env = "DEVMEDIA_FALLBACK_HEADER", value_name = "FIELD", action = ArgAction::Append)]
-    pub fallback_header: Vec<String>,
-
-    /// Store what the fallback sends; no only streams it [default: yes]
-    #[arg(long, env = "DEVMEDIA_FALLBACK_STORE", value_name = "BOOL")]
-    pub fallback_store: Option<String>,
-
-    /// Store no file that is larger than this: it is only streamed [default: 1GiB]
-    #[arg(long, env = "DEVMEDIA_FALLBACK_MAX", value_name = "SIZE")]
-    pub fallback_max: Option<String>,
-
-    /// Ask the fallback again about a stored file that is older than this, such as 1d, when it is looked at; files that
-    /// did not come from there are never touched
-    #[arg(long, env = "DEVMEDIA_FALLBACK_REFRESH", value_name = "DURATION")]
-    pub fallback_refresh: Option<String>,
-
-    /// Send the query of each request to the fallback, such as Drupal's ?itok=
-    #[arg(long, env = "DEVMEDIA_FALLBACK_QUERY", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub fallback_query: Option<String>,
-
-    /// Draw the pictures that nobody has, so that pages keep their shape; film and sound become silent ones. With
-    /// =status, the status stays 404
-    #[arg(long, env = "DEVMEDIA_PLACEHOLDER", value_name = "BOOL|status", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub placeholder: Option<String>,
-
-    /// How long running transfers may go on after Ctrl-C [default: 10s]
-    #[arg(long, env = "DEVMEDIA_GRACE", value_name = "DURATION")]
-    pub grace: Option<String>,
-
-    /// Look this often whether an open folder has changed, such as 1s, where the system does not say so (a Docker Desktop
-    /// mount, a network folder)
-    #[arg(long, env = "DEVMEDIA_POLL", value_name = "DURATION")]
-    pub poll: Option<String>,
-
-    /// How to log: pretty (for people) or json (for machines) [default: pretty]
-    #[arg(long, env = "DEVMEDIA_LOG_FORMAT", value_name = "FORMAT")]
-    pub log_format: Option<String>,
-
-    /// Log more; twice for all there is (RUST_LOG overrides it)
-    #[arg(short, long, env = "DEVMEDIA_VERBOSE", action = ArgAction::Count, value_parser = count)]
-    pub verbose: u8,
-
-    /// Log refusals and errors only; twice for errors only
-    #[arg(short, long, env = "DEVMEDIA_QUIET", action = ArgAction::Count, value_parser = count)]
-    pub quiet: u8,
-
-    /// Open the media in the browser
-    #[arg(long, env = "DEVMEDIA_OPEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub open: Option<String>,
-
-    /// The environment variables that were taken, by the flags they stand in for
-    #[arg(skip)]
-    pub variables: HashMap<String, String>,
-
-    #[command(subcommand)]
+    /// What to do; `None` is to serve.
     pub command: Option<Command>,
+    /// The settings.
+    pub settings: Layer,
+    /// `--debug`, with its value.
+    pub debug: Option<String>,
+    /// The number of `-v` minus the number of `-q`.
+    pub loudness: i16,
 }
 
-/// What else the binary does.
+/// What the binary does besides serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Check the flags and the configuration file, and print what they come to; nothing is served
+    /// Check the settings, and print the effective configuration
     Check,
-    /// Sign a URL of a mount whose access is signed, and print it
+    /// Print a signed URL for a mount with signed access
     Sign {
-        /// The URL, or its path
+        /// URL, or its path
         #[arg(value_name = "URL")]
         target: String,
-        /// For how long it is good: 10m, 1h, 7d
+        /// How long it is valid: 10m, 1h, 7d
         #[arg(long, value_name = "DURATION", default_value = "1h")]
         expires: String,
-        /// For which method
+        /// Method it is valid for
         #[arg(long, value_name = "METHOD", default_value = "GET")]
         method: String,
     },
-    /// Fetch ahead from the fallback what is not here; go on where an earlier pull ended
+    /// Download missing files from the fallback now
     Pull {
-        /// Only files whose path fits, such as '*.jpg' or 'avatars/**'
+        /// Only files whose path matches, such as '*.jpg' or 'avatars/**'
         #[arg(value_name = "GLOB")]
         pattern: Option<String>,
-        /// Read the names from this file, a line each, or from stdin (-): URLs at the fallback, paths such as /media/a.jpg,
-        /// or names as they are stored. Without it, the fallback's own listing is read: devmedia's, or nginx's in JSON
+        /// Read URLs, paths or names from FILE; - is stdin
         #[arg(long, value_name = "FILE")]
         from: Option<String>,
-        /// How many files to fetch at a time
+        /// How many files to download at a time
         #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
         parallel: u16,
     },
-    /// Print a completion script
+    /// Print a completion script for SHELL
     Completions {
-        /// For this shell
+        /// bash, zsh, fish, elvish or powershell
+        #[arg(hide_possible_values = true)]
         shell: Shell,
     },
-    /// Print the manual page (devmedia man | man -l -)
+    /// Print the manual page, for: devmedia man | man -l -
     Man,
 }
 
+const ABOUT: &str = "A development media server: serves a folder of uploads beside any web app.\n\
+    It starts only if debugging is on: --debug, or DEBUG=1 in the environment.";
+
+const AFTER_HELP: &str = "\
+These can be repeated: --listen, --mount, --allow-host, --allow-origin, --type,
+--upload and --fallback-header.
+
+Each flag has an environment variable: --grace is DEVMEDIA_GRACE, and so on.
+Exceptions: --root is MEDIA_ROOT, --url is MEDIA_URL, --debug is DEVMEDIA_DEBUG
+or DEBUG, -p and --host are DEVMEDIA_LISTEN. Settings can be written in
+devmedia.toml, too: no_index = true. See docs/flags.md and docs/access.md.";
+
 impl Args {
-    /// The command line, with flags before and after a command.
-    pub fn whole_command() -> clap::Command {
-        Self::command().mut_args(|argument| argument.global(true).help_heading("Settings"))
+    /// Reads the command line and the environment. Ends the process as clap does: for help, version, an unknown flag.
+    ///
+    /// Flags may stand before or after a command.
+    pub fn of_process() -> Self {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        Self::parse(&words).unwrap_or_else(|error| error.exit())
     }
 
-    /// Reads the command line and the environment. Leaves the process where clap does: help, version, an unknown flag.
-    ///
-    /// A repeatable flag may be repeated; its environment variable holds a list, split at commas. Flags may stand before
-    /// or after a command.
-    pub fn parse_all() -> Self {
-        let command = Self::whole_command();
-        let whole = command.clone().try_get_matches().unwrap_or_else(|error| advise(error).exit());
+    fn parse(words: &[OsString]) -> Result<Self, clap::Error> {
+        let whole = command().try_get_matches_from(words).map_err(|error| hints::advise(error, words))?;
+        let command = whole.subcommand().map(|_| Command::from_arg_matches(&whole)).transpose()?;
         let matches = whole.subcommand().map_or(&whole, |(_, matches)| matches);
-        let mut args = Self::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
-        args.command =
-            whole.subcommand().map(|_| Command::from_arg_matches(&whole).unwrap_or_else(|error| error.exit()));
-        for (id, values) in [
-            ("mount", &mut args.mount),
-            ("listen", &mut args.listen),
-            ("allow_host", &mut args.allow_host),
-            ("allow_origin", &mut args.allow_origin),
-            ("types", &mut args.types),
-            ("upload", &mut args.upload),
-        ] {
-            if matches.value_source(id) == Some(ValueSource::EnvVariable) {
-                let whole = std::mem::take(values);
-                let parts = whole.iter().flat_map(|value| value.split(',')).map(str::trim);
-                *values = parts.filter(|part| !part.is_empty()).map(str::to_owned).collect();
-            }
+        let mut settings = Layer::default();
+        for declared in flags() {
+            settings.set(declared, typed(declared, matches));
         }
-        let taken = command.get_arguments().filter_map(|argument| {
-            let from_variable = matches.value_source(argument.get_id().as_str())? == ValueSource::EnvVariable;
-            let (flag, variable) = (argument.get_long()?, argument.get_env()?);
-            from_variable.then(|| (format!("--{flag}"), variable.to_string_lossy().into_owned()))
-        });
-        args.variables = taken.collect();
-        args
+        if let Some(folder) = whole.get_one::<String>("dir") {
+            let prefix = settings.typed(&URL).map_or("/media/", |typed| &typed.value);
+            let fail = |kind, text| self::command().error(kind, text);
+            if let Some(hint) = hints::mistaken_folder(folder, words, prefix, Path::new(folder).exists()) {
+                return Err(fail(ErrorKind::InvalidValue, hint));
+            }
+            if matches.value_source("root") == Some(ValueSource::CommandLine) {
+                let root = settings.typed(&ROOT).map_or("", |typed| &typed.shown);
+                let text = format!("{folder:?} and {root} both name the folder to serve; write only one of them");
+                return Err(fail(ErrorKind::ArgumentConflict, text));
+            }
+            settings.set(&ROOT.declared, vec![Typed::by_position(folder)]);
+        }
+        Ok(Self {
+            command,
+            settings,
+            debug: matches.get_one::<String>("debug").cloned(),
+            loudness: i16::from(matches.get_count("verbose")) - i16::from(matches.get_count("quiet")),
+        })
     }
+}
+
+/// The values of a setting, from the command line, else from its variable.
+fn typed(declared: &Declared, matches: &ArgMatches) -> Vec<Typed> {
+    let Some(values) = matches.get_many::<String>(declared.name) else { return Vec::new() };
+    let by_variable = matches.value_source(declared.name) == Some(ValueSource::EnvVariable);
+    let variable = declared.variable.filter(|_| by_variable);
+    let typed = |value: &str| Typed::by_flag(&declared.flag(), value, variable);
+    if variable.is_some() && declared.is_repeatable() && declared.form != Form::ListWithCommas {
+        // the variable has a list
+        let values = values.flat_map(|value| value.split(',')).map(str::trim);
+        values.filter(|value| !value.is_empty()).map(typed).collect()
+    } else {
+        values.map(|value| typed(value)).collect()
+    }
+}
+
+/// The command line, with flags before and after a command.
+fn command() -> clap::Command {
+    let flags = flags().map(flag);
+    let debug = Arg::new("debug").long("debug").value_name("BOOL").help("Allow serving, on a development machine");
+    let debug = debug.num_args(0..=1).require_equals(true).default_missing_value("true");
+    let count = |name: &'static str, short, variable| {
+        let arg = Arg::new(name).long(name).short(short).env(variable).hide_env(true);
+        arg.action(ArgAction::Count).value_parser(count)
+    };
+    let verbose = count("verbose", 'v', "DEVMEDIA_VERBOSE").help("Log more; twice for everything");
+    let quiet = count("quiet", 'q', "DEVMEDIA_QUIET").help("Log refusals and errors; twice: errors only");
+    let global = [debug].into_iter().chain(flags).chain([verbose, quiet]);
+    let folder = Arg::new("dir").value_name("DIR").help("Folder to serve [default: ./media]");
+    let command = clap::Command::new("devmedia")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(AFTER_HELP)
+        // in a narrower terminal, clap would put each text below its flag
+        .term_width(100)
+        .override_usage("devmedia [OPTIONS] [DIR]\n       devmedia [OPTIONS] <COMMAND>")
+        .arg(folder.value_parser(NonEmptyStringValueParser::new()))
+        .args(global.map(|flag| flag.global(true).help_heading("Settings")));
+    // after the commands, whose own documentation would take its place
+    Command::augment_subcommands(command).about(ABOUT).long_about(None)
+}
+
+/// The settings that have a flag.
+fn flags() -> impl Iterator<Item = &'static Declared> {
+    ALL.iter().copied().filter(|declared| declared.has_flag())
+}
+
+fn flag(declared: &Declared) -> Arg {
+    let flag = Arg::new(declared.name).long(declared.name).value_name(declared.value).help(declared.help);
+    let flag = if declared.is_switch() {
+        flag.num_args(0..=1).require_equals(true).default_missing_value("true")
+    } else {
+        flag
+    };
+    let flag = if declared.is_repeatable() { flag.action(ArgAction::Append) } else { flag };
+    let flag = if let Some(short) = declared.short { flag.short(short) } else { flag };
+    // the help would have no line that fits: it names the rule instead
+    if let Some(variable) = declared.variable { flag.env(variable).hide_env(true) } else { flag }
+}
+
+/// A completion script.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command(), "devmedia", &mut text);
+    text
+}
+
+/// The manual page.
+pub fn manual() -> Vec<u8> {
+    let mut text = Vec::new();
+    let command = command().mut_args(|argument| argument.hide_env(false));
+    clap_mangen::Man::new(command).render(&mut text).expect("memory takes everything");
+    text
 }
 
 /// `DEVMEDIA_VERBOSE` and `DEVMEDIA_QUIET`; the flags themselves are counted.
 fn count(text: &str) -> Result<u8, &'static str> {
-    text.parse().map_err(|_| "write how often the flag is meant: 0, 1 or 2")
-}
-
-/// What users of other servers type: the folder as a bare word, which looks like a command to clap, and a port.
-fn advise(mut error: clap::Error) -> clap::Error {
-    let tip = match (error.kind(), error.get(ContextKind::InvalidArg)) {
-        (ErrorKind::InvalidSubcommand, _) => "a value follows its flag, such as --root ./media or --debug=true",
-        (ErrorKind::UnknownArgument, Some(ContextValue::String(flag)))
-            if ["-p", "--port", "-b", "--bind", "-H", "--host", "--address"].contains(&flag.as_str()) =>
-        {
-            "to choose where to listen, write --listen 127.0.0.1:8002"
-        }
-        _ => return error,
-    };
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
-    error
+    text.parse().map_err(|_| "write how many times the flag applies: 0, 1 or 2")
 }

@@ -1,108 +1,128 @@
-//! `Config`: what is true. Every start-up failure but a taken port happens here, each with a sentence of advice, all of
-//! them together, before anything is bound.
+//! `Config`: what is true. All that can be wrong before a port is bound is found here, reported together, each with what to
+//! do about it.
 //!
 //! ```text
-//! flags, environment --layers--\
-//! devmedia.toml --file---------> Typed values --check--> Config, or Problems
+//! command line, environment --cli---> Layer --\
+//! devmedia.toml ------------file----> Layers --+--read--> Config, or Problems
 //! ```
 
 mod access;
+mod cache_control;
 mod fallback;
 pub mod file;
-mod layers;
+mod keys;
+mod layer;
+mod listens;
 mod mounts;
 mod problems;
-mod report;
 mod roots;
 mod section;
+pub mod setting;
+pub mod settings;
+mod syntax;
 mod typed;
 mod uploads;
+pub mod values;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hyper::header::HeaderValue;
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+pub use self::layer::Layer;
+pub use self::problems::Problems;
+pub use self::typed::{Source, Typed};
 
 use self::file::File;
-use self::layers::General;
-pub use self::problems::Problems;
 use self::roots::Roots;
-use self::typed::Typed;
-use crate::cli::Args;
-use crate::guard::{Guard, HostPattern, OriginPattern};
+use self::setting::Scope;
+use self::settings::{ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, GRACE, LOG_FORMAT, OPEN, POLL, TYPE};
+use crate::guard::Guard;
 use crate::log::LogFormat;
 use crate::mount::Mounts;
 use crate::server::listener::Listen;
-use crate::storage::media_type::{MediaType, MediaTypes};
+use crate::storage::media_type::MediaTypes;
 
-/// How long transfers may go on after a stop, if nobody says otherwise.
-const GRACE: Duration = Duration::from_secs(10);
+/// The default of `--grace`.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-/// What the server runs on.
+/// The effective configuration.
 #[derive(Debug)]
 pub struct Config {
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
     /// Where to listen, at least one.
     pub listen: Vec<Listen>,
-    /// What to serve where.
+    /// What is served where.
     pub mounts: Mounts,
-    /// Who may ask.
+    /// Which requests are answered.
     pub guard: Guard,
     /// How long transfers may go on after a stop.
     pub grace: Duration,
-    /// How often to look whether an open folder has changed, where the system is not to be asked.
+    /// How often to look for changes in an open folder; `None` relies on the operating system's notifications.
     pub poll: Option<Duration>,
     /// How to log.
     pub log_format: LogFormat,
-    /// Where thumbnails are kept between runs, if anywhere. It need not exist yet.
+    /// Where thumbnails are kept between runs, if anywhere. It may not exist yet.
     pub thumbnails: Option<PathBuf>,
     /// Whether to open a browser.
     pub open: bool,
+    /// Roots that were missing and have been created.
+    pub created: Vec<PathBuf>,
+    /// What is allowed but probably not meant: a sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Config {
-    /// Makes typed text true, or says all that is wrong with it. `home` is the user's home directory, which is never
-    /// served as a whole; `cache` is `XDG_CACHE_HOME`. Reads the configuration file.
-    pub fn check(args: &Args, home: Option<&Path>, cache: Option<&OsStr>) -> Result<Self, Problems> {
+    /// Reads the configuration file and the environment, and puts the flags over them; or reports everything that is wrong.
+    pub fn read(flags: &Layer) -> Result<Self, Problems> {
+        let home = std::env::home_dir();
+        let cache = std::env::var_os("XDG_CACHE_HOME");
         let mut problems = Problems::default();
-        if let Some(debug) = &args.debug {
-            problems.boolean(Some(&Typed::by_flag(args, "--debug", debug)));
-        }
-        let file = File::read(args, &mut problems);
-        let general = General::of_flags(args).over(file.general);
-        let roots = Roots {
-            types: types(&general.types, &mut problems),
-            home: home.and_then(|home| home.canonicalize().ok()),
-            allow_project: problems.boolean(general.allow_project_root.as_ref()),
+        let file = File::read(flags, &mut problems);
+        let server = flags.over(&file.top).only(&[Scope::Server]);
+        let types = server.each(&TYPE, &mut problems);
+        let mut roots = Roots {
+            types: MediaTypes::new(HashMap::from_iter(types)),
+            home: home.as_deref().and_then(|home| home.canonicalize().ok()),
+            allow_project: server.is_on(&ALLOW_PROJECT_ROOT, &mut problems),
+            created: Vec::new(),
         };
-        let layers = mounts::FileLayers { settings: file.settings, mounts: file.mounts, path: file.path.as_deref() };
-        let mounts = mounts::mounts(args, layers, &roots, &mut problems);
+        let layers = mounts::FileLayers { top: &file.top, mounts: file.mounts, path: file.path.as_deref() };
+        let mounts = mounts::mounts(flags, layers, &mut roots, &mut problems);
         let guard = Guard {
-            hosts: problems.each(&general.allow_host, |name| {
-                HostPattern::parse(name)
-                    .ok_or("it is not a host name; write app.example.dev or *.example.dev, without a port")
-            }),
-            origins: problems.each(&general.allow_origin, |origin| {
-                OriginPattern::parse(origin)
-                    .ok_or("it is not an origin; write https://app.example:3000, or http://app.example:* for any port")
-            }),
+            hosts: server.each(&ALLOW_HOST, &mut problems),
+            origins: server.each(&ALLOW_ORIGIN, &mut problems),
         };
-        let mut listen = problems.each(&general.listen, Listen::parse);
-        if listen.is_empty() {
-            listen.push(Listen::default());
-        }
-        let grace = general.grace.and_then(|typed| problems.check(&typed, duration)).unwrap_or(GRACE);
-        let poll = general.poll.and_then(|typed| problems.check(&typed, poll));
-        let log_format = general.log_format.and_then(|typed| problems.check(&typed, log_format));
-        let log_format = log_format.unwrap_or(LogFormat::Pretty);
-        let open = problems.boolean(general.open.as_ref());
+        let listen = listens::read(flags, &server, &mut problems);
+        let grace = server.get(&GRACE, &mut problems).unwrap_or(DEFAULT_GRACE);
+        let poll = server.get(&POLL, &mut problems);
+        let log_format = server.get(&LOG_FORMAT, &mut problems).unwrap_or(LogFormat::Pretty);
+        let open = server.is_on(&OPEN, &mut problems);
         let (Some(mounts), true) = (mounts, problems.is_empty()) else { return Err(problems) };
-        let thumbnails = cache_folder(cache, home).map(|folder| folder.join("devmedia/thumbnails"));
-        Ok(Self { file: file.path, listen, mounts, guard, grace, poll, log_format, thumbnails, open })
+        let mut warnings = problems.take_warnings();
+        warnings.extend(mounts.overlaps());
+        warnings.extend(ignored_variables(|name| std::env::var(name).ok()));
+        let thumbnails =
+            cache_folder(cache.as_deref(), home.as_deref()).map(|folder| folder.join("devmedia/thumbnails"));
+        let (file, created) = (file.path, roots.created);
+        Ok(Self { file, listen, mounts, guard, grace, poll, log_format, thumbnails, open, created, warnings })
+    }
+
+    /// Refuses a fallback that is this server itself: a missing file would be looked for where it is missing.
+    pub fn check_fallbacks(&self) -> Result<(), Problems> {
+        for mount in self.mounts.iter() {
+            let Some(fallback) = &mount.fallback else { continue };
+            let url = fallback.upstream.to_string();
+            if self.listen.iter().any(|listen| listens::is_reached_by(listen, &url)) {
+                return Err(Problems::of_usage(format!(
+                    "--fallback {url:?}: this is the address of this devmedia itself, where the files are missing. Write \
+                     the URL of the server that has the files of {}, such as https://www.example.com/media/",
+                    mount.site.prefix
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -112,48 +132,42 @@ fn cache_folder(variable: Option<&OsStr>, home: Option<&Path>) -> Option<PathBuf
     set.or_else(|| Some(home.filter(|home| home.is_absolute())?.join(".cache")))
 }
 
-fn types(values: &[Typed], problems: &mut Problems) -> MediaTypes {
-    const ADVICE: &str = "write an extension and its type, such as stl=model/stl";
-    let pairs = problems.each(values, |value| {
-        let (extension, media_type) = value.split_once('=').ok_or(ADVICE)?;
-        let extension = extension.trim().trim_start_matches('.').to_ascii_lowercase();
-        let media_type = MediaType::parse(media_type).ok_or(ADVICE)?;
-        if extension.is_empty() || extension.contains(['.', '/']) { Err(ADVICE) } else { Ok((extension, media_type)) }
-    });
-    MediaTypes::new(HashMap::from_iter(pairs))
+/// Variables that look like ours, but are not read.
+fn ignored_variables(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    const LISTEN: &str = "DEVMEDIA_LISTEN=127.0.0.1:8001";
+    let rows = [
+        ("DEVMEDIA_ROOT", "MEDIA_ROOT=./media"),
+        ("DEVMEDIA_DIR", "MEDIA_ROOT=./media"),
+        ("DEVMEDIA_URL", "MEDIA_URL=/media/"),
+        ("DEVMEDIA_PREFIX", "MEDIA_URL=/media/"),
+        ("DEVMEDIA_PORT", LISTEN),
+        ("DEVMEDIA_HOST", LISTEN),
+        ("DEVMEDIA_UPLOADS", "DEVMEDIA_UPLOAD=1"),
+        ("DEVMEDIA_ALLOWED_HOSTS", "DEVMEDIA_ALLOW_HOST=app.example.dev"),
+        ("DEVMEDIA_LOG", "DEVMEDIA_VERBOSE=1, or RUST_LOG=debug"),
+    ];
+    // Kubernetes and Docker's links set DEVMEDIA_PORT=tcp://10.0.0.1:8001 beside a service of that name
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty() && !value.contains("://"));
+    let set = rows.into_iter().filter(|(name, _)| is_set(name));
+    set.map(|(name, right)| format!("devmedia does not read the environment variable {name}; set {right}")).collect()
 }
 
-fn cache_control(value: &str) -> Result<HeaderValue, &'static str> {
-    match HeaderValue::try_from(value.trim()) {
-        Ok(header) if !header.is_empty() => Ok(header),
-        _ => Err("it cannot be a header's value; write what production sends, such as 'public, max-age=3600'"),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    let parsed: Option<SignedDuration> = text.parse().ok();
-    parsed.and_then(|duration| duration.try_into().ok()).ok_or("it is no time span; write 10s, 500ms or 1m")
-}
-
-/// A time span that may be of days and weeks; a day is 24 hours.
-pub(crate) fn days(text: &str) -> Option<Duration> {
-    let span: Span = text.trim().parse().ok()?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
-}
-
-/// Reading a folder takes its time: who would look again at once would do nothing else.
-fn poll(text: &str) -> Result<Duration, &'static str> {
-    match duration(text) {
-        Ok(span) if span >= Duration::from_millis(50) => Ok(span),
-        Ok(_) => Err("it is too short; write 50ms or more, such as 1s"),
-        Err(_) => Err("it is no time span; write 1s, 500ms or 1m"),
-    }
-}
-
-fn log_format(text: &str) -> Result<LogFormat, &'static str> {
-    match text {
-        "pretty" => Ok(LogFormat::Pretty),
-        "json" => Ok(LogFormat::Json),
-        _ => Err("it is unknown; write pretty or json"),
+    #[test]
+    fn variables_that_are_not_read_are_reported() {
+        for (name, value, says) in [
+            ("DEVMEDIA_PORT", "8000", Some("DEVMEDIA_LISTEN")),
+            ("DEVMEDIA_PORT", "tcp://10.0.0.1:8001", None),
+            ("DEVMEDIA_ROOT", "./media", Some("MEDIA_ROOT")),
+            ("DEVMEDIA_ROOT", "", None),
+            ("DEVMEDIA_GRACE", "1s", None),
+        ] {
+            let warnings = ignored_variables(|asked| (asked == name).then(|| value.to_owned()));
+            assert_eq!(warnings.len(), usize::from(says.is_some()), "{name}={value}");
+            assert!(warnings.iter().all(|warning| warning.contains(says.unwrap_or_default())), "{warnings:?}");
+        }
     }
 }

@@ -9,17 +9,20 @@
 #[cfg(not(unix))]
 compile_error!("devmedia builds on Linux and macOS only for now: file names are bytes and roots are handles in it.");
 
+// The command line: what was typed.
+pub mod cli;
+
+// Serving, from the debug switch to the last signal.
+pub mod serve;
+
+// `devmedia check`.
+pub mod check;
+
 // `devmedia sign`.
 pub mod sign;
 
-// What is true: the settings of flags, environment and file, checked.
+// The effective configuration: the settings of flags, environment and file, checked.
 pub mod config;
-
-// What was typed.
-pub mod cli;
-
-// The yes without which nothing is served.
-pub mod debug_gate;
 
 // Listen, accept, drain.
 pub mod server;

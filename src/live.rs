@@ -3,15 +3,14 @@
 //!
 //! ```text
 //! asked     does the query ask for events?                                       pure
-//!   --> Live      a place for one more stream, the feed of its folder
-//!   --> feed      one task a folder that somebody looks at: when something stirs, read it again, tell the difference
-//!   --> watches   what stirs it: the system's word (the `notify` crate)
-//!   --> change    the difference of two readings, and its text                   pure
+//!   --> Live      room for one more stream, and the feed of its folder
+//!   --> feed      one task for each folder with streams: when something changes, read it again and send the difference
+//!   --> watches   notifications of the system (the `notify` crate)
+//!   --> change    the difference of two readings, as text                        pure
 //! ```
 //!
-//! The system only says *when* to look. *What* changed comes from reading the folder as a listing does, so nothing is
-//! ever named that a listing would not show, whatever the system reports of it; and without such a system, or with
-//! `--poll`, a clock does as well.
+//! The system only says *when* to look. *What* changed is found by reading the folder as a listing does, so an event never
+//! names anything that a listing would not show. Without such notifications, or with `--poll`, a timer does the same.
 
 pub mod change;
 mod feed;
@@ -39,13 +38,13 @@ use crate::request::query::Query;
 use crate::site::Site;
 use crate::storage::root::location::Location;
 
-/// Streams open at once. Each is a connection of its own, and files need some too.
+/// Streams open at once. Each takes a connection, and files need some too.
 const MAX_STREAMS: usize = 256;
 
-/// How long a stream is silent at most: a write is what tells that a client has vanished, and keeps proxies patient.
+/// The longest silence of a stream: only a write reveals that a client has vanished, and proxies close silent connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// Milliseconds after which a browser comes back when a stream has ended.
+/// Milliseconds after which a browser reconnects when a stream has ended.
 const RETRY: u32 = 1000;
 
 /// Why there is no stream.
@@ -74,10 +73,10 @@ pub fn asked(query: Query<'_>) -> Option<&str> {
     query.get("events")
 }
 
-/// What makes streams of events: the feeds of the folders that are looked at, and the limits.
+/// All streams of events: the feeds of their folders, and the limits.
 #[derive(Debug)]
 pub struct Live {
-    /// By the site's prefix, the path in it, and where the folder lies. A feed lives as long as a stream of it.
+    /// By the site's prefix, the path in it, and where the folder lies. A feed exists as long as one of its streams.
     feeds: Mutex<HashMap<(String, MediaPath, Location), Weak<Feed>>>,
     watches: Arc<Watches>,
     poll: Option<Duration>,
@@ -86,7 +85,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// `poll` is how often to look where the system does not say when (`--poll`).
+    /// `poll` is how often to look, instead of waiting for notifications (`--poll`).
     pub fn new(poll: Option<Duration>) -> Self {
         Self {
             feeds: Mutex::default(),
@@ -97,13 +96,13 @@ impl Live {
         }
     }
 
-    /// Ends all streams, now and from now on: a stop must not wait for what never ends by itself.
+    /// Ends all streams, now and from now on: stopping must not wait for answers that never end by themselves.
     pub fn stop(&self) {
         self.stopped.send_replace(true);
     }
 
-    /// Answers with the events of a folder, which the caller has found to be one, and whose policies the client has passed. A client that says which state it
-    /// knows, in `Last-Event-ID` as browsers do or in the query, is told at once to look again if that has passed.
+    /// Answers with the events of a folder whose policies the client has passed. A client that sends the state it knows, in
+    /// `Last-Event-ID` as browsers do or in the query, is told at once to read the folder again if the state has changed.
     pub fn answer(
         &self,
         site: &Arc<Site>,
@@ -131,7 +130,7 @@ impl Live {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        // nginx in between would keep events back until it has a buffer full of them
+        // else an nginx in between would buffer events
         headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
         Ok(response)
     }
@@ -177,7 +176,7 @@ impl Events {
     }
 }
 
-/// First how to come back and what state this is: from here on nothing is missed. Then what changes.
+/// First the delay before reconnecting and the current state: from here on nothing is missed. Then the changes.
 async fn next_text(
     feed: &Feed,
     texts: &mut broadcast::Receiver<Bytes>,

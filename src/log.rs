@@ -1,4 +1,4 @@
-//! Where events go: stderr, as lines for a person or objects for a machine.
+//! Logging to stderr, as lines for people or as JSON objects.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
@@ -18,9 +18,9 @@ use crate::access_log;
 /// `--log-format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// A line for a person; in colours on a terminal.
+    /// Lines for people, in colour on a terminal.
     Pretty,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -33,13 +33,16 @@ pub fn start(format: LogFormat, loudness: i16) {
         1 => LevelFilter::DEBUG,
         2.. => LevelFilter::TRACE,
     };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let chosen = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    // the crate logs each watch that a removed folder took with it; `live` handles that
+    let filter = if chosen.is_empty() { format!("{level},notify=off") } else { chosen };
+    let filter = EnvFilter::builder().with_default_directive(level.into()).parse_lossy(filter);
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(colours)
-        // it would be told with eprintln!, which panics when stderr is a pipe that nobody reads, and ends the connection
+        // they would go through eprintln!, which panics when stderr is a pipe that nobody reads, and ends the connection
         .log_internal_errors(false);
     match format {
         LogFormat::Pretty => subscriber.event_format(Pretty).init(),

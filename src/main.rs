@@ -1,201 +1,56 @@
-//! The process edge: parse, check, log, bind, print the URL, run.
+//! The process: a menu of commands.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use devmedia::cli::{Args, Command};
-use devmedia::config::Config;
-use devmedia::debug_gate::{self, Answers};
-use devmedia::live::Live;
-use devmedia::log;
+use devmedia::cli::{self, Args, Command};
+use devmedia::config::{Config, Problems};
 use devmedia::pull::{self, Order, PullError};
-use devmedia::server::{self, listener};
-use devmedia::service::Service;
-use devmedia::sign;
-use devmedia::thumbnail::Thumbnails;
-use devmedia::upload::sweep;
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-
-/// Something was typed wrongly, or debugging is off.
-const USAGE: u8 = 2;
-
-/// The system said no.
-const SYSTEM: u8 = 1;
-
-/// Killed by SIGINT or SIGTERM before the grace was over, as a shell counts it: 128 and the signal's number.
-const INTERRUPTED: i32 = 130;
-const TERMINATED: i32 = 143;
+use devmedia::{check, serve, sign};
 
 fn main() -> ExitCode {
-    let args = Args::parse_all();
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop { code, text }) => {
-            let mut prefix = "devmedia: ";
-            for line in text.lines() {
-                eprintln!("{prefix}{line}");
-                prefix = "          ";
-            }
-            ExitCode::from(code)
+    let Err(problems) = run(&Args::of_process()) else { return ExitCode::SUCCESS };
+    let mut prefix = "devmedia: ";
+    for line in problems.to_string().lines() {
+        eprintln!("{prefix}{line}");
+        prefix = "          ";
+    }
+    ExitCode::from(problems.exit_code())
+}
+
+fn run(args: &Args) -> Result<(), Problems> {
+    let config = || Config::read(&args.settings);
+    match &args.command {
+        None => serve::run(args.debug.as_deref(), args.loudness, config),
+        Some(Command::Check) => print(check::report(&config()?)?.as_bytes()),
+        Some(Command::Sign { target, expires, method }) => {
+            let url = sign::sign(&config()?, target, method, expires).map_err(Problems::of_usage)?;
+            print(format!("{url}\n").as_bytes())
         }
-    }
-}
-
-/// Why the process ends, for a person and for a shell.
-struct Stop {
-    code: u8,
-    text: String,
-}
-
-impl Stop {
-    fn system(text: impl Into<String>) -> Self {
-        Self { code: SYSTEM, text: text.into() }
-    }
-}
-
-fn run(args: &Args) -> Result<(), Stop> {
-    let said = match &args.command {
-        None => None,
         Some(Command::Pull { pattern, from, parallel }) => {
             let (pattern, from) = (pattern.as_deref(), from.as_deref());
-            return pulled(args, &Order { pattern, from, parallel: usize::from(*parallel) });
+            pull(&config()?, &Order { pattern, from, parallel: usize::from(*parallel) })
         }
-        Some(Command::Completions { shell }) => {
-            let mut text = Vec::new();
-            clap_complete::generate(*shell, &mut Args::whole_command(), "devmedia", &mut text);
-            Some(text)
-        }
-        Some(Command::Man) => {
-            let mut text = Vec::new();
-            clap_mangen::Man::new(Args::whole_command())
-                .render(&mut text)
-                .map_err(|error| Stop::system(error.to_string()))?;
-            Some(text)
-        }
-        Some(Command::Check) => Some(checked(args)?.to_string().into_bytes()),
-        Some(Command::Sign { target, expires, method }) => {
-            let url = sign::sign(&checked(args)?, target, method, expires);
-            Some(url.map(|url| format!("{url}\n").into_bytes()).map_err(|text| Stop { code: USAGE, text })?)
-        }
-    };
-    if let Some(text) = said {
-        return print(&text).map_err(|error| Stop::system(format!("cannot write to stdout: {error}")));
+        Some(Command::Completions { shell }) => print(&cli::completions(*shell)),
+        Some(Command::Man) => print(&cli::manual()),
     }
-    let [devmedia_debug, debug] = ["DEVMEDIA_DEBUG", "DEBUG"]
-        .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
-    let answers =
-        Answers { flag: args.debug.as_deref(), devmedia_debug: devmedia_debug.as_deref(), debug: debug.as_deref() };
-    debug_gate::check(answers).map_err(|refusal| Stop { code: USAGE, text: refusal.to_string() })?;
-    let config = checked(args)?;
-    log::start(config.log_format, i16::from(args.verbose) - i16::from(args.quiet));
-    server::raise_descriptor_limit();
-
-    let runtime = runtime()?;
-    let result = runtime.block_on(serve(config));
-    // a read that waits for a dead disk must not keep the process
-    runtime.shutdown_background();
-    result
 }
 
-fn runtime() -> Result<Runtime, Stop> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Stop::system(format!("cannot start: {error}")))
-}
-
-/// `devmedia pull`, which serves nothing and so needs no yes.
-fn pulled(args: &Args, order: &Order<'_>) -> Result<(), Stop> {
-    let config = checked(args)?;
-    let summary = runtime()?.block_on(pull::pull(&config.mounts, order)).map_err(|error| match error {
-        PullError::Usage(text) => Stop { code: USAGE, text },
-        PullError::System(text) => Stop::system(text),
+fn pull(config: &Config, order: &Order<'_>) -> Result<(), Problems> {
+    let summary = serve::runtime()?.block_on(pull::pull(&config.mounts, order)).map_err(|error| match error {
+        PullError::Usage(text) => Problems::of_usage(text),
+        PullError::System(text) => Problems::of_system(text),
     })?;
-    print(format!("{summary}\n").as_bytes())
-        .map_err(|error| Stop::system(format!("cannot write to stdout: {error}")))?;
-    if summary.is_complete() { Ok(()) } else { Err(Stop::system("not all is here; run it again to go on")) }
+    print(format!("{summary}\n").as_bytes())?;
+    if summary.is_complete() {
+        Ok(())
+    } else {
+        Err(Problems::of_system("some files could not be downloaded; run it again to continue"))
+    }
 }
 
-/// What the flags, the environment and the file come to.
-fn checked(args: &Args) -> Result<Config, Stop> {
-    let home = std::env::home_dir();
-    let cache = std::env::var_os("XDG_CACHE_HOME");
-    Config::check(args, home.as_deref(), cache.as_deref())
-        .map_err(|problems| Stop { code: problems.exit_code(), text: problems.to_string() })
-}
-
-async fn serve(config: Config) -> Result<(), Stop> {
-    let bound = listener::bind(&config.listen).map_err(Stop::system)?;
-    let stop = stop_signal().map_err(|error| Stop::system(format!("cannot start: {error}")))?;
-    for listen in config.listen.iter().filter(|listen| listen.is_public()) {
-        tracing::warn!("{listen} can be reached from other machines: everybody on this network can read the media");
-    }
-    if let Some(file) = &config.file {
-        tracing::info!("configured by {}", file.display());
-    }
-    for warning in config.mounts.overlaps() {
-        tracing::warn!("{warning}");
-    }
-    let prefix = config.mounts.first().site.prefix.to_string();
-    let mut listeners = Vec::new();
-    let mut first_url = None;
-    for one in bound {
-        let url = one.url(&prefix);
-        ready(&url).map_err(|error| Stop::system(format!("cannot write the URL to stdout: {error}")))?;
-        first_url.get_or_insert(url);
-        listeners.extend(one.listeners);
-    }
-    for mount in config.mounts.iter() {
-        let takes = if mount.uploads.is_some() { ", and taking uploads" } else { "" };
-        let policy = mount.site.access.default_policy();
-        let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
-        tracing::info!("serving {} at {}{access}{takes}", mount.site.root.path().display(), mount.site.prefix);
-        if let Some(fallback) = &mount.fallback {
-            tracing::info!("what is missing at {} is fetched from {}", mount.site.prefix, fallback.upstream);
-        }
-        if mount.writes() {
-            let mount = Arc::clone(mount);
-            std::thread::spawn(move || sweep::stale(&mount.site.root));
-        }
-    }
-    if let (true, Some(url)) = (config.open, first_url)
-        && let Err(error) = open::that_detached(&url)
-    {
-        tracing::warn!("no browser could be opened: {error}; the URL is {url}");
-    }
-
-    let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
-    let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live));
-    server::serve(listeners, service, config.grace, stop).await;
-    Ok(())
-}
-
-/// Ready at the first SIGINT or SIGTERM; a second one ends the process at once.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut next = async move || {
-        tokio::select! {
-            _ = interrupt.recv() => INTERRUPTED,
-            _ = terminate.recv() => TERMINATED,
-        }
-    };
-    Ok(async move {
-        next().await;
-        tracing::info!("stopping; a second signal stops at once");
-        tokio::spawn(async move { std::process::exit(next().await) });
-    })
-}
-
-/// The ready line, the only thing on stdout: a script that reads it can connect.
-fn ready(url: &str) -> io::Result<()> {
+fn print(text: &[u8]) -> Result<(), Problems> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{url}")?;
-    stdout.flush()
-}
-
-fn print(text: &[u8]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text)?;
-    stdout.flush()
+    let written = stdout.write_all(text).and_then(|()| stdout.flush());
+    written.map_err(|error| Problems::of_system(format!("cannot write to stdout: {error}")))
 }

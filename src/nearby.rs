@@ -1,4 +1,4 @@
-//! What was probably meant by a path that leads to nothing.
+//! Suggestions: the URL that was probably meant by one that leads to nothing.
 
 use std::os::unix::ffi::OsStringExt as _;
 
@@ -10,14 +10,14 @@ use crate::mount::{Mount, Mounts};
 use crate::request::path::{MediaPath, is_own};
 use crate::storage::root::Found;
 
-/// Names looked at in the one directory concerned; a larger folder is searched in part.
+/// Names that are compared in one folder; a larger folder is searched only in part.
 const MAX_NAMES: usize = 10_000;
 
 /// How many letters a mistyped prefix may differ in.
 const PREFIX_TYPOS: usize = 2;
 
-/// The URL that was probably meant by a path that is not in its mount: the path without a doubled prefix or with the
-/// slashes of Windows turned, a like name beside it, or the same path on another mount. Blocks.
+/// The URL that was probably meant by a missing path of a mount: the path without a doubled prefix or with its backslashes
+/// turned, a similar name beside it, or the same path on another mount. Blocks.
 pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<String> {
     let spelled_otherwise = [mount.site.prefix.strip(missing), missing.with_backslashes_turned()];
     let mut others = mounts.iter().filter(|other| other.site.prefix != mount.site.prefix);
@@ -46,7 +46,7 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
     })
 }
 
-/// The URL of a path that everybody may see; nothing where another mount has that URL.
+/// The URL of a path that everybody may see; `None` if another mount has that URL.
 fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     (mounts.leads_to(&mount.site, path) && mount.site.is_public_all_the_way(path))
         .then(|| mount.site.prefix.url_of(path))
@@ -63,11 +63,11 @@ fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     Some(mount.site.prefix.url_of(&path.with_slash(slash)))
 }
 
-/// The nearest path of this mount that does exist: each segment that is missing is taken for the name that reads like
-/// it. Hidden names are suggested only where they are served.
+/// The nearest existing path of this mount: each missing segment is replaced by the name that is most like it. Hidden names
+/// are suggested only if they are served.
 ///
-/// Goes down from the top and ends at the first segment that nothing reads like, so a path of 30,000 segments costs no
-/// more than the folders that are there.
+/// Walks from the top and stops at the first segment without a similar name, so a path of 30,000 segments costs no more
+/// than the folders that exist.
 fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
     let root = &mount.site.root;
     let top = MediaPath::top();
@@ -85,7 +85,7 @@ fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
         }
         match found {
             Ok(Found::Directory(below)) => (here, dir) = (next, below),
-            // where the path goes on below a file, or ends in a slash, the file itself was meant
+            // if the path continues below a file, or ends in a slash, the file itself was meant
             Ok(Found::File(..)) => return Some(next),
             Err(_) => break,
         }
@@ -93,34 +93,165 @@ fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
     (renamed && !here.is_top()).then(|| here.with_slash(true))
 }
 
-/// The names in a folder, as far as they are looked at.
+/// The names in a folder, up to the bound.
 fn names(mount: &Mount, dir: &Dir) -> impl Iterator<Item = Vec<u8>> {
     let names = dir.entries().into_iter().flatten().take(MAX_NAMES);
     let names = names.filter_map(|entry| Some(entry.ok()?.file_name().into_vec()));
     names.filter(|name| !is_own(name) && (mount.site.hidden || !name.starts_with(b".")))
 }
 
-/// The name that reads like the wanted one: the same but for case, Unicode form, escapes and `+`; else the same stem
-/// with another extension.
-fn nearest(wanted: &[u8], names: impl Iterator<Item = Vec<u8>>) -> Option<Vec<u8>> {
-    let wanted = fold(wanted);
-    let mut same_stem: Option<Vec<u8>> = None;
-    for name in names {
-        let folded = fold(&name);
-        if folded == wanted {
-            return Some(name);
-        }
-        let better = same_stem.as_ref().is_none_or(|best| name < *best);
-        if better && !stem(&wanted).is_empty() && stem(&folded) == stem(&wanted) {
-            same_stem = Some(name);
-        }
-    }
-    same_stem
+/// How much a name is like the wanted one; the smaller, the more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// The same but for case, Unicode form, escapes, `+`, and the kind of space.
+    Spelling,
+    /// The same but for what stands between words: spaces, hyphens, underscores or nothing.
+    Separators,
+    /// The same stem with another extension.
+    Extension,
+    /// One is a derivative of the other by its suffix: `photo-300x200.jpg`, `photo_k3J9sQx.jpg`.
+    Derivative,
+    /// So many letters are wrong.
+    Typos(usize),
 }
 
-/// One spelling for names that people take for the same.
+/// The name that reads most like the wanted one, if any does; of equals the first in byte order.
+fn nearest(wanted: &[u8], names: impl Iterator<Item = Vec<u8>>) -> Option<Vec<u8>> {
+    let wanted = Folded::new(wanted);
+    let mut best: Option<(Likeness, Vec<u8>)> = None;
+    for name in names {
+        let Some(likeness) = wanted.likeness(&Folded::new(&name)) else { continue };
+        if likeness == Likeness::Spelling {
+            return Some(name);
+        }
+        if best.as_ref().is_none_or(|(known, best)| (likeness, &name) < (*known, best)) {
+            best = Some((likeness, name));
+        }
+    }
+    best.map(|(_, name)| name)
+}
+
+/// A name in the spelling that it shares with all names that people take for the same.
+struct Folded {
+    text: String,
+    /// The length of the stem: what precedes the last dot.
+    stem: usize,
+    /// One bit for each letter or digit that occurs: names that differ in many are not typos of each other.
+    letters: u64,
+}
+
+impl Folded {
+    fn new(name: &[u8]) -> Self {
+        let text = fold(name);
+        let stem = stem(&text).len();
+        let letters = text.bytes().fold(0, |letters, byte| letters | 1 << (byte % 64));
+        Self { text, stem, letters }
+    }
+
+    fn stem(&self) -> &str {
+        &self.text[..self.stem]
+    }
+
+    fn extension(&self) -> &str {
+        &self.text[self.stem..]
+    }
+
+    /// How much `other` is like this one; `None` where it is not.
+    fn likeness(&self, other: &Self) -> Option<Likeness> {
+        if self.text == other.text {
+            return Some(Likeness::Spelling);
+        }
+        if self.stem().is_empty() || other.stem().is_empty() {
+            return None;
+        }
+        if self.extension() == other.extension() {
+            if words(self.stem()).eq(words(other.stem())) {
+                return Some(Likeness::Separators);
+            }
+            if is_derivative(self.stem(), other.stem()) || is_derivative(other.stem(), self.stem()) {
+                return Some(Likeness::Derivative);
+            }
+        }
+        if self.stem() == other.stem() {
+            return Some(Likeness::Extension);
+        }
+        // photo.jpg.300x200_q85.jpg (easy-thumbnails)
+        let suffix = self.text.strip_prefix(&other.text).and_then(|suffix| suffix.strip_prefix('.'));
+        if suffix.and_then(|suffix| suffix.split(['_', '.']).next()).is_some_and(is_size) {
+            return Some(Likeness::Derivative);
+        }
+        self.typos(other).map(Likeness::Typos)
+    }
+
+    /// How many letters are wrong, where so few are that it was a slip of the fingers.
+    fn typos(&self, other: &Self) -> Option<usize> {
+        let most = match self.stem {
+            0..=2 => return None,
+            3..=7 => 1,
+            _ => 2,
+        };
+        let unlike = (self.letters ^ other.letters).count_ones() as usize;
+        if self.text.len().abs_diff(other.text.len()) > 4 * most || unlike > 2 * most {
+            return None;
+        }
+        // numbers count files: photo-2.jpg is not a misspelling of photo-1.jpg
+        if digits(&self.text).ne(digits(&other.text)) {
+            return None;
+        }
+        let typos = strsim::osa_distance(&self.text, &other.text);
+        (typos <= most).then_some(typos)
+    }
+}
+
+/// Whether `long` is `short` and a suffix by which programs name what they make of a file.
+fn is_derivative(long: &str, short: &str) -> bool {
+    let Some(suffix) = long.strip_prefix(short) else { return false };
+    let is_random = |text: &str, lengths: &[usize]| {
+        lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    match suffix.chars().next() {
+        // Django's get_alternative_name, and its older form
+        Some('_') if is_random(&suffix[1..], &[7]) => true,
+        // WordPress, sorl, imgproxy; its full size and its edits
+        Some('-' | '_' | '.') if is_size(&suffix[1..]) => true,
+        Some('-' | '_') if matches!(&suffix[1..], "scaled" | "rotated" | "thumb" | "thumbnail" | "small" | "large") => {
+            true
+        }
+        // ManifestStaticFilesStorage, Vite, webpack
+        Some('.' | '-') if is_random(&suffix[1..], &[8, 12, 20, 32]) && suffix.bytes().any(|b| b.is_ascii_digit()) => {
+            true
+        }
+        Some('@') => matches!(&suffix[1..], "1x" | "2x" | "3x"),
+        _ => false,
+    }
+}
+
+/// `300x200`, `300x` or `x200`.
+fn is_size(text: &str) -> bool {
+    let is_side = |side: &&str| side.len() <= 5 && side.bytes().all(|b| b.is_ascii_digit());
+    text.len() > 1 && text.split_once('x').is_some_and(|(width, height)| [width, height].iter().all(is_side))
+}
+
+/// Letters and digits, without what separates words.
+fn words(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !matches!(c, ' ' | '-' | '_' | '.'))
+}
+
+fn digits(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().filter(u8::is_ascii_digit)
+}
+
+/// One spelling for names that people take for the same. Kinds of space are one: macOS puts U+202F before AM and PM in the
+/// names of screenshots, web pages U+00A0; what has no width is nothing.
 fn fold(name: &[u8]) -> String {
-    percent_decode(name).decode_utf8_lossy().replace('+', " ").nfc().flat_map(char::to_lowercase).collect()
+    if name.iter().all(|b| b.is_ascii() && !matches!(b, b'%' | b'+')) {
+        return String::from_utf8_lossy(name).to_ascii_lowercase();
+    }
+    let decoded = percent_decode(name).decode_utf8_lossy();
+    let visible =
+        decoded.chars().filter(|c| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'));
+    let spaced = visible.map(|c| if c == '+' || (c.is_whitespace() && c != '\n') { ' ' } else { c });
+    spaced.nfc().flat_map(char::to_lowercase).collect()
 }
 
 fn stem(name: &str) -> &str {
@@ -145,6 +276,36 @@ mod tests {
             ("photo.jpg", &["other.jpg"], None),
             (".jpg", &[".png"], None),
             ("photo.jpg", &[], None),
+            // kinds of space: macOS screenshots have U+202F, web pages U+00A0
+            ("Shot 9.41 AM.png", &["Shot 9.41\u{202f}AM.png"], Some("Shot 9.41\u{202f}AM.png")),
+            ("a\u{a0}b.png", &["a b.png"], Some("a b.png")),
+            ("a\u{200b}b.png", &["ab.png"], Some("ab.png")),
+            // separators
+            ("misty_ridges.jpg", &["misty-ridges.jpg", "misty.jpg"], Some("misty-ridges.jpg")),
+            ("misty ridges.jpg", &["misty-ridges.jpg"], Some("misty-ridges.jpg")),
+            ("mistyridges.jpg", &["misty-ridges.jpg"], Some("misty-ridges.jpg")),
+            // derivatives, both ways
+            ("dunes_aFDAWZz.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("dunes.jpg", &["dunes_aFDAWZz.jpg"], Some("dunes_aFDAWZz.jpg")),
+            ("dunes-300x200.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("dunes.300x200.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("dunes.jpg.300x200_q85.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("dunes-scaled.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("logo@2x.png", &["logo.png"], Some("logo.png")),
+            ("app.5f2d4a7c8b1e.css", &["app.css"], Some("app.css")),
+            ("dunes_at_night.jpg", &["dunes.jpg"], None),
+            // typing errors
+            ("dune.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("dunse.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("duunes.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("dines.jpg", &["dunes.jpg"], Some("dunes.jpg")),
+            ("photo", &["photos"], Some("photos")),
+            ("misty-rigdes.jgp", &["misty-ridges.jpg"], Some("misty-ridges.jpg")),
+            ("dnues.jpg", &["dunes.jpg", "dunes.png"], Some("dunes.jpg")),
+            ("day.jpg", &["dog.jpg"], None), // two of three letters
+            ("ab.jpg", &["ac.jpg"], None),   // too short to be a slip
+            ("photo-1.jpg", &["photo-2.jpg"], None),
+            ("2025.jpg", &["2024.jpg"], None),
         ] {
             let names = names.iter().map(|name| name.as_bytes().to_vec());
             let found = nearest(wanted.as_bytes(), names).map(|name| String::from_utf8(name).unwrap());

@@ -15,7 +15,7 @@ use hyper::{Request, Response, StatusCode};
 
 use crate::access_log::{Reason, Source};
 use crate::answer::decide::{Decision, Undecided, decide};
-use crate::answer::head::Piece;
+use crate::answer::piece::Piece;
 use crate::body::Body;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;

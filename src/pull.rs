@@ -1,8 +1,9 @@
-//! `devmedia pull`: fetches ahead what would be fetched when it is looked at, by the same way and the same rules. What is
-//! here already is left alone, so an interrupted pull goes on where it was.
+//! `devmedia pull`: downloads missing files ahead, in the same way and by the same rules as when they are requested. Files
+//! that are already here are left alone, so an interrupted pull continues where it stopped.
 
 mod listing;
 mod names;
+mod wanted;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,6 +13,8 @@ use futures_util::{StreamExt as _, stream};
 use globset::{GlobBuilder, GlobMatcher};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
+pub use self::wanted::PullError;
+use self::wanted::{Names, Source};
 use crate::fallback::fetch::{self, Beginning};
 use crate::fallback::reason::NotFetched;
 use crate::fallback::{self, Fallback};
@@ -21,38 +24,29 @@ use crate::request::path::MediaPath;
 use crate::site::Site;
 use crate::storage::root::Found;
 
-/// What is to be fetched.
+/// What to download.
 #[derive(Debug)]
 pub struct Order<'a> {
-    /// Only what fits, where one is given.
+    /// Only matching files, if a pattern is given.
     pub pattern: Option<&'a str>,
-    /// A file of names, or `-`; without one the fallback's own listing has them.
+    /// A file of names, or `-` for stdin; without it, the upstream's listing is used.
     pub from: Option<&'a str>,
-    /// Fetches at a time.
+    /// Downloads at once.
     pub parallel: usize,
 }
 
-/// Why nothing was fetched; `Display` is advice.
-#[derive(Debug)]
-pub enum PullError {
-    /// Something was typed wrongly.
-    Usage(String),
-    /// The system, or the fallback, said no.
-    System(String),
-}
-
-/// What a pull came to.
+/// The result of a pull.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     fetched: usize,
     bytes: u64,
-    there: usize,
+    here: usize,
     missing: usize,
     failed: usize,
 }
 
 impl Summary {
-    /// Whether everything that was to be fetched is here now.
+    /// Whether all wanted files are here now.
     pub fn is_complete(&self) -> bool {
         self.missing + self.failed == 0
     }
@@ -60,13 +54,13 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fetched, bytes, there, missing, failed } = self;
-        write!(f, "{fetched} fetched ({}), {there} were here, ", HumanBytes(*bytes))?;
-        write!(f, "{missing} are missing at the fallback, {failed} failed")
+        let Self { fetched, bytes, here, missing, failed } = self;
+        write!(f, "{fetched} downloaded ({}), {here} already here, ", HumanBytes(*bytes))?;
+        write!(f, "{missing} missing at the fallback, {failed} failed")
     }
 }
 
-/// What became of one file.
+/// The result for one file.
 enum Outcome {
     Fetched(u64),
     Here,
@@ -74,7 +68,7 @@ enum Outcome {
     Failed(String),
 }
 
-/// Fetches what is asked for into the mounts that have a fallback; tells on stderr how it goes, and what was not had.
+/// Downloads the wanted files into the mounts that have a fallback; reports progress and failures on stderr.
 pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullError> {
     let with_fallback = |mount: &Arc<Mount>| Some((Arc::clone(&mount.site), mount.fallback.clone()?));
     let sources: Vec<Source> = mounts.iter().filter_map(with_fallback).collect();
@@ -117,7 +111,7 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
                 None
             }
             Outcome::Here => {
-                summary.there += 1;
+                summary.here += 1;
                 None
             }
             Outcome::Missing => {
@@ -137,20 +131,6 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
     }
     bar.finish_and_clear();
     Ok(summary)
-}
-
-/// A site and its fallback.
-type Source = (Arc<Site>, Arc<Fallback>);
-
-/// A file that is wanted: the index of its source, and its path there.
-type Wanted = (usize, MediaPath);
-
-/// What a list or a listing came to.
-#[derive(Debug, Default)]
-struct Names {
-    wanted: Vec<Wanted>,
-    /// What could not be read of it: a sentence each. The rest is fetched all the same.
-    troubles: Vec<String>,
 }
 
 /// One file, unless it is here.
@@ -196,7 +176,7 @@ async fn one(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Ou
     }
 }
 
-/// A pattern as shells have it; without a slash it is about names in any folder.
+/// A shell pattern; without a slash it matches names in any folder.
 fn pattern(typed: &str) -> Result<GlobMatcher, PullError> {
     let anywhere = if typed.contains('/') { typed.trim_start_matches('/').to_owned() } else { format!("**/{typed}") };
     let glob = GlobBuilder::new(&anywhere).literal_separator(true).build();

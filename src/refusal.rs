@@ -25,7 +25,7 @@ pub struct Refusal {
     /// The path of a URL that was probably meant.
     pub suggestion: Option<Box<str>>,
     /// Fields that the status demands, such as `Allow` (RFC 9110 section 15.5.6).
-    pub fields: Vec<(HeaderName, HeaderValue)>,
+    pub fields: Box<[(HeaderName, HeaderValue)]>,
     /// For the log only: what the system reported.
     pub cause: Option<Box<str>>,
 }
@@ -39,13 +39,15 @@ impl Refusal {
         advice: impl Into<Cow<'static, str>>,
     ) -> Self {
         let (what, advice) = (what.into(), advice.into());
-        Self { status, code, what, advice, suggestion: None, fields: Vec::new(), cause: None }
+        Self { status, code, what, advice, suggestion: None, fields: Box::default(), cause: None }
     }
 
     /// Adds a field to the answer.
     #[must_use]
     pub fn with_field(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.fields.push((name, value));
+        let mut fields = self.fields.into_vec();
+        fields.push((name, value));
+        self.fields = fields.into_boxed_slice();
         self
     }
 

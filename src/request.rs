@@ -1,4 +1,4 @@
-//! What was asked for. Pure: no file system, no clock, no log.
+//! What a request asks for. Pure: no file system, no clock, no log.
 
 pub mod format;
 pub mod path;

@@ -13,10 +13,12 @@
 //!
 //! [`Service::respond`] is steps 1, 9 and 10, which every answer takes; [`Service::answer`] is the rest.
 
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
 use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderValue};
@@ -106,7 +108,7 @@ impl Service {
         };
 
         // 9. answer
-        let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
+        let mut response = answer.unwrap_or_else(|refusal| self.explained(refusal, &request));
         let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
         cors::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
         tus::add_version(request.headers(), response.headers_mut());
@@ -190,34 +192,28 @@ impl Service {
 
             match found {
                 Found::File(..) if path.has_slash() => {
-                    let file = site.prefix.url_of(&path.with_slash(false));
-                    Err(Refusal::not_found(&path).with_suggestion(Some(file)))
+                    let meant = site.prefix.url_of(&path.with_slash(false));
+                    Err(Refusal::not_found(&path).with_suggestion(Some(meant)))
                 }
-                Found::File(file, entity) => match thumbnail::asked(query, &entity)? {
-                    Some(size) => Ok(self.thumbnails.answer(method, request.headers(), size, file, &entity).await?),
-                    None => {
-                        if let Some(fallback) = mount.fallback.as_ref().filter(|_| row != Row::Opaque) {
-                            refresh::look(site, fallback, &path, query);
-                        }
-                        file_answer(site, &path, request, file, &entity, connection)
+                Found::File(opened, entity) => {
+                    if let Some(size) = thumbnail::asked(query, &entity)? {
+                        return Ok(self.thumbnails.answer(method, request.headers(), size, opened, &entity).await?);
                     }
-                },
+                    if let Some(fallback) = mount.fallback.as_ref().filter(|_| row != Row::Opaque) {
+                        refresh::look(site, fallback, &path, query);
+                    }
+                    file_answer(site, &path, request, opened, &entity, connection)
+                }
                 Found::Directory(_) if !path.has_slash() => Ok(redirect(site, &path, query)),
                 Found::Directory(_) if !mount.listing => Err(listing_off()),
                 Found::Directory(dir) => match live::asked(query) {
                     Some(state) => Ok(self.live.answer(site, (&path, location), request.headers(), state)?),
-                    None => {
-                        let (owner, folder) = (Arc::clone(site), path.clone());
-                        let entries = blocking(move || owner.entries(&folder, &dir)).await;
-                        let entries = entries.map_err(|error| Refusal::cannot_open(error.into(), &path))?;
-                        let format = Format::negotiate(request.headers(), query, Format::Html);
-                        Ok(listing::listing(mount, &path, entries, format))
-                    }
+                    None => folder_answer(&self.mounts, mount, &path, request, dir).await,
                 },
             }
         };
         let answer = answer.await;
-        Ok(pass.onto(answer.unwrap_or_else(|refusal| explained(refusal, request))))
+        Ok(pass.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
@@ -315,6 +311,12 @@ impl Service {
         response
     }
 
+    /// A refusal in the format that the request prefers.
+    fn explained(&self, refusal: Refusal, request: &Request<()>) -> Response<Body> {
+        let format = Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Text);
+        explain::explain(refusal, format, &self.mounts, request.uri().path())
+    }
+
     /// Logs once that a page which hides its origin was allowed to show an image.
     fn note<B>(&self, admission: &Admission, request: &Request<B>) {
         if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
@@ -327,13 +329,7 @@ impl Service {
     }
 }
 
-/// A refusal in the form that the request wants.
-fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
-    let query = Query::new(request.uri().query());
-    explain::explain(refusal, Format::negotiate(request.headers(), query, Format::Text))
-}
-
-/// Step 8 and 9 for a file: the part of it that answers the request.
+/// Steps 8 and 9 for a file: the part of it that answers the request.
 fn file_answer(
     site: &Site,
     path: &MediaPath,
@@ -350,6 +346,28 @@ fn file_answer(
         response.extensions_mut().insert(Source::Fetched);
     }
     Ok(response)
+}
+
+/// Step 9 for a folder: its listing.
+async fn folder_answer(
+    mounts: &Mounts,
+    mount: &Mount,
+    path: &MediaPath,
+    request: &Request<()>,
+    dir: Dir,
+) -> Result<Response<Body>, Refusal> {
+    let query = Query::new(request.uri().query());
+    let format = Format::negotiate(request.headers(), query, Format::Html);
+    let (site, folder) = (Arc::clone(&mount.site), path.clone());
+    let entries = blocking(move || {
+        let mut entries = site.entries(&folder, &dir)?;
+        if format == Format::Json {
+            site.sniff(&folder, &mut entries);
+        }
+        Ok::<_, io::Error>(entries)
+    });
+    let entries = entries.await.map_err(|error| Refusal::cannot_open(error.into(), path))?;
+    Ok(listing::listing(mounts, mount, path, entries, format, query))
 }
 
 /// A HEAD response is the GET response without its body.

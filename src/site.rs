@@ -10,14 +10,15 @@ use hyper::header::HeaderValue;
 use crate::access::rules::{self, Access, PolicySet};
 use crate::access::{AccessError, Admitted, Pass, Policy, Visitor};
 use crate::answer::decide::Decision;
-use crate::answer::head::{Piece, head};
+use crate::answer::head::head;
+use crate::answer::piece::Piece;
 use crate::body::Body;
 use crate::refusal::Refusal;
 use crate::request::path::{self, MediaPath};
 use crate::request::prefix::Prefix;
 use crate::storage::blocking;
 use crate::storage::entity::Entity;
-use crate::storage::folder::{self, Entry, Target};
+use crate::storage::folder::{self, Entry, Kind, Target};
 use crate::storage::root::location::Location;
 use crate::storage::root::{Found, OpenError, Root};
 use crate::storage::token::token;
@@ -237,6 +238,20 @@ impl Site {
             entries.retain(|entry| shows(&entry.name));
         }
         Ok(entries)
+    }
+
+    /// Looks into the files of a folder whose names do not tell their type, so that a listing says what a GET would. Only
+    /// into the first thousand, for each is opened. Blocks.
+    pub fn sniff(&self, folder: &MediaPath, entries: &mut [Entry]) {
+        const MAX: usize = 1000;
+        let is_untold = |entry: &&mut Entry| {
+            matches!(entry.kind, Kind::File(_)) && self.root.types().by_name_alone(&entry.name).is_none()
+        };
+        for entry in entries.iter_mut().filter(is_untold).take(MAX) {
+            if let Ok(Found::File(_, entity)) = self.root.open(&folder.join(&entry.name)) {
+                entry.sniffed = Some(entity.media_type);
+            }
+        }
     }
 
     /// The answer with a file behind it: status and fields as decided, with what this site's rules add for `path`, and the

@@ -1,4 +1,4 @@
-//! What is there: the root, its files and what they are, its folders.
+//! The media root, its files and their types, its folders.
 
 pub mod byte_range;
 pub mod entity;
@@ -11,7 +11,7 @@ pub mod progress;
 pub mod root;
 pub mod token;
 
-/// Runs what may wait for a disk off the reactor. A panic in it goes on in the caller.
+/// Runs work that may wait for a disk on a thread of its own, not on the reactor. A panic in it continues in the caller.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,

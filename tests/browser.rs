@@ -1,4 +1,4 @@
-//! What a person with a browser sees, and what a page of a stranger does not: Debian's Chromium against the real binary.
+//! Apps, strangers' pages and the pages of devmedia in a browser: Debian's Chromium against the real binary.
 //!
 //! Without `chromium` and `chromedriver` on `PATH` these tests say so and pass; with `CI=true` they fail.
 
@@ -9,15 +9,14 @@ mod driver;
 mod support;
 
 use std::path::Path;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use app::App;
 use driver::{REBOUND, STRANGER, Tab};
-use support::{PATIENCE, Server, Way};
+use support::{Server, Way};
 
-/// The sample files that an app of these stories shows.
+/// The sample files that the apps in these tests show.
 const PICTURE: &str = "avatars/ada.png";
 const VIDEO: &str = "video/daybreak.mp4";
 const SOUND: &str = "audio/notification.ogg";
@@ -203,7 +202,7 @@ fn a_link_from_a_strangers_page_opens_for_the_person_only() {
 }
 
 #[test]
-fn a_name_rebound_to_this_machine_is_told_what_to_do() {
+fn a_rebound_name_is_refused_with_advice() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("secret.txt", "the secret");
@@ -244,6 +243,56 @@ fn the_links_of_a_listing_lead_down_and_its_crumbs_back_up() {
         tab.ask("const shown = document.querySelector('.stage img'); await shown.decode(); return shown.naturalWidth"),
         400
     );
+}
+
+#[test]
+fn every_page_leads_to_the_landing_page_and_to_the_other_mounts() {
+    let Some(tab) = Tab::new() else { return };
+    let server = Server::prepared(Way::Fast, &["--mount", "/static/=./static", "--upload=/media/"], |folder| {
+        std::fs::create_dir(folder.join("static")).expect("a folder");
+    });
+    server.put("photos/dunes.jpg", sample("photos/dunes.jpg"));
+    let media = media_url(&server, "127.0.0.1");
+
+    tab.open(&top_url(&server));
+    let text = tab.text();
+    for fact in ["/media/", "./media", "takes uploads up to 1.0 GiB", "/static/", "./static", "read only", "public"] {
+        assert!(text.contains(fact), "{fact}: {text}");
+    }
+    assert!(!text.contains(server.outside.to_str().expect("UTF-8")), "{text}");
+
+    tab.follow("/media/");
+    tab.follow("/static/");
+    assert_eq!(tab.url(), format!("{}static/", top_url(&server)));
+    tab.click(".home");
+    assert_eq!(tab.url(), top_url(&server));
+
+    // from an error page: up, to another mount, and to the file that was meant, which is shown
+    for (asked, shown) in [("photos/dunes.JPG", 1), ("photos/nothing.zip", 0)] {
+        tab.open(&format!("{media}{asked}"));
+        let images = "const images = [...document.querySelectorAll('main img')];
+            await Promise.all(images.map(image => image.decode()));
+            return images.map(image => image.naturalWidth > 0)";
+        assert_eq!(tab.ask(images), json!(vec![true; shown]), "{asked}");
+        tab.follow("photos");
+        assert_eq!(tab.url(), format!("{media}photos/"));
+    }
+    tab.open(&format!("{}nosuchmount/x", top_url(&server)));
+    tab.click(".home");
+    assert_eq!(tab.url(), top_url(&server));
+    tab.open(&format!("{media}nothing.zip"));
+    tab.follow("/static/");
+    assert_eq!(tab.url(), format!("{}static/", top_url(&server)));
+}
+
+#[test]
+fn a_mount_at_the_top_has_no_link_to_a_landing_page() {
+    let Some(tab) = Tab::new() else { return };
+    let server = Server::start(Way::Fast, &["--url", "/"]);
+    for path in ["", "nothing"] {
+        tab.open(&format!("{}{path}", top_url(&server)));
+        assert_eq!(tab.ask("return document.querySelector('.home')"), Value::Null, "{path}");
+    }
 }
 
 /// Names that are HTML, an attribute, a scheme, a query or an escape to whoever forgets to escape them.
@@ -373,7 +422,7 @@ fn active_elements(tab: &Tab) -> Value {
     )
 }
 
-/// A server whose root holds the sample files that [`USE_MEDIA`] uses.
+/// A server whose root has the sample files that [`USE_MEDIA`] uses.
 fn sample_server() -> Server {
     let server = Server::start(Way::Fast, &[]);
     for path in [PICTURE, VIDEO, SOUND] {
@@ -404,10 +453,7 @@ fn escape(path: &str) -> String {
 
 /// Waits until a file just written is old enough to have validators.
 fn has_validators(server: &Server, path: &str) {
-    let until = Instant::now() + PATIENCE;
-    while server.get(format!("/media/{path}")).field("etag").is_empty() {
-        assert!(Instant::now() < until, "{path} never gets an ETag");
-    }
+    server.settled(&format!("/media/{path}"));
 }
 
 /// Waits for the log line of an answer to this path with this status.

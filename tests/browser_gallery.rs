@@ -1,4 +1,4 @@
-//! The gallery as a person meets it: Debian's Chromium against the real binary.
+//! The gallery: Debian's Chromium against the real binary.
 //!
 //! Without `chromium` and `chromedriver` on `PATH` these tests say so and pass; with `CI=true` they fail.
 
@@ -105,7 +105,82 @@ fn entries_are_sorted_and_folders_stay_first() {
 }
 
 #[test]
-fn typing_filters_and_the_count_is_told() {
+fn names_are_in_the_order_of_a_dictionary() {
+    let Some(tab) = Tab::new() else { return };
+    let server = Server::start(Way::Fast, &[]);
+    // with accents in both Unicode forms
+    let names = [
+        "_draft.txt",
+        "a 1.txt",
+        "a-1.txt",
+        "a1.txt",
+        "a2.txt",
+        "a10.txt",
+        "\u{c9}t\u{e9} 2.txt",
+        "Ete.txt",
+        "e\u{301}te\u{301}s.txt",
+        "f.txt",
+    ];
+    for name in names {
+        server.put(name, "");
+    }
+    // the server's own order is the same, so nothing moves when the script starts
+    let listing = server.get("/media/?format=json").json();
+    let listed: Vec<_> = listing.as_array().expect("a list").iter().map(|item| item["name"].clone()).collect();
+    assert_eq!(listed, names);
+    tab.open(&url(&server));
+    assert_eq!(ask(&tab, "return names()"), json!(names));
+    let filtered = "const f = one('.filter'); f.value = 'ETES'; f.dispatchEvent(new Event('input')); return names()";
+    assert_eq!(ask(&tab, filtered), json!(["e\u{301}te\u{301}s.txt"]), "accents do not matter to the filter either");
+}
+
+#[test]
+fn the_scrollbar_of_a_large_folder_is_right_from_the_start() {
+    let Some(tab) = Tab::new() else { return };
+    let server = Server::start(Way::Fast, &[]);
+    for number in 0..3000 {
+        let long = if number % 5 == 0 { " with a name that needs a second line in a card" } else { "" };
+        server.put(format!("{number:04}{long}.txt"), "x");
+    }
+    for (width, view, most) in [(1280, "table", 2), (390, "table", 2), (1280, "grid", 600)] {
+        tab.viewport(width, 800, "light");
+        tab.open(&url(&server));
+        // the height of all rows as it is taken to be, and as it is when each has been drawn
+        let drift = ask(
+            &tab,
+            &format!(
+                "one('[data-view={view}]').click();
+                for (let frame = 0; frame < 5; frame++) await new Promise(requestAnimationFrame);
+                const taken = one('tbody.files').offsetHeight;
+                for (const row of document.querySelectorAll('tbody tr')) row.style.contentVisibility = 'visible';
+                return Math.abs(taken - one('tbody.files').offsetHeight)"
+            ),
+        );
+        assert!(drift.as_u64().is_some_and(|drift| drift <= most), "{view} at {width} px: {drift} px");
+    }
+}
+
+#[test]
+fn a_wide_screen_is_used_and_the_tab_has_an_icon() {
+    let Some(tab) = Tab::new() else { return };
+    let server = server_with(&["photos/dunes.jpg"]);
+    for number in 0..60 {
+        server.put(format!("{number}.txt"), "x");
+    }
+    tab.viewport(2560, 1000, "light");
+    tab.open(&url(&server));
+    let right =
+        "return Math.max(...[...document.querySelectorAll('tbody tr')].map(row => row.getBoundingClientRect().right))";
+    assert!(ask(&tab, right).as_f64().is_some_and(|right| right > 2400.0));
+    tab.viewport(1000, 700, "light");
+    let icon =
+        "const icon = new Image(); icon.src = one('link[rel=icon]').href; await icon.decode(); return icon.width > 0";
+    assert_eq!(ask(&tab, icon), true);
+    assert_eq!(violations(&tab), json!([]));
+}
+
+#[test]
+fn typing_filters_and_the_count_is_shown() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     for name in ["Holiday beach.txt", "holiday hills.txt", "work.txt"] {
@@ -235,7 +310,7 @@ fn a_video_plays_and_seeks_in_the_preview() {
 }
 
 #[test]
-fn what_is_copied_can_be_pasted() {
+fn the_copied_url_and_tag_are_right() {
     let Some(tab) = Tab::new() else { return };
     let server = server_with(&["photos/IMG_2043.jpg", "video/daybreak.mp4"]);
     server.put("a \"quote\" & <b>.txt", "x");

@@ -227,7 +227,7 @@ fn a_server_that_is_gone_is_told_in_words() {
 }
 
 #[test]
-fn without_upload_there_is_nothing_to_upload_with() {
+fn a_read_only_mount_has_no_upload_controls() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("a.txt", "a");
@@ -240,7 +240,7 @@ fn without_upload_there_is_nothing_to_upload_with() {
 }
 
 #[test]
-fn the_form_needs_no_script() {
+fn the_upload_form_works_without_a_script() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &["--upload"]);
     server.put("old.txt", "old");

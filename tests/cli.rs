@@ -10,6 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
+use devmedia::config::settings;
 use support::command;
 use support::process::{Ended, Process, run};
 use tempfile::TempDir;
@@ -38,7 +39,10 @@ fn refused(args: &[&str]) -> Ended {
 }
 
 fn refused_in(folder: &Path, env: Env<'_>, args: &[&str]) -> Ended {
-    let args = [&["--debug", "--listen", "127.0.0.1:0"], args].concat();
+    // where to listen is about to be tested, or it is a free port
+    let is_where = |arg: &&str| ["--port", "--host", "--listen"].iter().any(|flag| arg.starts_with(flag));
+    let listen: &[&str] = if args.iter().any(is_where) { &[] } else { &["--listen", "127.0.0.1:0"] };
+    let args = [&["--debug"], listen, args].concat();
     let ended = run(devmedia(folder, env, &args));
     assert_eq!(ended.stdout, [""; 0], "{args:?} {env:?}");
     ended
@@ -121,7 +125,7 @@ fn debug_1_devmedia_root_media_url_media_works_as_it_stands() {
 
 #[test]
 fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
-    let rows = [
+    assert_wrong_values(&[
         ("--url", "", "/media/"),
         ("--url", "  ", "/media/"),
         ("--url", "https://cdn.example/media/", "/media/"),
@@ -148,19 +152,12 @@ fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
         ("--max-upload", "", "1GiB"),
         ("--max-upload", "lots", "1GiB"),
         ("--max-upload", "-1", "1GiB"),
-        ("--listen", "", "127.0.0.1:8001"),
-        ("--listen", "media", "127.0.0.1:8001"),
-        ("--listen", "example.com:8001", "127.0.0.1:8001"),
-        ("--listen", "127.0.0.1", "127.0.0.1:8001"),
-        ("--listen", "0.0.0.0", "0.0.0.0:8001"),
-        ("--listen", "::1", "[::1]:8001"),
-        ("--listen", "[::]", "[::]:8001"),
-        ("--listen", ":9000", "127.0.0.1:9000"),
-        ("--listen", "65536", "127.0.0.1:8001"),
-        ("--listen", "127.0.0.1:65536", "127.0.0.1:8001"),
-        ("--listen", "localhost:http", "127.0.0.1:8001"),
-        ("--listen", "http://127.0.0.1:8001", "127.0.0.1:8001"),
-        ("--listen", "unix:", "unix:/tmp/media.sock"),
+        ("--max-upload", "10", "10MB"),
+        ("--max-upload", "0", "1GiB"),
+        ("--fallback-max", "5", "5MB"),
+        ("--fallback-refresh", "7", "1d"),
+        ("--config", "", "--no-config"),
+        ("--no-config", "perhaps", "true or false"),
         ("--no-index", "maybe", "true or false"),
         ("--hidden", "", "true or false"),
         ("--follow-links", "2", "true or false"),
@@ -176,6 +173,10 @@ fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
         ("--allow-origin", "https://app.example/page", "https://app.example:3000"),
         ("--cache-control", "", "'public, max-age=3600'"),
         ("--cache-control", "no-store\r\nX: y", "'public, max-age=3600'"),
+        ("--cache-control", "3600", "'max-age=3600'"),
+        ("--cache-control", "public max-age=60", "'public, max-age=60'"),
+        ("--cache-control", "max-age=1h", "max-age=3600"),
+        ("--cache-control", "Cache-Control: no-store", "'no-store'"),
         ("--type", "", "stl=model/stl"),
         ("--type", "stl", "stl=model/stl"),
         ("--type", "=model/stl", "stl=model/stl"),
@@ -191,7 +192,44 @@ fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
         ("--poll", "0s", "50ms or more"),
         ("--log-format", "", "pretty or json"),
         ("--log-format", "JSON5", "pretty or json"),
-    ];
+    ]);
+}
+
+#[test]
+fn a_wrong_address_is_named_with_its_flag_and_with_what_to_type_instead() {
+    assert_wrong_values(&[
+        ("--listen", "", "127.0.0.1:8001"),
+        ("--listen", "media", "127.0.0.1:8001"),
+        ("--listen", "example.com:8001", "127.0.0.1:8001"),
+        ("--listen", "127.0.0.1", "127.0.0.1:8001"),
+        ("--listen", "0.0.0.0", "0.0.0.0:8001"),
+        ("--listen", "::1", "[::1]:8001"),
+        ("--listen", "[::]", "[::]:8001"),
+        ("--listen", ":9000", "127.0.0.1:9000"),
+        ("--listen", "65536", "127.0.0.1:8001"),
+        ("--listen", "127.0.0.1:65536", "127.0.0.1:8001"),
+        ("--listen", "localhost:http", "127.0.0.1:8001"),
+        ("--listen", "localhost", "127.0.0.1:8001"),
+        ("--listen", "*:9000", "0.0.0.0:9000"),
+        ("--listen", "/tmp/media.sock", "unix:/tmp/media.sock"),
+        ("--port", "", "8001"),
+        ("--port", "http", "8001"),
+        ("--port", "65536", "8001"),
+        ("--port", "-1", "8001"),
+        ("--port", "127.0.0.1:9000", "--listen 127.0.0.1:9000"),
+        ("--host", "", "0.0.0.0"),
+        ("--host", "*", "0.0.0.0"),
+        ("--host", "media.example", "--allow-host"),
+        ("--host", "0.0.0.0:9000", "--listen 0.0.0.0:9000"),
+        ("--host", "[::1]:9000", "--listen [::1]:9000"),
+        ("--host", "http://localhost", "0.0.0.0"),
+        ("--listen", "http://127.0.0.1:8001", "127.0.0.1:8001"),
+        ("--listen", "unix:", "unix:/tmp/media.sock"),
+    ]);
+}
+
+/// Each row is a flag, a value that it does not have, and a part of the advice.
+fn assert_wrong_values(rows: &[(&str, &str, &str)]) {
     let folder = workspace();
     for (flag, value, advice) in rows {
         let ended = refused_in(folder.path(), &[], &[&format!("{flag}={value}")]);
@@ -199,7 +237,7 @@ fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
         let [line] = &ended.stderr[..] else { panic!("{flag}={value}: one line, not {ended:?}") };
         assert!(line.starts_with(&format!("devmedia: {flag} {value:?}: ")), "{flag}={value}: {line}");
         assert!(line.contains(advice), "{flag}={value}: {line}");
-        assert!(line.contains("write ") || line.contains("name "), "{flag}={value}: it says what to do: {line}");
+        assert!(line.contains("write "), "{flag}={value}: it says what to do: {line}");
     }
 }
 
@@ -231,26 +269,121 @@ fn two_mounts_with_one_prefix_are_refused() {
 }
 
 #[test]
-fn a_missing_root_shows_the_command_that_makes_it() {
+fn a_missing_root_is_shown_in_full_with_the_command_that_creates_it() {
     let folder = workspace();
     fs::remove_dir(folder.path().join("media")).expect("empty");
+    let here = folder.path().canonicalize().expect("it exists");
     let rows = [
-        (&[][..], "./media", "mkdir -p ./media"),
-        (&["--root", "up/loads"], "up/loads", "mkdir -p up/loads"),
-        (&["--root", "it's here"], "it's here", r"mkdir -p 'it'\''s here'"),
+        (&[][..], "--root \"./media\"", "media", "mkdir -p ./media"),
+        (&["--root", "up/loads"], "--root \"up/loads\"", "up/loads", "mkdir -p up/loads"),
+        (&["some/where"], "\"some/where\"", "some/where", "mkdir -p some/where"),
+        (&["--root", "it's here"], "--root \"it's here\"", "it's here", r"mkdir -p 'it'\''s here'"),
     ];
-    for (args, root, says) in rows {
+    for (args, shown, root, says) in rows {
         let ended = refused_in(folder.path(), &[], args);
         assert_eq!(ended.code, Some(1), "{ended:?}");
-        let line = format!("devmedia: --root {root:?}: there is no such folder. Make it with: {says}");
+        let whole = here.join(root);
+        let line = format!("devmedia: {shown}: there is no folder {}. Create it with: {says}", whole.display());
         assert_eq!(ended.stderr, [line]);
         let made = Command::new("sh").current_dir(folder.path()).args(["-c", says]).status().expect("a shell");
         assert!(made.success() && folder.path().join(root).is_dir(), "the command does what it promises");
     }
     let ended = refused_in(folder.path(), &[], &["--mount", "/static/=./static"]);
     assert_eq!(ended.code, Some(1));
-    let says = r#"devmedia: --mount "/static/=./static": there is no such folder. Make it with: mkdir -p ./static"#;
+    let says = format!(
+        r#"devmedia: --mount "/static/=./static": there is no folder {}. Create it with: mkdir -p ./static"#,
+        here.join("static").display()
+    );
     assert_eq!(ended.stderr, [says]);
+}
+
+/// Findings 5.4.
+#[test]
+fn a_missing_root_that_exists_nearby_is_found() {
+    let folder = workspace();
+    let here = folder.path().canonicalize().expect("it exists");
+    for name in ["sub/deeper", "Uploads", "public"] {
+        fs::create_dir_all(here.join(name)).expect("a folder");
+    }
+    let media = here.join("media").display().to_string();
+    let uploads = here.join("Uploads").display().to_string();
+    let rows: [(&str, &[&str], String); 9] = [
+        ("sub", &[], format!("--root {media}")),
+        ("sub/deeper", &["--root", "./media"], format!("--root {media}")),
+        (".", &["--root", "./Media"], format!("--root {media}")),
+        (".", &["./MEDIA"], format!("--root {media}")),
+        (".", &["medai"], format!("--root {media}")),
+        (".", &["--root", "uploads"], format!("--root {uploads}")),
+        (".", &["--root", "upload"], format!("--root {uploads}")),
+        (".", &["--root", &format!("{}/uploads", here.display())], format!("--root {uploads}")),
+        (".", &["--mount", "/static/=Publik"], format!("--mount /static/={}", here.join("public").display())),
+    ];
+    for (working, args, says) in &rows {
+        let ended = refused_in(&here.join(working), &[], args);
+        assert_eq!(ended.code, Some(1), "{args:?}: {ended:?}");
+        assert!(ended.stderr[0].contains(&format!("write {says};")), "{args:?}: {says} in {ended:?}");
+        assert!(ended.stderr[0].contains("mkdir -p "), "{args:?}: {ended:?}");
+    }
+    fs::remove_dir(here.join("media")).expect("empty");
+    fs::create_dir_all(here.join("storage/app/public")).expect("Laravel's folder");
+    fs::remove_dir(here.join("Uploads")).expect("empty");
+    let ended = refused_in(&here, &[], &[]);
+    assert!(ended.stderr[0].contains("/storage/app/public"), "{ended:?}");
+}
+
+/// Findings 5.4: Django creates it with the first upload.
+#[test]
+fn a_missing_root_is_created_where_files_will_come() {
+    let rows: [(&[&str], &[&str]); 5] = [
+        (&["--upload"], &[]),
+        (&["--upload", "--root", "new/media"], &[]),
+        (&["--fallback", "https://www.example.com/media/"], &[]),
+        (&[], &["manage.py"]),
+        (&["./media"], &["manage.py"]),
+    ];
+    for (args, files) in rows {
+        let folder = workspace();
+        fs::remove_dir(folder.path().join("media")).expect("empty");
+        for file in files {
+            fs::write(folder.path().join(file), "").expect("a file");
+        }
+        let args = [&["--debug", "--listen", "127.0.0.1:0"], args].concat();
+        let process = Process::start(devmedia(folder.path(), &[], &args));
+        process.ready();
+        let line = process.stderr.with("created the folder ");
+        assert!(line.ends_with("/media"), "{args:?}: {line}");
+    }
+    let folder = workspace();
+    fs::write(folder.path().join("manage.py"), "").expect("a file");
+    let ended = refused_in(folder.path(), &[], &["--root", "other"]);
+    assert_eq!(ended.code, Some(1), "only ./media is created: {ended:?}");
+    let ended =
+        refused_in(folder.path(), &[], &["--fallback", "https://www.example.com/m/", "--fallback-store=no", "x"]);
+    assert_eq!(ended.code, Some(1), "nothing is stored: {ended:?}");
+
+    let args = ["--debug", "--listen", "127.0.0.1:0", "--upload", "--root", "Media"];
+    let process = Process::start(devmedia(folder.path(), &[], &args));
+    process.ready();
+    let line = process.stderr.with(" warning ");
+    assert!(line.contains("/Media") && line.contains("there is also ") && line.contains("/media"), "{line}");
+}
+
+#[test]
+fn a_home_directory_that_no_shell_has_put_in_is_written_out() {
+    let folder = workspace();
+    let home = folder.path().join("home/me");
+    fs::create_dir_all(&home).expect("a folder");
+    let home = home.canonicalize().expect("it exists");
+    let says = format!("write the whole path: {}/media", home.display());
+    let env = [("HOME", home.to_str().expect("text"))];
+    for args in [&["--root=~/media"][..], &["~/media"], &["--root", "$HOME/media"], &["--upload", "--root=~/media"]] {
+        let ended = refused_in(folder.path(), &env, args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
+        assert!(ended.stderr[0].contains(&says), "{args:?}: {ended:?}");
+    }
+    fs::write(folder.path().join("devmedia.toml"), "[[mount]]\nurl = \"/media/\"\nroot = \"~/media\"").expect("a file");
+    let ended = refused_in(folder.path(), &env, &[]);
+    assert!(ended.stderr[0].starts_with("devmedia: devmedia.toml:3: ") && ended.stderr[0].contains(&says), "{ended:?}");
 }
 
 #[test]
@@ -297,12 +430,27 @@ fn the_whole_disk_and_the_home_directory_are_refused_whatever_the_flags_say() {
 
 #[test]
 fn a_folder_that_looks_like_a_project_is_refused_unless_a_flag_says_otherwise() {
-    for mark in ["manage.py", ".git", "package.json"] {
+    // findings 5.5
+    for mark in [
+        "manage.py",
+        ".git",
+        "package.json",
+        "artisan",
+        "Gemfile",
+        "pyproject.toml",
+        "go.mod",
+        "composer.json",
+        "Cargo.toml",
+        "pom.xml",
+        "mix.exs",
+        ".env",
+        "Shop.csproj",
+    ] {
         let folder = workspace();
         fs::write(folder.path().join(mark), "").expect("a file");
         let ended = refused_in(folder.path(), &[], &["--root", "."]);
         assert_eq!(ended.code, Some(2), "{mark}");
-        assert!(ended.stderr[0].contains(&format!("it holds {mark}, ")), "{mark}: {ended:?}");
+        assert!(ended.stderr[0].contains(&format!("this folder contains {mark}, ")), "{mark}: {ended:?}");
         assert!(ended.stderr[0].contains("--allow-project-root"), "{mark}: {ended:?}");
         url_of(folder.path(), &[], &["--listen", "127.0.0.1:0", "--root", ".", "--allow-project-root"]);
         url_of(folder.path(), &[("DEVMEDIA_ALLOW_PROJECT_ROOT", "1")], &["--listen", "127.0.0.1:0", "--root", "."]);
@@ -323,7 +471,25 @@ fn a_taken_port_is_named_with_a_way_out() {
     }
     let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", "192.0.2.1:0"]));
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr[0].contains("192.0.2.1:0 is no address of this machine"), "{ended:?}");
+    assert!(ended.stderr[0].contains("192.0.2.1:0 is not an address of this machine"), "{ended:?}");
+}
+
+/// Findings 5.2: such a port is not in use by another process, but by this one.
+#[test]
+fn an_address_that_is_given_twice_is_refused() {
+    for (one, other) in [
+        ("8001", "8001"),
+        ("8001", "127.0.0.1:8001"),
+        ("127.0.0.1:8001", "0.0.0.0:8001"),
+        ("0.0.0.0:8001", "127.0.0.1:8001"),
+        ("[::]:8001", "[::1]:8001"),
+        ("unix:a.sock", "unix:a.sock"),
+    ] {
+        let ended = refused(&["--listen", one, "--listen", other]);
+        assert_eq!(ended.code, Some(2), "{one} {other}: {ended:?}");
+        assert!(ended.stderr[0].starts_with(&format!("devmedia: --listen {other:?}: ")), "{ended:?}");
+        assert!(ended.stderr[0].contains("overlaps with this address; remove one"), "{ended:?}");
+    }
 }
 
 #[test]
@@ -383,6 +549,13 @@ fn every_flag_has_a_variable_and_a_bad_value_says_that_it_came_from_there() {
         ("DEVMEDIA_POLL", "--poll", "often"),
         ("DEVMEDIA_LOG_FORMAT", "--log-format", "xml"),
         ("DEVMEDIA_OPEN", "--open", "maybe"),
+        ("DEVMEDIA_NO_CONFIG", "--no-config", "maybe"),
+        ("DEVMEDIA_CONFIG", "--config", ""),
+        ("DEVMEDIA_UPLOAD", "--upload", "/nowhere/"),
+        ("DEVMEDIA_UPLOAD_TO", "--upload-to", "/"),
+        ("DEVMEDIA_MAX_UPLOAD", "--max-upload", "10"),
+        ("DEVMEDIA_PLACEHOLDER", "--placeholder", "maybe"),
+        ("DEVMEDIA_FALLBACK", "--fallback", "nowhere"),
     ];
     let folder = workspace();
     for (variable, flag, value) in rows {
@@ -396,11 +569,33 @@ fn every_flag_has_a_variable_and_a_bad_value_says_that_it_came_from_there() {
         assert_eq!(ended.code, Some(2), "{variable}: {ended:?}");
         assert!(ended.stderr[0].contains("0, 1 or 2"), "{variable}: {ended:?}");
     }
-    let help = run(devmedia(folder.path(), &[], &["--help"])).stdout.join("\n");
-    let variables = rows.iter().map(|row| row.0);
-    for variable in variables.chain(["DEVMEDIA_DEBUG", "DEBUG", "DEVMEDIA_VERBOSE", "DEVMEDIA_QUIET"]) {
-        assert!(help.contains(variable), "--help is silent about {variable}");
+}
+
+/// A flag is declared in one place, and described in `--help` and in `docs/flags.md`.
+#[test]
+fn every_flag_is_documented_with_its_variable() {
+    let folder = workspace();
+    let help = run(devmedia(folder.path(), &[], &["--help"])).stdout;
+    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/flags.md")).expect("the documentation");
+    let manual = run(devmedia(folder.path(), &[], &["man"])).stdout.join("\n").replace('\\', "");
+    for declared in settings::ALL.iter().filter(|declared| declared.has_flag()) {
+        let flag = declared.flag();
+        let line = help.iter().find(|line| line.contains(&format!("{flag}[=<")) || line.contains(&format!("{flag} <")));
+        assert!(
+            line.is_some_and(|line| line.contains(declared.help)),
+            "{flag} and its help are not one line: {line:?}"
+        );
+        let row = docs.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{flag}")));
+        let row = row.unwrap_or_else(|| panic!("docs/flags.md has no row for {flag}"));
+        let variable = declared.variable.unwrap_or_default();
+        assert!(row.contains(variable), "{row}: the variable is {variable}");
+        assert!(manual.contains(&flag) && manual.contains(variable), "the manual page has no {flag} or {variable}");
     }
+    for line in &help {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let texts = ["MEDIA_ROOT", "MEDIA_URL", "DEVMEDIA_DEBUG", "DEBUG", "DEVMEDIA_LISTEN"];
+    assert!(texts.iter().all(|text| help.join("\n").contains(text)), "{help:#?}");
 }
 
 #[test]
@@ -437,21 +632,219 @@ fn the_variable_of_a_repeatable_flag_is_a_list_with_commas() {
     assert!(ended.stderr[0].starts_with(r#"devmedia: --type "x" (from DEVMEDIA_TYPE): "#), "{ended:?}");
 }
 
+/// Findings 5.2.
 #[test]
 fn an_unknown_flag_or_word_is_refused_with_a_hint() {
     let folder = workspace();
-    let rows: [(&[&str], &str); 6] = [
+    let rows: &[(&[&str], &str)] = &[
         (&["--rot", "./media"], "--root"),
         (&["--debgu"], "--debug"),
-        (&["./media"], "--root ./media"),
-        (&["--debug", "./media"], "--root ./media"),
+        (&["--prot", "8000"], "--port"),
+        (&["--nonsense"], "devmedia --help lists the flags"),
         (&["--debug", "true"], "--debug=true"),
-        (&["--listen"], "--listen <ADDRESS>"),
+        (&["--debug", "false", "./media"], "only one folder"),
+        (&["--listen"], "--listen <WHERE>"),
+        (&["--host"], "--host 0.0.0.0"),
+        (&["serve"], "devmedia --debug ./media"),
+        (&["run"], "devmedia --debug ./media"),
+        (&["start"], "devmedia --debug ./media"),
+        (&["init"], "devmedia --debug ./media"),
+        (&["serve", "./media"], "devmedia --debug ./media"),
+        (&["--debug", "runserver", "0.0.0.0:8000"], "devmedia --debug ./media"),
+        (&["chekc"], "devmedia check"),
+        (&["8000"], "--port 8000"),
+        (&["./media", "8000"], "--port 8000"),
+        (&["./media", "./static"], "--mount /static/=./static"),
+        (&["0.0.0.0:8000"], "--listen 0.0.0.0:8000"),
+        (&["--upload", "/media/"], "--upload=/media/"),
+        (&["--upload", "/files/"], "--upload=/files/"),
+        (&["--placeholder", "status"], "--placeholder=status"),
+        (&["-b", "0.0.0.0"], "--host 0.0.0.0"),
+        (&["--bind=0.0.0.0"], "--host 0.0.0.0"),
+        (&["--addr", "0.0.0.0"], "--host 0.0.0.0"),
+        (&["--dir", "./media"], "devmedia ./media"),
+        (&["--path", "./media"], "devmedia ./media"),
+        (&["-d", "./media"], "devmedia ./media"),
+        (&["--cors"], "--allow-origin"),
+        (&["--tls"], "http only"),
+        (&["--cert", "a.pem"], "http only"),
+        (&["-s"], "index.html has no special meaning"),
+        (&["--no-dirlist"], "--no-index"),
+        (&["--allow-upload"], "--upload"),
+        (&["-c", "nginx.conf"], "--config"),
+        (&["--insecure"], "--debug"),
+        (&["check", "--cors"], "--allow-origin"),
+        (&["./media", "--root", "./media"], "both name the folder"),
+        (&["http://127.0.0.1:8000/"], "--fallback"),
     ];
     for (args, hint) in rows {
         let ended = run(devmedia(folder.path(), &[("DEBUG", "1")], args));
         assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{args:?}: {ended:?}");
         assert!(ended.stderr.join("\n").contains(hint), "{args:?}: {ended:#?}");
+    }
+}
+
+/// Findings 5.1: as in `http.server`, serve, miniserve and dufs.
+#[test]
+fn folder_port_and_host_are_typed_as_elsewhere() {
+    let folder = workspace();
+    fs::create_dir(folder.path().join("serve")).expect("a folder");
+    let port = TcpListener::bind("0.0.0.0:0").and_then(|free| free.local_addr()).expect("a free port").port();
+    let (port, at) = (port.to_string(), format!("http://127.0.0.1:{port}/media/"));
+    let joined = format!("-p{port}");
+    let rows: &[(&[&str], &str, &str)] = &[
+        (&["./media", "-p", "0"], "http://127.0.0.1:", "/media"),
+        (&["serve", "-p", "0"], "http://127.0.0.1:", "/serve"),
+        (&["-p", &port, "media"], &at, "/media"),
+        (&[&joined], &at, "/media"),
+        (&["--port", &port, "--host", "0.0.0.0"], &at, "/media"),
+        (&["--port", "0", "--host", "localhost"], "http://127.0.0.1:", "/media"),
+        (&["--port=0", "--host=127.0.0.1"], "http://127.0.0.1:", "/media"),
+        (&["--root", "serve", "--port", "0"], "http://127.0.0.1:", "/serve"),
+    ];
+    for (args, url, root) in rows {
+        // flags win over the environment
+        let env = [("MEDIA_ROOT", "./none"), ("DEVMEDIA_LISTEN", "nowhere")];
+        let env =
+            if args.iter().any(|arg| arg.ends_with("media") || arg.ends_with("serve")) { &env[..] } else { &env[1..] };
+        let process = Process::start(devmedia(folder.path(), env, &[&["--debug"], *args].concat()));
+        let ready = process.ready();
+        assert!(ready.starts_with(url), "{args:?}: {ready}");
+        let line = process.stderr.with(" serving ");
+        assert!(line.contains(&format!("{root} at /media/")), "{args:?}: {line}");
+    }
+    let ended = run(devmedia(folder.path(), &[], &["--debug", "-p", "0", "--listen", "127.0.0.1:0"]));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr[0].contains("both say where to listen; write only --listen"), "{ended:?}");
+}
+
+/// Findings 5.3.
+#[test]
+fn settings_without_an_effect_warn() {
+    let rows: &[(&[&str], &str)] = &[
+        (&["--max-upload", "10MB"], "--max-upload \"10MB\" has no effect: no mount accepts uploads; add --upload"),
+        (
+            &["--upload-to", "uploads/"],
+            "--upload-to \"uploads/\" has no effect: no mount accepts uploads; add --upload",
+        ),
+        (&["--fallback-max", "10MB"], "--fallback-max \"10MB\" has no effect: there is no fallback; add --fallback"),
+        (&["--fallback-store=no"], "has no effect: there is no fallback"),
+        (&["--fallback-header", "X-Token: hunter2"], "--fallback-header \"...\" has no effect"),
+        (
+            &["--fallback", "https://www.example.com/m/", "--fallback-store=no", "--fallback-refresh", "1d"],
+            "--fallback-refresh \"1d\" has no effect: the fallback stores nothing",
+        ),
+        (
+            &["--fallback", "https://www.example.com"],
+            "write https://www.example.com/media/ (Drupal: https://www.example.com/sites/default/files/)",
+        ),
+    ];
+    let folder = workspace();
+    for (args, says) in rows {
+        let ended = run(devmedia(folder.path(), &[], &[&["check"], *args].concat()));
+        assert_eq!(ended.code, Some(0), "{args:?}: {ended:?}");
+        let warnings: Vec<&String> = ended.stdout.iter().filter(|line| line.starts_with("warning: ")).collect();
+        assert!(warnings.len() == 1 && warnings[0].contains(says), "{args:?}: {says} in {ended:#?}");
+        let served = [&["--debug", "--listen", "127.0.0.1:0"], *args].concat();
+        let process = Process::start(devmedia(folder.path(), &[], &served));
+        process.ready();
+        let line = process.stderr.with(" warning ");
+        assert!(line.contains(says), "{args:?}: {line}");
+    }
+    for args in [
+        &["--upload", "--max-upload", "10MB", "--upload-to", "uploads/"][..],
+        &["--fallback", "https://www.example.com/media/", "--fallback-max", "10MB", "--fallback-header", "X: y"],
+        &["--url", "/", "--fallback", "https://www.example.com"],
+    ] {
+        let ended = run(devmedia(folder.path(), &[], &[&["check"], args].concat()));
+        assert!(!ended.stdout.iter().any(|line| line.contains("warning")), "{args:?}: {ended:#?}");
+    }
+    let ended = run(devmedia(folder.path(), &[("DEVMEDIA_PORT", "8000")], &["check"]));
+    assert!(
+        ended.stdout.iter().any(|line| line.contains("does not read") && line.contains("DEVMEDIA_PORT")),
+        "{ended:?}"
+    );
+}
+
+/// Findings 5.3.
+#[test]
+fn a_fallback_that_is_this_server_is_refused() {
+    let folder = workspace();
+    for (listen, fallback) in [
+        ("8001", "http://127.0.0.1:8001/media/"),
+        ("8001", "http://localhost:8001/media/"),
+        ("8001", "http://[::1]:8001/media/"),
+        ("0.0.0.0:8001", "http://127.0.0.1:8001/media/"),
+    ] {
+        for command in [&["check"][..], &["--debug"]] {
+            let args = [command, &["--listen", listen, "--fallback", fallback]].concat();
+            let ended = run(devmedia(folder.path(), &[], &args));
+            assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{args:?}: {ended:?}");
+            assert!(ended.stderr[0].contains(fallback) && ended.stderr[0].contains("https://www."), "{ended:?}");
+        }
+    }
+    let args = ["check", "--listen", "8001", "--fallback", "http://127.0.0.1:8000/media/"];
+    assert_eq!(run(devmedia(folder.path(), &[], &args)).code, Some(0));
+}
+
+/// Findings 2.6.
+#[test]
+fn no_config_ignores_the_file() {
+    let folder = workspace();
+    let text = "[[mount]]\nurl = \"/from-the-file/\"\nroot = \"media\"\n";
+    fs::write(folder.path().join("devmedia.toml"), text).expect("the configuration");
+    fs::write(folder.path().join("other.toml"), text.replace("from", "of")).expect("the configuration");
+    let rows: &[(Env<'_>, &[&str], &str)] = &[
+        (&[], &[], "/from-the-file/"),
+        (&[], &["--no-config"], "/media/"),
+        (&[("DEVMEDIA_NO_CONFIG", "1")], &[], "/media/"),
+        (&[("DEVMEDIA_CONFIG", "other.toml")], &[], "/of-the-file/"),
+        (&[("DEVMEDIA_CONFIG", "other.toml")], &["--no-config"], "/media/"),
+        (&[("DEVMEDIA_NO_CONFIG", "1")], &["--config", "other.toml"], "/of-the-file/"),
+        (&[("DEVMEDIA_NO_CONFIG", "1")], &["--no-config=no"], "/from-the-file/"),
+    ];
+    for (env, args, prefix) in rows {
+        let url = url_of(folder.path(), env, &[&["--listen", "127.0.0.1:0"], *args].concat());
+        assert!(url.ends_with(prefix), "{env:?} {args:?}: {url}");
+    }
+    let ended = refused_in(folder.path(), &[], &["--no-config", "--config", "other.toml"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr[0].contains("contradicts --no-config"), "{ended:?}");
+}
+
+/// Findings 5.2.
+#[test]
+fn a_file_that_is_written_for_another_server_is_explained() {
+    let folder = workspace();
+    for (text, says) in [
+        ("root = ./media", "devmedia.toml:1: this is not TOML"),
+        ("root = ./media", "write texts in quotes: root = \"./media\""),
+        ("root: ./media", "there is no '='; write root = \"./media\""),
+        ("[[mount]]\nurl = \"/media/\"\nroot = \"./media", "devmedia.toml:3: "),
+        ("grace = 10s", "grace = \"10s\""),
+        ("upload = yes", "write upload = true"),
+        ("{ \"grace\": \"10s\" }", "JSON"),
+        ("port = 8000", "unknown key \"port\"; write listen = \"127.0.0.1:8000\""),
+        ("host = \"0.0.0.0\"", "write listen = \"0.0.0.0:8001\""),
+        ("max-upload = \"10MB\"", "unknown key \"max-upload\"; write max_upload"),
+        ("logFormat = \"json\"", "write log_format"),
+        ("[[rule]]\nmatch = \"*\"", "write [[mount.rule]]"),
+        ("[server]\nlisten = \"8001\"", "settings stand at the top of the file"),
+        ("[[mounts]]\nurl = \"/media/\"", "write [[mount]]"),
+        ("root = \"./media\"", "write it below [[mount]]"),
+        ("{M}path = \"./media\"", "write root = \"./media\""),
+        ("{M}listen = \"8001\"", "write listen at the top of the file"),
+        ("{M}[[mount.rules]]\nmatch = \"*\"", "write [[mount.rule]]"),
+        ("{M}match = \"*.pdf\"", "[[mount.rule]]"),
+        ("{M}cache_control = 3600", "'max-age=3600'"),
+        ("allowed_hosts = [\"a.example\"]", "write allow_host"),
+        ("grace = \"1s\"\ngrace = \"2s\"", "remove one of the two"),
+    ] {
+        let mount = "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n";
+        fs::write(folder.path().join("devmedia.toml"), text.replace("{M}", mount)).expect("the configuration");
+        let ended = run(devmedia(folder.path(), &[], &["check"]));
+        assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{text}: {ended:?}");
+        assert!(ended.stderr.iter().any(|line| line.contains(says)), "{text}: {says} in {ended:#?}");
     }
 }
 

@@ -7,12 +7,12 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
-use std::time::Instant;
 
+use devmedia::server::listener::local_addresses;
 use rustix::process::Signal;
 use serde_json::Value;
 use support::process::Process;
-use support::{Answer, PATIENCE, command};
+use support::{Answer, PATIENCE, command, skip, wait_until};
 use tempfile::TempDir;
 
 /// More than the kernel holds for a client that does not read.
@@ -132,7 +132,7 @@ fn drain(mut stream: TcpStream) -> u64 {
 fn has_ipv6() -> bool {
     let has = std::net::TcpListener::bind("[::1]:0").is_ok();
     if !has {
-        eprintln!("no IPv6 on this machine: its rows were not tried");
+        skip("this machine has no IPv6");
     }
     has
 }
@@ -177,7 +177,16 @@ fn an_address_for_all_prints_as_loopback_and_warns_and_the_others_do_not_warn() 
         assert!(url.starts_with(starts) && url.ends_with("/media/"), "{listen}: {url}");
         get_and_stay(&mut connect(address(&url)));
         process.signal(Signal::TERM);
-        let warnings: Vec<_> = process.end().stderr.into_iter().filter(|line| line.contains("warning")).collect();
+        let stderr = process.end().stderr;
+        // findings 5.7: what to type on a phone
+        let of_family = |ip: &std::net::IpAddr| ip.is_ipv4() || listen.starts_with("[::]");
+        let ips = if warns { local_addresses() } else { Vec::new() };
+        for ip in ips.iter().copied().filter(of_family) {
+            let url = format!("on your network: http://{}/media/", SocketAddr::new(ip, address(&url).port()));
+            assert!(stderr.iter().any(|line| line.contains(&url)), "{listen}: {url} in {stderr:?}");
+        }
+        assert!(warns || !stderr.iter().any(|line| line.contains("on your network")), "{listen}: {stderr:?}");
+        let warnings: Vec<_> = stderr.into_iter().filter(|line| line.contains("warning")).collect();
         assert_eq!(warnings.len(), usize::from(warns), "{listen}: {warnings:?}");
         let says = format!("{listen} can be reached from other machines");
         assert!(warnings.iter().all(|line| line.contains(&says)), "{listen}: {warnings:?}");
@@ -224,11 +233,7 @@ fn a_signal_lets_a_transfer_finish_and_closes_everything_else() {
         server.process.stderr.with("stopping");
         assert_eq!(drain(idle), 0, "an idle connection is closed at once");
         assert_eq!(drain(silent), 0, "so is one that has said nothing yet");
-        let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(server.address).is_ok() {
-            assert!(Instant::now() < until, "new connections are still accepted");
-            std::thread::yield_now();
-        }
+        wait_until("the end of accepting", || TcpStream::connect(server.address).is_err());
 
         assert_eq!(drain(transfer), LARGE, "{signal:?}");
         let ended = server.process.end();

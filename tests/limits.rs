@@ -2,16 +2,19 @@
 
 mod support;
 
-use std::fs::{self, File};
+use std::fs;
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+#[cfg(target_os = "linux")]
 use std::os::unix::fs::FileExt as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::PATIENCE;
 use support::process::Process;
+use support::{PATIENCE, skip, wait_until};
 use tempfile::TempDir;
 
 /// `Server::MAX_CONNECTIONS`.
@@ -43,7 +46,7 @@ fn can_open(descriptors: usize) -> bool {
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the hard limit");
     let can = maximum.is_none_or(|maximum| maximum >= descriptors as u64);
     if !can {
-        eprintln!("skipped: only {maximum:?} descriptors here (ulimit -Hn), {descriptors} are needed");
+        skip(format_args!("only {maximum:?} descriptors here (ulimit -Hn), {descriptors} are needed"));
     }
     can
 }
@@ -79,16 +82,14 @@ fn read_hello(stream: &mut TcpStream) {
 
 /// Asks anew while the server says 503: it may still be closing what this side has closed.
 fn is_well_again(address: SocketAddr) {
-    let until = Instant::now() + PATIENCE;
-    loop {
+    wait_until("an answer of 200", || {
         let mut stream = connect(address);
         ask(&mut stream, "a.txt");
         let head = read_head(&mut stream);
-        if head.starts_with("HTTP/1.1 200 ") {
-            return;
-        }
-        assert!(head.starts_with("HTTP/1.1 503 ") && Instant::now() < until, "{head}");
-    }
+        let is_well = head.starts_with("HTTP/1.1 200 ");
+        assert!(is_well || head.starts_with("HTTP/1.1 503 "), "{head}");
+        is_well
+    });
 }
 
 /// Nothing comes for a while, and the connection is open.

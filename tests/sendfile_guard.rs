@@ -1,31 +1,63 @@
-//! The guard of `body::sendfile`: if hyper copies a stand-in, nobody gets its zeros.
+//! `body::sendfile`: if hyper copies a stand-in, nobody gets its zeros; a fast client leaves others their turn; what did not
+//! leave is not logged.
 #![cfg(target_os = "linux")]
 
 use std::convert::Infallible;
-use std::io::{Read as _, Write as _};
-use std::sync::Arc;
+use std::io::{IoSlice, Read as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 
-use devmedia::answer::head::Piece;
+use devmedia::access_log::Received;
+use devmedia::answer::piece::Piece;
 use devmedia::body::Body;
 use devmedia::body::file::FileBody;
-use devmedia::connection::sendfile::{Outbox, SendfileStream};
+use devmedia::connection::Connection;
+use devmedia::connection::sendfile::{LONGEST, Outbox, SendfileStream, Turn};
 use devmedia::storage::byte_range::ByteRange;
 use devmedia::storage::open_file::{NoWait, OpenFile};
 use hyper::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const LEN: usize = 300_000;
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// A file of this many bytes `x`.
+fn content(len: usize) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file");
+    std::fs::write(file.path(), "x".repeat(len)).expect("its content");
+    file
+}
+
+fn open(path: &std::path::Path) -> OpenFile {
+    OpenFile::new(std::fs::File::open(path).expect("the file"), NoWait::new(true))
+}
+
+/// The whole file as a body that is sent by way of this outbox.
+fn body(path: &std::path::Path, len: usize, outbox: &Arc<Outbox>) -> Body {
+    let pieces = ByteRange::whole(len as u64).map(Piece::Span).into_iter().collect();
+    Body::File(FileBody::new(open(path), pieces, Some(Arc::clone(outbox))))
+}
+
+/// Both ends of a connection.
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("a connection");
+    (client, listener.accept().await.expect("the client").0)
+}
+
 /// What a client gets of a file of `LEN` bytes `x` through a connection built like this, and how the connection ended.
 fn download(http: &http1::Builder) -> (Vec<u8>, hyper::Result<()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file");
-    std::fs::write(file.path(), "x".repeat(LEN)).expect("its content");
-    let path = file.path().to_owned();
-    runtime.block_on(async {
+    let content = content(LEN);
+    let path = content.path().to_owned();
+    runtime().block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let client = tokio::task::spawn_blocking(move || {
@@ -40,10 +72,7 @@ fn download(http: &http1::Builder) -> (Vec<u8>, hyper::Result<()>) {
         let outbox = Arc::new(Outbox::default());
         let stream = TokioIo::new(SendfileStream::new(socket, Arc::clone(&outbox)));
         let respond = service_fn(move |_| {
-            let file = std::fs::File::open(&path).expect("the file");
-            let file = OpenFile::new(file, NoWait::new(true));
-            let pieces = ByteRange::whole(LEN as u64).map(Piece::Span).into_iter().collect();
-            let body = Body::File(FileBody::new(file, pieces, Some(Arc::clone(&outbox))));
+            let body = body(&path, LEN, &outbox);
             async move { Ok::<_, Infallible>(Response::new(body)) }
         });
         let ended = http.serve_connection(stream, respond).await;
@@ -68,4 +97,138 @@ fn a_connection_that_copies_fails_loudly_and_sends_no_zeros() {
         assert!(cause.contains("copied a stand-in"), "{error}: {cause}");
         assert!(!answer.contains(&0), "zeros passed for a file");
     }
+}
+
+#[test]
+fn a_stand_in_of_another_length_than_the_file_owes_fails_the_connection() {
+    let content = content(LEN);
+    let file = Arc::new(open(content.path()));
+    runtime().block_on(async {
+        for (what, first, second) in [("shorter", 1000, 1000), ("longer", 1000, 2000)] {
+            let (mut client, socket) = pair().await;
+            let outbox = Arc::new(Outbox::default());
+            let _ = outbox.push(&file, ByteRange { start: 0, end: first });
+            let stand_in = outbox.push(&file, ByteRange { start: 0, end: second });
+            let stand_in = if what == "shorter" { stand_in.slice(1..) } else { stand_in };
+            let mut stream = SendfileStream::new(socket, outbox);
+            let error = stream.write_vectored(&[IoSlice::new(&stand_in)]).await.expect_err(what);
+            assert!(error.to_string().contains("copied a stand-in"), "{what}: {error}");
+            drop(stream);
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.expect("an end");
+            assert_eq!(answer.len(), 0, "{what}");
+        }
+    });
+}
+
+/// Notes whether somebody is woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+/// A client on this machine takes bytes as fast as they are sent: its connection would be the only one to get on.
+#[test]
+fn a_fast_client_leaves_others_their_turn_every_four_mebibytes() {
+    const STRETCHES: u64 = 32;
+    let content = content(usize::try_from(LONGEST).expect("a megabyte"));
+    let file = Arc::new(open(content.path()));
+    runtime().block_on(async {
+        let (mut client, socket) = pair().await;
+        let (outbox, mut turn) = (Outbox::default(), Turn::default());
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let (mut since_pause, mut turns, mut buffer) = (0, 0, vec![0; 2 << 20]);
+        for _ in 0..STRETCHES {
+            let mut left = outbox.push(&file, ByteRange { start: 0, end: LONGEST });
+            while !left.is_empty() {
+                let mut cx = Context::from_waker(&waker);
+                match outbox.poll_send(&socket, &mut turn, &mut cx, &[IoSlice::new(&left)]) {
+                    Poll::Ready(sent) => {
+                        let sent = sent.expect("the client is there");
+                        client.read_exact(&mut buffer[..sent]).await.expect("what was sent");
+                        since_pause += sent as u64;
+                        left = left.slice(sent..);
+                    }
+                    // it wakes itself: a pause for the others
+                    Poll::Pending if woken.0.swap(false, SeqCst) => {
+                        assert!(since_pause >= 4 * LONGEST, "too early, after {since_pause} bytes");
+                        (since_pause, turns) = (0, turns + 1);
+                    }
+                    // the kernel has no room for the moment, which is a pause as well
+                    Poll::Pending => {
+                        socket.writable().await.expect("open");
+                        woken.0.store(false, SeqCst);
+                        since_pause = 0;
+                    }
+                }
+                assert!(since_pause <= 5 * LONGEST, "no pause for {since_pause} bytes");
+            }
+        }
+        assert!(turns > 0, "it never paused by itself");
+    });
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// hyper has handed over a whole stretch, of which the kernel takes a little.
+#[test]
+fn bytes_that_never_left_are_not_logged() {
+    let len = usize::try_from(LONGEST).expect("a megabyte");
+    let content = content(len);
+    let path = content.path().to_owned();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    let _subscribed = tracing::subscriber::set_default(subscriber);
+    runtime().block_on(async {
+        // small buffers at both ends, so that the kernel holds far less than the file
+        let listener = TcpSocket::new_v4().expect("a socket");
+        listener.set_send_buffer_size(4096).expect("our own socket");
+        listener.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let listener = listener.listen(1).expect("bound");
+        let client = TcpSocket::new_v4().expect("a socket");
+        client.set_recv_buffer_size(4096).expect("our own socket");
+        let mut client = client.connect(listener.local_addr().expect("bound")).await.expect("a connection");
+        let (socket, _) = listener.accept().await.expect("the client");
+
+        let outbox = Arc::new(Outbox::default());
+        let stream = TokioIo::new(SendfileStream::new(socket, Arc::clone(&outbox)));
+        let connection = Connection { outbox: Some(Arc::clone(&outbox)), ..Connection::default() };
+        let respond = service_fn(move |request| {
+            let answer = Response::new(body(&path, len, &outbox));
+            let answer = Received::new(&request).answered(answer, connection.clone());
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let hangs_up = async {
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("a request");
+            client.read_exact(&mut [0; 1024]).await.expect("an answer");
+            drop(client);
+        };
+        let (ended, ()) = tokio::join!(http1::Builder::new().writev(true).serve_connection(stream, respond), hangs_up);
+        ended.expect_err("it was cut");
+    });
+    let text = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("text");
+    let event: serde_json::Value =
+        serde_json::from_str(text.trim_end()).unwrap_or_else(|_| panic!("one event: {text}"));
+    let bytes = event["fields"]["bytes"].as_u64().expect("a number");
+    assert!((1..LONGEST / 2).contains(&bytes), "{event}");
+    assert_eq!(event["fields"]["reason"], "the client hung up", "{event}");
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use devmedia::access_log::{Logged, Received};
 use devmedia::body::Body;
 use devmedia::body::incoming::RequestBody;
+use devmedia::body::streamed::Streamed;
 use devmedia::connection::Connection;
 use devmedia::connection::transport::{Activity, Limits, Transport};
-use hyper::body::Incoming;
+use futures_util::stream;
+use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -28,6 +30,12 @@ const BUSY: Duration = Duration::from_secs(3600);
 /// Between two bytes of a head that comes too slowly.
 const STEADY: Duration = Duration::from_millis(400);
 
+/// Between two bytes of a body that has to be waited for; less than a client that has hung up is given.
+const TRICKLE: Duration = Duration::from_secs(8);
+
+/// How many of them there are.
+const TRICKLED: usize = 10;
+
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const GET_LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const UPLOAD: &[u8] = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n";
@@ -38,6 +46,8 @@ async fn answer(request: Request<Incoming>, activity: Arc<Activity>) -> Response
     let path = request.uri().path().to_owned();
     let mut sent = RequestBody::new(request.into_body(), Arc::clone(&activity));
     let body = match path.as_str() {
+        "/steady" => waiting(&activity, TRICKLED),
+        "/stopping" => waiting(&activity, 1),
         "/upload" => loop {
             match sent.next().await {
                 Ok(Some(_)) => {}
@@ -53,6 +63,17 @@ async fn answer(request: Request<Incoming>, activity: Arc<Activity>) -> Response
         _ => Body::full("hello"),
     };
     received.answered(Response::new(body), Connection { activity, ..Connection::default() })
+}
+
+/// A body of [`TRICKLED`] bytes that have to be waited for, as those of a file that is still being fetched; after
+/// `come` of them no more come.
+fn waiting(activity: &Activity, come: usize) -> Body {
+    activity.waiting();
+    let bytes = stream::unfold(0, move |at| async move {
+        sleep(if at < come { TRICKLE } else { BUSY }).await;
+        Some((Ok(Bytes::from_static(b"x")), at + 1))
+    });
+    Body::Streamed(Streamed::new(bytes, Some(TRICKLED as u64)))
 }
 
 /// The client's end of a connection that is served as `Server::connect` does.
@@ -199,6 +220,29 @@ async fn a_busy_server_never_cuts_a_client_that_waits() {
     read_answer(&mut client, "done").await;
     assert_eq!(began.elapsed().as_secs(), BUSY.as_secs());
     assert_eq!(seconds_until_closed(&mut client).await, 75, "and then it is idle like any other");
+}
+
+/// `curl` under some options, and `nc`, shut down their side when they have asked.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_no_more_is_not_cut_while_bytes_flow() {
+    let mut client = connect();
+    client.write_all(b"GET /steady HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("open");
+    client.shutdown().await.expect("open");
+    let began = Instant::now();
+    read_answer(&mut client, &"x".repeat(TRICKLED)).await;
+    assert_eq!(began.elapsed().as_secs(), 80);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_no_more_is_cut_10_seconds_after_the_last_byte() {
+    let mut client = connect();
+    client.write_all(b"GET /stopping HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("open");
+    client.shutdown().await.expect("open");
+    let began = Instant::now();
+    let mut answer = Vec::new();
+    let _ = client.read_to_end(&mut answer).await;
+    assert!(answer.ends_with(b"\r\n\r\nx"), "{answer:?}");
+    assert_eq!(began.elapsed().as_secs(), 18);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,9 @@
 //! Of the rules that match, the first that has a setting decides that setting. A rule about caching can thus not lift the
 //! guard of a later rule.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -233,7 +235,8 @@ impl Access {
 
     /// The rules that match `path` as it is, in their order, with the places of their policies.
     fn exact<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = (usize, &'a Rule)> + use<'a> {
-        let path = path.as_path().to_owned();
+        // the top is the empty path, not `.`, which `?` and `.*` would match
+        let path = OsStr::from_bytes(path.as_bytes()).to_owned();
         self.matching(move |patterns| patterns.exact.is_match(&path))
     }
 
@@ -303,7 +306,7 @@ fn pattern_spelling(pattern: &str) -> String {
     fold(&names.collect::<Vec<_>>().join("/"))
 }
 
-/// Unicode's `Default_Ignorable_Code_Point`, which NFKC_Casefold removes (Unicode 16, DerivedCoreProperties.txt).
+/// Unicode's `Default_Ignorable_Code_Point`, which `NFKC_Casefold` removes (Unicode 16, `DerivedCoreProperties.txt`).
 fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -6,7 +6,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::storage::entity::Entity;
 
-/// What the preconditions of a request say.
+/// The result of a request's preconditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     /// Answer as if there were none.
@@ -35,7 +35,7 @@ pub fn evaluate(method: &Method, headers: &HeaderMap, entity: &Entity) -> Precon
     }
 
     if headers.contains_key(header::IF_NONE_MATCH) {
-        // 13.1.2: the date is not asked
+        // 13.1.2: the date is ignored
         if any_tag(headers, header::IF_NONE_MATCH, entity, Comparison::Weak) {
             return if safe { Precondition::NotModified } else { Precondition::Failed };
         }
@@ -49,13 +49,13 @@ pub fn evaluate(method: &Method, headers: &HeaderMap, entity: &Entity) -> Precon
     Precondition::Holds
 }
 
-/// The same for a path that leads to nothing: `If-Match` wants something there (RFC 9110 section 13.1.1), also as `*`;
-/// every other field holds.
+/// The same for a missing file: `If-Match` requires that it exists (RFC 9110 section 13.1.1), also as `*`; every other
+/// condition holds.
 pub fn evaluate_missing(headers: &HeaderMap) -> Precondition {
     if headers.contains_key(header::IF_MATCH) { Precondition::Failed } else { Precondition::Holds }
 }
 
-/// The `Range` field, where it counts: GET only (section 14.2), one line, and `If-Range` (section 13.1.5, step 5 of
+/// The `Range` field, if it applies: GET only (section 14.2), one line, and `If-Range` (section 13.1.5, step 5 of
 /// section 13.2.2) agrees that the file is still the one the client has a part of.
 pub fn range<'a>(method: &Method, headers: &'a HeaderMap, entity: &Entity) -> Option<&'a HeaderValue> {
     if method != Method::GET {
@@ -83,7 +83,7 @@ struct Tag<'a> {
 }
 
 impl<'a> Tag<'a> {
-    /// Reads one tag from the front; gives it and what follows.
+    /// Reads one tag from the front; returns it and the rest.
     fn parse(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (weak, text) = match text.strip_prefix(b"W/") {
             Some(rest) => (true, rest),
@@ -112,8 +112,8 @@ enum Comparison {
     Weak,
 }
 
-/// Whether a list of tags, over all lines of the field, has one that fits, or is `*` (the file exists, so it does).
-/// What follows a malformed member of a line is not read.
+/// Whether a list of tags, over all lines of the field, has one that matches, or is `*` (the file exists).
+/// The rest of a line after a malformed member is ignored.
 fn any_tag(headers: &HeaderMap, name: HeaderName, entity: &Entity, comparison: Comparison) -> bool {
     headers.get_all(name).iter().any(|line| {
         let mut rest = line.as_bytes().trim_ascii();
@@ -134,7 +134,7 @@ fn any_tag(headers: &HeaderMap, name: HeaderName, entity: &Entity, comparison: C
     })
 }
 
-/// A date field that counts: one line, one valid date (sections 13.1.3 and 13.1.4: else ignored).
+/// A date field with one line and one valid date (sections 13.1.3 and 13.1.4: else it is ignored).
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<HttpDate> {
     http_date(only(headers, name)?.as_bytes())
 }

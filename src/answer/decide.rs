@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
-/// What is sent of a file that is there and may be read.
+/// Which part of a file is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
     /// All of it: 200.
@@ -20,7 +20,7 @@ pub enum Decision {
     Part(ByteRange),
     /// Several parts: 206 as `multipart/byteranges`.
     Parts(Vec<ByteRange>),
-    /// Nothing, the client has it: 304.
+    /// Nothing, because the client has it: 304.
     NotModified,
 }
 
@@ -66,7 +66,7 @@ pub fn decide(method: &Method, headers: &HeaderMap, entity: &Entity) -> Result<D
         Precondition::NotModified => return Ok(Decision::NotModified),
         Precondition::Failed => return Err(Undecided::PreconditionFailed),
     }
-    let Some(range) = conditional::range(method, headers, entity) else {
+    let Some(range) = conditional::range(method, headers, entity).filter(|_| !entity.media_type.is_gzip) else {
         return Ok(Decision::Whole);
     };
     match range::requested(range.as_bytes(), entity.len) {

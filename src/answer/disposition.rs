@@ -1,4 +1,4 @@
-//! `Content-Disposition` (RFC 6266): is it shown, or saved, and under which name? Pure.
+//! `Content-Disposition` (RFC 6266): whether a browser shows or saves a file, and under which name. Pure.
 
 use hyper::header::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -16,7 +16,7 @@ pub enum Disposition {
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 impl Disposition {
-    /// Reads the word.
+    /// Reads the keyword.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "inline" => Some(Self::Inline),
@@ -25,7 +25,7 @@ impl Disposition {
         }
     }
 
-    /// The word itself.
+    /// The keyword.
     pub fn word(self) -> &'static str {
         match self {
             Self::Inline => "inline",

@@ -5,17 +5,9 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 
 use super::decide::Decision;
 use super::multipart;
+use super::piece::{Piece, content_range, length};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
-
-/// One stretch of a body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// Bytes made here: the lines between the parts of a multipart body.
-    Text(hyper::body::Bytes),
-    /// Bytes of the open file.
-    Span(ByteRange),
-}
 
 /// Status, fields and body of a decision. The body's length is the `Content-Length`, except for a stream.
 ///
@@ -55,30 +47,18 @@ pub fn head(
     };
     headers.insert(header::CONTENT_TYPE, content_type);
     if !is_stream {
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let unit = if entity.media_type.is_gzip { "none" } else { "bytes" };
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static(unit));
         headers.insert(header::CONTENT_LENGTH, length(&pieces).into());
     }
+    if entity.media_type.is_gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     if entity.media_type.can_script {
-        // Shown, but it cannot act: no script, no forms, an origin of its own.
+        // shown, but without scripts or forms, and in an origin of its own
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     }
     (status, headers, pieces)
-}
-
-/// `Content-Range` of a part (RFC 9110 section 14.4).
-pub fn content_range(part: ByteRange, len: u64) -> HeaderValue {
-    value(format!("bytes {}-{}/{len}", part.start, part.end - 1))
-}
-
-/// Bytes that the pieces come to.
-pub fn length<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> u64 {
-    pieces
-        .into_iter()
-        .map(|piece| match piece {
-            Piece::Text(text) => text.len() as u64,
-            Piece::Span(span) => span.len(),
-        })
-        .sum()
 }
 
 fn value(text: String) -> HeaderValue {

@@ -1,12 +1,12 @@
-//! `multipart/byteranges` (RFC 9110 section 14.6): the lines around the parts. The parts are streamed like any span.
+//! `multipart/byteranges` (RFC 9110 section 14.6): the lines around the parts. The parts are streamed like any range.
 
 use hyper::body::Bytes;
 
-use super::head::{Piece, content_range};
+use super::piece::{Piece, content_range};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
-/// Header lines and spans in turn, and the closing line.
+/// Header lines and ranges in turn, then the closing line.
 pub fn pieces(parts: &[ByteRange], entity: &Entity, boundary: &str) -> Vec<Piece> {
     let content_type = entity.media_type.header.to_str().unwrap_or_default();
     let mut pieces = Vec::with_capacity(parts.len() * 2 + 1);

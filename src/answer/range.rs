@@ -5,13 +5,13 @@ use crate::storage::byte_range::ByteRange;
 /// Parts of one answer; a request that wants more after coalescing gets the whole file (RFC 9110 section 17.15).
 const MAX_PARTS: usize = 16;
 
-/// Ranges that lie closer than this are sent as one: a part's own header lines cost about as much.
+/// Ranges closer than this are sent as one: a part's own header lines cost about as much.
 const GAP: u64 = 80;
 
 /// What a `Range` field asks of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// Nothing that counts: malformed, another unit, an empty file, or too much. The field is ignored.
+    /// The whole file: the field is malformed, has another unit, asks for too much, or the file is empty. It is ignored.
     Whole,
     /// One part, or several in the order asked for.
     Parts(Vec<ByteRange>),
@@ -96,7 +96,7 @@ fn number(digits: &str) -> Option<u64> {
     Some(digits.parse().unwrap_or(u64::MAX))
 }
 
-/// Merges what overlaps or nearly touches; a merged part stands where its first member was asked for.
+/// Merges ranges that overlap or nearly touch; a merged part takes the place of its first member.
 fn coalesce(parts: Vec<ByteRange>) -> Vec<ByteRange> {
     let mut by_start: Vec<(usize, ByteRange)> = parts.into_iter().enumerate().collect();
     by_start.sort_unstable_by_key(|(_, part)| part.start);

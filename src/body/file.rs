@@ -1,9 +1,10 @@
-//! The body of a file's answer: stretches of one open file, sent the cheapest way that does not wait on the reactor.
+//! The body of an answer with a file behind it: ranges of one open file, sent the cheapest way that does not block the
+//! reactor.
 //!
-//! - A short stretch that the page cache has is read at once and leaves in one write with its head.
-//! - A long one goes through [`sendfile`] where the connection can, and is never copied by this process.
-//! - Whatever would wait for a disk is read, or read ahead, by one blocking hop.
-//! - What is still being fetched is waited for.
+//! - A short range that the page cache has is read at once and is sent in one write with its head.
+//! - A long one goes through [`sendfile`] if the connection can do that, and is never copied by this process.
+//! - Reads that would wait for a disk happen on another thread.
+//! - Bytes that are still being fetched are waited for.
 
 use std::collections::VecDeque;
 use std::future::Future as _;
@@ -15,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::answer::head::{Piece, length};
+use crate::answer::piece::{Piece, length};
 use crate::connection::sendfile::{self, Outbox};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::open_file::OpenFile;
@@ -23,30 +24,30 @@ use crate::storage::open_file::OpenFile;
 /// Bytes read at once. With hyper's own 64 KiB it is what one slow client costs in memory.
 const CHUNK: u64 = 64 * 1024;
 
-/// From this length on, handing a stretch to sendfile costs less than reading it (measured: benches/peers).
+/// From this length on, sendfile costs less than reading (measured by benches/peers).
 const WORTH_SENDFILE: u64 = 32 * 1024;
 
 /// Sends exactly the announced bytes of one open file, never more.
 ///
-/// A file that shrank meanwhile ends in an error, which closes the connection: the client sees that the answer is
-/// short, and nothing is padded. A file that was replaced is sent whole, from the handle that is open.
+/// A file that has shrunk ends in an error, which closes the connection: the client sees that the answer is incomplete,
+/// and nothing is padded. A file that was replaced is sent whole, from the handle that is open.
 #[derive(Debug)]
 pub struct FileBody {
     file: Arc<OpenFile>,
     pieces: VecDeque<Piece>,
-    /// The connection's way around copying, if it has one.
+    /// The connection's sendfile queue, if it has one.
     outbox: Option<Arc<Outbox>>,
     hop: Option<JoinHandle<io::Result<Hop>>>,
 }
 
-/// What a blocking hop came back with.
+/// The result of work on another thread.
 #[derive(Debug)]
 enum Hop {
-    /// The front of the first span.
+    /// The front of the first range.
     Read(Bytes),
-    /// The page cache has the first span now, as far as `sendfile` will be asked for.
+    /// The page cache now has as much of the first range as one `sendfile` sends.
     ReadAhead(ByteRange),
-    /// The file has grown into the first span.
+    /// More of the first range has arrived.
     Arrived,
 }
 
@@ -56,19 +57,20 @@ impl FileBody {
         Self { file: Arc::new(file), pieces: pieces.into(), outbox, hop: None }
     }
 
-    /// Whether the file is still being fetched: nothing may be sent for long, so no write tells that the client is gone.
+    /// Whether the file is still being fetched: there may be nothing to send for a long time, so no failing write would show
+    /// that the client is gone.
     pub fn may_wait(&self) -> bool {
         self.file.progress().is_some()
     }
 
-    /// The front of the first span as data for hyper, or the hop that will bring it.
+    /// The front of the first range as data for hyper, or the task that will bring it.
     fn front(&self, span: ByteRange) -> Result<Bytes, JoinHandle<io::Result<Hop>>> {
         let Some(span) = self.file.arrived(span) else {
             let file = Arc::clone(&self.file);
             return Err(tokio::spawn(async move {
                 match file.progress() {
                     Some(progress) => progress.beyond(span.start).await.map(|()| Hop::Arrived),
-                    None => unreachable!("all of a file that does not grow is there"),
+                    None => unreachable!("a file that is not being fetched is complete"),
                 }
             }));
         };
@@ -89,7 +91,7 @@ impl FileBody {
         })
     }
 
-    /// Gives hyper the front of the first piece, and takes it off.
+    /// Gives hyper the front of the first piece, and removes it.
     fn hand_over(&mut self, data: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.pieces.front_mut() {
             Some(Piece::Span(span)) if span.len() > data.len() as u64 => span.start += data.len() as u64,
@@ -100,8 +102,8 @@ impl FileBody {
 }
 
 impl Drop for FileBody {
-    /// A client that hung up waits for nothing any more: the hop would keep the file open until its bytes come, which may
-    /// be never. A read that runs already is not harmed.
+    /// The client has hung up: the task would keep the file open until its bytes arrive, which may be never. A read that is
+    /// already running is not affected.
     fn drop(&mut self) {
         if let Some(hop) = &self.hop {
             hop.abort();

@@ -1,4 +1,4 @@
-//! A body that comes from elsewhere while it is sent.
+//! A body that arrives from elsewhere while it is sent.
 
 use std::fmt;
 use std::io;
@@ -9,8 +9,8 @@ use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-/// Bytes as they come, and how many of them are announced, if that is known. What comes beyond the announcement is not
-/// sent; what is missing is an error, which closes the connection.
+/// Bytes as they arrive, and how many of them were announced, if that is known. Bytes beyond the announced length are not
+/// sent; missing bytes are an error, which closes the connection.
 pub struct Streamed {
     bytes: BoxStream<'static, io::Result<Bytes>>,
     left: Option<u64>,
@@ -33,7 +33,7 @@ impl Body for Streamed {
             return Poll::Ready(None);
         }
         let Some(bytes) = ready!(this.bytes.as_mut().poll_next(cx)) else {
-            return Poll::Ready(this.left.map(|left| Err(io::Error::other(format!("{left} bytes did not come")))));
+            return Poll::Ready(this.left.map(|left| Err(io::Error::other(format!("{left} bytes are missing")))));
         };
         let mut bytes = bytes?;
         if let Some(left) = &mut this.left {

@@ -1,13 +1,15 @@
-//! `access = ...` and `[[mount.rule]]`: who may see what.
+//! `access = ...` and `[[mount.rule]]`: who may see which files.
 
 use std::time::Duration;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::cache_control::cache_control;
+use super::keys::{self, Place};
 use super::problems::Problems;
 use super::section::{Section, Value};
 use super::typed::Typed;
-use super::{cache_control, duration};
+use super::values::{Advice, duration};
 use crate::access::Policy;
 use crate::access::ask::Ask;
 use crate::access::ask::app::App;
@@ -16,14 +18,13 @@ use crate::access::secret::Secret;
 use crate::access::signed::{Hmac, S3, SecureLink, Signed};
 use crate::answer::disposition::Disposition;
 
-/// How long the app is waited for, if nobody says otherwise.
+/// How long devmedia waits for the app, by default.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest that a yes may be remembered: a log-out should count soon.
+/// The longest time for which an approval may be remembered: a log-out should take effect soon.
 const LONGEST_MEMORY: Duration = Duration::from_secs(10);
 
-/// Fields that neither a rule nor an app may set: they say how the answer is sent, what it is, or what a browser is kept
-/// from.
+/// Headers that neither a rule nor an app may set: they describe the answer's framing or type, or protect the browser.
 const OURS: &[&str] = &[
     "accept-ranges",
     "connection",
@@ -41,25 +42,25 @@ const OURS: &[&str] = &[
     "x-content-type-options",
 ];
 
-/// The name of a field that a rule or an app may set.
+/// The name of a header that a rule or an app may set.
 fn field_name(text: &str) -> Result<HeaderName, &'static str> {
     match text.parse::<HeaderName>() {
         Ok(name) if OURS.contains(&name.as_str()) || name.as_str().starts_with("access-control-") => {
-            Err("this field is devmedia's to set")
+            Err("devmedia sets this header itself; remove it")
         }
         Ok(name) => Ok(name),
-        Err(_) => Err("it is no header's name; write one such as X-User"),
+        Err(_) => Err("not a header name; write one such as X-User"),
     }
 }
 
-/// The `access` of a mount or a rule, where it says any.
+/// The `access` of a mount or a rule, if it has one.
 pub(super) fn policy(section: &mut Section<'_>, problems: &mut Problems) -> Option<Policy> {
     match section.text_or_section("access", problems)? {
         Value::Text(typed) => problems.check(&typed, |word| match word {
             "public" => Ok(Policy::Public),
             "deny" => Ok(Policy::Deny),
             _ => Err(
-                r#"it is unknown; write "public", "deny", { ask = "http://..." } or { signed = "...", secret = ... }"#,
+                r#"not an access rule; write "public", "deny", { ask = "http://..." } or { signed = "...", secret = ... }"#,
             ),
         }),
         Value::Section(mut access) => {
@@ -74,12 +75,15 @@ pub(super) fn policy(section: &mut Section<'_>, problems: &mut Problems) -> Opti
                     return None;
                 }
             };
-            access.end(problems, |key| match key {
-                "timeout" | "cache" | "copy" => Some("it goes with ask"),
-                "secret" => Some("it goes with signed"),
-                "expression" | "link" => Some("it goes with signed = \"secure_link\""),
-                "access_key" | "region" => Some("it goes with signed = \"s3\""),
-                _ => None,
+            access.end(problems, |key, _| {
+                let with = match key {
+                    "timeout" | "cache" | "copy" => "ask = \"http://...\"",
+                    "secret" => "signed = \"...\"",
+                    "expression" | "link" => "signed = \"secure_link\"",
+                    "access_key" | "region" => "signed = \"s3\"",
+                    _ => return None,
+                };
+                Some(format!("it is valid only beside {with}"))
             });
             policy
         }
@@ -87,23 +91,23 @@ pub(super) fn policy(section: &mut Section<'_>, problems: &mut Problems) -> Opti
 }
 
 fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Option<Policy> {
-    // it may hold a password or a key, so what was typed is not shown
+    // it may contain a password or a key, so errors do not show it
     let url = App::parse(&url.value).map_err(|advice| problems.usage(format!("{}: ask: {advice}", section.at()))).ok();
     let patience = section.text("timeout", problems).and_then(|typed| {
         problems.check(&typed, |text| match duration(text)? {
-            Duration::ZERO => Err("no app answers in no time; write 10s, 500ms or 1m"),
+            Duration::ZERO => Err(Advice::from("too short for any app; write one such as 10s, 500ms or 1m")),
             span => Ok(span),
         })
     });
     let remember = section.text("cache", problems).and_then(|typed| {
         problems.check(&typed, |text| match duration(text)? {
             span if span <= LONGEST_MEMORY => Ok(span),
-            _ => Err("it is too long; a yes is remembered 10s at most"),
+            _ => Err(Advice::from("too long: an approval is remembered for 10s at most; write 10s or less")),
         })
     });
     let copy = section.texts("copy", problems);
     let copy = problems.each(&copy, |name| match field_name(name)? {
-        header::CONTENT_SECURITY_POLICY => Err("it would take the sandbox from what can run script"),
+        header::CONTENT_SECURITY_POLICY => Err("it would replace the sandbox of files that can run scripts; remove it"),
         name => Ok(name),
     });
     let ask = Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
@@ -116,7 +120,7 @@ fn signed(scheme: &Typed, section: &mut Section<'_>, problems: &mut Problems) ->
         "secure_link" => {
             let (expression, link) = (section.text("expression", problems), section.text("link", problems));
             let text = |typed: &Option<Typed>| typed.as_ref().map(|typed| typed.value.clone());
-            // nginx's own expression holds the secret, so what was typed is not shown
+            // nginx's own expression contains the secret, so errors do not show it
             match SecureLink::new(secret?, text(&expression).as_deref(), text(&link).as_deref()) {
                 Ok(scheme) => Signed::SecureLink(scheme),
                 Err(advice) => {
@@ -129,36 +133,41 @@ fn signed(scheme: &Typed, section: &mut Section<'_>, problems: &mut Problems) ->
         "s3" => {
             let (access_key, region) = (section.text("access_key", problems), section.text("region", problems));
             let Some(access_key) = access_key else {
-                problems.usage(format!("{}: it needs the access_key that production's client has, too", scheme.shown));
+                problems.usage(format!(
+                    "{}: access_key is missing; write access_key = \"...\", as in the app's S3 client",
+                    scheme.shown
+                ));
                 return None;
             };
             Signed::S3(S3::new(access_key.value, secret?, region.map(|typed| typed.value)))
         }
         _ => {
-            problems.usage(format!("{}: it is unknown; write secure_link, hmac or s3", scheme.shown));
+            problems.usage(format!("{}: not a kind of signature; write secure_link, hmac or s3", scheme.shown));
             return None;
         }
     };
     Some(signed)
 }
 
-/// `secret = "..."`, `{ env = "NAME" }` or `{ file = "PATH" }`. No problem about it ever shows it.
+/// `secret = "..."`, `{ env = "NAME" }` or `{ file = "PATH" }`. No error shows it.
 fn secret(section: &mut Section<'_>, problems: &mut Problems) -> Option<Secret> {
     const EMPTY: &str = "the secret is empty";
     let at = section.at().to_owned();
     let Some(value) = section.text_or_section("secret", problems) else {
-        problems.usage(format!(r#"{at}: a signed access needs secret = {{ env = "MEDIA_SECRET" }}"#));
+        problems.usage(format!(r#"{at}: signed access needs a secret; write secret = {{ env = "MEDIA_SECRET" }}"#));
         return None;
     };
     let read = match value {
         Value::Text(typed) => Secret::new(typed.value).ok_or(EMPTY.to_owned()),
         Value::Section(mut source) => {
             let (env, file) = (source.text("env", problems), source.text("file", problems));
-            source.end(problems, |_| None);
+            source.end(problems, |_, _| None);
             match (env, file) {
                 (Some(name), None) => match std::env::var(&name.value) {
                     Ok(value) => Secret::new(value).ok_or_else(|| format!("the variable {} is empty", name.value)),
-                    Err(_) => Err(format!("the variable {} is not set; export it before devmedia starts", name.value)),
+                    Err(_) => {
+                        Err(format!("the variable {} is not set; export it before you start devmedia", name.value))
+                    }
                 },
                 (None, Some(path)) => match std::fs::read(&path.value) {
                     Ok(bytes) => Secret::new(bytes.trim_ascii_end()).ok_or_else(|| format!("{} is empty", path.value)),
@@ -202,17 +211,12 @@ fn rule(url: Option<&str>, mut section: Section<'_>, problems: &mut Problems) ->
         access: policy(&mut section, problems),
         cache_control: cache.and_then(|typed| problems.check(&typed, cache_control)),
         disposition: disposition.and_then(|typed| {
-            let read = |word: &str| Disposition::parse(word).ok_or("it is unknown; write attachment or inline");
+            let read = |word: &str| Disposition::parse(word).ok_or("not a disposition; write attachment or inline");
             problems.check(&typed, read)
         }),
         fields: fields(&mut section, problems),
     };
-    section.end(problems, |key| match key {
-        "url" | "root" | "upload" | "upload_to" | "max_upload" | "hidden" | "no_index" | "follow_links" => {
-            Some("it belongs to the [[mount]] above")
-        }
-        _ => None,
-    });
+    section.end(problems, |key, value| keys::advice(Place::Rule, key, value));
     Some((patterns?, rule))
 }
 
@@ -221,7 +225,8 @@ fn fields(section: &mut Section<'_>, problems: &mut Problems) -> HeaderMap {
     let mut fields = HeaderMap::new();
     for (name, typed) in section.pairs("headers", problems) {
         let field = problems.check(&typed, |value| {
-            let value = HeaderValue::from_str(value).map_err(|_| "this cannot be a header's value")?;
+            let value =
+                HeaderValue::from_str(value).map_err(|_| "not a header value; write visible characters in one line")?;
             Ok::<_, &str>((field_name(&name)?, value))
         });
         fields.extend(field);

@@ -1,4 +1,5 @@
-//! `devmedia.toml`: what flags cannot carry. Flags and environment beat it; an unknown key in it is a problem.
+//! `devmedia.toml`: the settings that flags can give, and those they cannot. Flags and environment win over it. An unknown
+//! key in it is a problem.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -6,56 +7,72 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::access;
-use super::layers::{General, Settings};
+use super::keys::{self, Place};
+use super::layer::Layer;
 use super::problems::Problems;
 use super::section::{Section, Source};
-use super::typed::Typed;
+use super::setting::Scope;
+use super::settings::{CONFIG, NO_CONFIG, ROOT, URL};
+use super::syntax;
+use super::typed::{self, Typed};
 use crate::access::Policy;
 use crate::access::rules::{Patterns, Rule};
-use crate::cli::Args;
 
-/// The file that is read without being asked for.
+/// The file that is read by default.
 pub const NAME: &str = "devmedia.toml";
 
-/// What the file says, as typed.
+/// The content of the file, as typed.
 #[derive(Debug, Default)]
 pub(super) struct File {
     /// Its path, if there is one.
     pub path: Option<PathBuf>,
-    pub general: General,
-    /// For all mounts that do not say otherwise.
-    pub settings: Settings,
+    /// The settings at its top.
+    pub top: Layer,
     pub mounts: Vec<FileMount>,
 }
 
 /// A `[[mount]]`.
 #[derive(Debug)]
 pub(super) struct FileMount {
-    pub url: Option<Typed>,
-    pub root: Option<Typed>,
-    pub fallback: Option<Typed>,
-    pub settings: Settings,
+    pub settings: Layer,
     pub access: Policy,
     pub rules: Vec<(Patterns, Rule)>,
 }
 
 impl File {
-    /// Reads the file that was named, else the one in the working directory if it is there.
-    pub(super) fn read(args: &Args, problems: &mut Problems) -> Self {
-        let (path, named) = match args.config.as_ref().filter(|named| !named.is_empty()) {
-            Some(named) => (Path::new(named), Some(Typed::by_flag(args, "--config", named))),
-            None => (Path::new(NAME), None),
-        };
+    /// Reads the file that was named, else the one in the working directory if it exists.
+    pub(super) fn read(flags: &Layer, problems: &mut Problems) -> Self {
+        let named = flags.typed(&CONFIG);
+        if flags.is_on(&NO_CONFIG, problems) {
+            let by_flag = |typed: &Typed| typed.source == typed::Source::CommandLine;
+            match (named.filter(|named| by_flag(named)), flags.typed(&NO_CONFIG).is_some_and(by_flag)) {
+                (Some(named), true) => {
+                    problems.usage(format!("{} contradicts --no-config; remove one of the two", named.shown));
+                    return Self::default();
+                }
+                // the flag wins over the variable
+                (Some(_), false) => {}
+                (None, _) => return Self::default(),
+            }
+        }
+        if let Some(named) = named.filter(|named| named.value.is_empty()) {
+            problems.usage(format!(
+                "{}: the name of the file is empty; write its path, or --no-config to read no file",
+                named.shown
+            ));
+            return Self::default();
+        }
+        let path = named.map_or(Path::new(NAME), |named| Path::new(&named.value));
         let text = match (std::fs::read_to_string(path), named) {
             (Ok(text), _) => text,
-            // a link that leads nowhere is no file that is not there: its guards would vanish with it
+            // a dangling link is not a missing file: its access rules would silently vanish
             (Err(_), None) if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) => {
                 return Self::default();
             }
             (Err(error), named) => {
-                let shown = named.map_or_else(|| NAME.to_owned(), |typed| typed.shown);
+                let shown = named.map_or_else(|| NAME.to_owned(), |typed| typed.shown.clone());
                 problems.system(format!(
-                    "{shown}: the configuration cannot be read: {error}. It is a file of TOML in UTF-8"
+                    "{shown}: the configuration cannot be read: {error}. It must be a TOML file in UTF-8"
                 ));
                 return Self::default();
             }
@@ -65,41 +82,53 @@ impl File {
         let table = match DeTable::parse(&text) {
             Ok(table) => table.into_inner(),
             Err(error) => {
-                let at = error.span().map_or(name.clone(), |span| source.at(span.start));
-                let message = error.message().replace('\n', "; ");
-                let hint =
-                    if message.contains("duplicate") { "; a [[mount.rule]] stands below its [[mount]]" } else { "" };
-                problems.usage(format!("{at}: this is not TOML: {message}{hint}"));
+                problems.usage(syntax_error(source, &error));
                 return Self::default();
             }
         };
         let mut section = Section::new(source, name.clone(), table);
-        let general = General::of_file(&mut section, problems);
-        let settings = Settings::of_file(&mut section, problems);
+        let top = Layer::of_file(&mut section, &[Scope::Server, Scope::Mounts], problems);
         let mounts = section.sections("mount", "mount", problems);
-        section.end(problems, |key| match key {
-            "debug" => Some("a file that is deployed by accident must not say yes: write --debug, or set DEBUG=1"),
-            "url" | "root" | "fallback" | "access" | "rule" => Some("it belongs to a mount; write it below [[mount]]"),
-            _ => None,
-        });
+        section.end(problems, |key, value| keys::advice(Place::Top, key, value));
         let mounts = mounts.into_iter().map(|section| FileMount::read(section, problems)).collect();
-        Self { path: Some(path.to_owned()), general, settings, mounts }
+        Self { path: Some(path.to_owned()), top, mounts }
+    }
+}
+
+fn syntax_error(source: Source<'_>, error: &toml::de::Error) -> String {
+    let start = error.span().map(|span| span.start);
+    let at = start.map_or(source.name.to_owned(), |start| source.at(start));
+    let message = error.message().replace('\n', "; ");
+    let line = start.and_then(|start| source.text.get(start..)?.lines().next()).unwrap_or_default();
+    let advice = match message.contains("duplicate") {
+        true if line.contains("mount.rule") || line.starts_with("[[mount") || line.starts_with("mount") => {
+            Some("a [[mount.rule]] stands below its [[mount]]".to_owned())
+        }
+        true => Some("remove one of the two".to_owned()),
+        false => start.and_then(|start| syntax::advice(source.text, start)),
+    };
+    match advice {
+        Some(advice) => format!("{at}: this is not TOML ({message}); {advice}"),
+        None => format!("{at}: this is not TOML: {message}"),
     }
 }
 
 impl FileMount {
     fn read(mut section: Section<'_>, problems: &mut Problems) -> Self {
-        let (url, root) = (section.text("url", problems), section.text("root", problems));
-        let missing = [("url", &url), ("root", &root)].into_iter().filter(|(_, value)| value.is_none());
-        let missing: Vec<&str> = missing.map(|(key, _)| key).collect();
-        if !missing.is_empty() {
-            problems.usage(format!("{}: this [[mount]] has no {}", section.at(), missing.join(" and no ")));
+        let settings = Layer::of_file(&mut section, &[Scope::FirstMount, Scope::FileMount, Scope::Mounts], problems);
+        let (url, root) = (settings.typed(&URL), settings.typed(&ROOT));
+        let missing = match (url, root) {
+            (Some(_), Some(_)) => None,
+            (None, Some(_)) => Some("url; write url = \"/media/\""),
+            (Some(_), None) => Some("root; write root = \"./media\""),
+            (None, None) => Some("url and no root; write url = \"/media/\" and root = \"./media\""),
+        };
+        if let Some(missing) = missing {
+            problems.usage(format!("{}: this [[mount]] has no {missing}", section.at()));
         }
-        let fallback = section.text("fallback", problems);
-        let settings = Settings::of_file(&mut section, problems);
         let access = access::policy(&mut section, problems);
-        let rules = access::rules(url.as_ref().map(|typed| typed.value.as_str()), &mut section, problems);
-        section.end(problems, |_| None);
-        Self { url, root, fallback, settings, access: access.unwrap_or(Policy::Public), rules }
+        let rules = access::rules(url.map(|typed| typed.value.as_str()), &mut section, problems);
+        section.end(problems, |key, value| keys::advice(Place::Mount, key, value));
+        Self { settings, access: access.unwrap_or(Policy::Public), rules }
     }
 }

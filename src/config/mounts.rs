@@ -1,80 +1,95 @@
-//! The mounts: those of the file, and what `--root`, `--url`, `--mount` and the settings of all mounts make of them.
+//! The mounts: those of the file, changed by `--root`, `--url`, `--fallback` and `--mount`, with the settings of each.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 
-use super::cache_control;
 use super::fallback;
 use super::file::FileMount;
-use super::layers::Settings;
+use super::layer::Layer;
 use super::problems::Problems;
 use super::roots::Roots;
+use super::setting::{Scope, Setting};
+use super::settings::{
+    CACHE_CONTROL, FALLBACK, FALLBACK_HEADER, FALLBACK_MAX, FALLBACK_REFRESH, FALLBACK_STORE, FOLLOW_LINKS, HIDDEN,
+    MAX_UPLOAD, MOUNT, NO_INDEX, PLACEHOLDER, ROOT, UPLOAD, UPLOAD_TO, URL,
+};
 use super::typed::Typed;
 use super::uploads::{self, UploadMounts};
 use crate::access::Policy;
 use crate::access::rules::{Access, Patterns, Rule};
-use crate::cli::Args;
 use crate::mount::{Mount, Mounts};
 use crate::request::prefix::Prefix;
 use crate::site::Site;
 use crate::storage::root::Links;
 
-/// What the file says of mounts.
+/// What the file says about mounts.
 pub(super) struct FileLayers<'a> {
-    pub settings: Settings,
+    /// What stands at its top.
+    pub top: &'a Layer,
     pub mounts: Vec<FileMount>,
+    /// Its path, if there is a file.
     pub path: Option<&'a Path>,
 }
 
 /// A mount as it was typed.
-struct TypedMount<'a> {
-    prefix: Typed,
-    root: Typed,
-    /// What a relative root is relative to.
-    base: &'a Path,
-    fallback: Option<Typed>,
-    /// The `[[mount]]` itself says so, so that is meant for what is guarded, too.
+struct TypedMount {
+    settings: Layer,
+    /// The directory that a relative root is relative to.
+    base: PathBuf,
+    /// Its own `[[mount]]` has a fallback, which is thus meant for guarded paths, too.
     fallback_guarded: bool,
-    settings: Settings,
+    /// Likewise for the placeholder.
+    placeholder_guarded: bool,
     access: Policy,
     rules: Vec<(Patterns, Rule)>,
 }
 
-/// All mounts, or nothing where there is a problem with one.
-pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems: &mut Problems) -> Option<Mounts> {
-    let flags = Settings::of_flags(args);
-    let below = file.settings.clone();
-    let values = args.upload.iter().map(|value| Typed::by_flag(args, "--upload", value)).collect();
-    let upload_to_mounts = UploadMounts::read(values, problems);
+/// All mounts, or `None` if one of them has a problem.
+pub(super) fn mounts(
+    flags: &Layer,
+    file: FileLayers<'_>,
+    roots: &mut Roots,
+    problems: &mut Problems,
+) -> Option<Mounts> {
+    let upload_mounts = UploadMounts::read(flags.all(&UPLOAD), problems);
+    let mut unused = Unused::default();
     let mut mounts = Vec::new();
-    for typed in typed_mounts(args, file, problems) {
-        let placeholder_guarded = typed.settings.placeholder.is_some();
-        let settings = flags.clone().over(typed.settings).over(below.clone());
-        let prefix = problems.check(&typed.prefix, Prefix::parse);
-        let hidden = problems.boolean(settings.hidden.as_ref());
-        let listing = !problems.boolean(settings.no_index.as_ref());
-        let follow = problems.boolean(settings.follow_links.as_ref());
+    for typed in typed_mounts(flags, file, problems) {
+        let settings = typed.settings;
+        let prefix = settings.get(&URL, problems);
+        let hidden = settings.is_on(&HIDDEN, problems);
+        let listing = !settings.is_on(&NO_INDEX, problems);
+        let follow = settings.is_on(&FOLLOW_LINKS, problems);
         let links = if follow { Links::Anywhere } else { Links::Inside };
-        let policy = settings.cache_control.as_ref().and_then(|typed| problems.check(typed, cache_control));
-        let cache_control = policy.unwrap_or(HeaderValue::from_static("no-cache"));
-        let takes = problems.boolean(settings.upload.as_ref());
-        let takes = prefix.as_ref().and_then(|prefix| upload_to_mounts.takes(prefix)).unwrap_or(takes);
-        let rules = uploads::rules(&settings, hidden, problems);
-        let uploads = takes.then_some(rules);
+        let cache_control = settings.get(&CACHE_CONTROL, problems).unwrap_or(HeaderValue::from_static("no-cache"));
+        let accepts = settings.is_on(&UPLOAD, problems);
+        let accepts = prefix.as_ref().and_then(|prefix| upload_mounts.include(prefix)).unwrap_or(accepts);
+        let uploads = uploads::rules(&settings, hidden, problems);
+        let uploads = accepts.then_some(uploads);
+        let fallback = fallback::read(&settings, prefix.as_ref(), typed.fallback_guarded, problems);
+        let placeholder = fallback::placeholder(&settings, typed.placeholder_guarded, problems);
+        let stores = fallback.as_ref().is_some_and(|fallback| fallback.stores());
+        let has_fallback = settings.typed(&FALLBACK).is_some();
+        unused.note(&settings, &UPLOAD_TO, accepts, UPLOAD_NEEDED);
+        unused.note(&settings, &MAX_UPLOAD, accepts, UPLOAD_NEEDED);
+        unused.note(&settings, &FALLBACK_HEADER, has_fallback, FALLBACK_NEEDED);
+        unused.note(&settings, &FALLBACK_STORE, has_fallback, FALLBACK_NEEDED);
+        let needed = if has_fallback { STORE_NEEDED } else { FALLBACK_NEEDED };
+        unused.note(&settings, &FALLBACK_MAX, has_fallback && (stores || fallback.is_none()), needed);
+        unused.note(&settings, &FALLBACK_REFRESH, has_fallback && (stores || fallback.is_none()), needed);
         let access = Access::new(typed.access, typed.rules);
-        let fallback = typed.fallback.as_ref();
-        let fallback = fallback.and_then(|url| fallback::read(url, typed.fallback_guarded, &settings, problems));
-        let placeholder = fallback::placeholder(&settings, placeholder_guarded, problems);
-        let make = takes || fallback.as_ref().is_some_and(|fallback| fallback.stores());
-        let root = roots.open(&typed.root, typed.base, links, make, problems);
+        let root =
+            settings.typed(&ROOT).and_then(|root| roots.open(root, &typed.base, links, accepts || stores, problems));
         if let (Some(prefix), Some(root)) = (prefix, root) {
             let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
             mounts.push(Mount { site, listing, uploads, fallback, placeholder });
         }
     }
-    upload_to_mounts.check(&mounts, problems);
+    upload_mounts.check(&mounts, problems);
+    unused.warn(problems);
     if mounts.is_empty() {
         return None;
     }
@@ -82,59 +97,99 @@ pub(super) fn mounts(args: &Args, file: FileLayers<'_>, roots: &Roots, problems:
     Mounts::new(mounts).map_err(|error| problems.usage(duplicate(error))).ok()
 }
 
-/// The file's mounts, else the default one; `--root` and `--url` are about the first. A `--mount` whose prefix is there
-/// already gives it another root.
-fn typed_mounts<'a>(args: &Args, file: FileLayers<'a>, problems: &mut Problems) -> Vec<TypedMount<'a>> {
-    let here = Path::new("");
-    let base = file.path.and_then(Path::parent).unwrap_or(here);
-    let mut mounts: Vec<TypedMount<'_>> = Vec::new();
-    for FileMount { url, root, fallback, settings, access, rules } in file.mounts {
-        // what is missing is a problem already
-        let (Some(prefix), Some(root)) = (url, root) else { continue };
-        let fallback_guarded = fallback.is_some();
-        mounts.push(TypedMount { prefix, root, base, fallback, fallback_guarded, settings, access, rules });
+const UPLOAD_NEEDED: &str = "no mount accepts uploads; add --upload (in the file: upload = true)";
+const FALLBACK_NEEDED: &str = "there is no fallback; add --fallback https://www.example.com/media/";
+const STORE_NEEDED: &str = "the fallback stores nothing; remove --fallback-store=no";
+
+/// Settings that change nothing, because no mount has what they are about.
+#[derive(Default)]
+struct Unused(BTreeMap<String, (bool, &'static str)>);
+
+impl Unused {
+    /// Notes that a mount has this setting, and whether it is used there.
+    fn note<T>(&mut self, settings: &Layer, setting: &Setting<T>, is_used: bool, why: &'static str) {
+        let is_secret = setting.declared.name == FALLBACK_HEADER.declared.name;
+        for typed in settings.all(setting) {
+            let shown = if is_secret { typed.concealed().shown } else { typed.shown.clone() };
+            let entry = self.0.entry(shown).or_insert((false, why));
+            entry.0 |= is_used;
+        }
     }
-    if mounts.is_empty() {
-        mounts.push(plain(Typed::default("--url", "/media/"), Typed::default("--root", "./media"), here));
+
+    fn warn(self, problems: &mut Problems) {
+        for (shown, (is_used, why)) in self.0 {
+            if !is_used {
+                problems.warn(format!("{shown} has no effect: {why}"));
+            }
+        }
     }
-    if let Some(url) = &args.url {
-        mounts[0].prefix = Typed::by_flag(args, "--url", url);
-    }
-    if let Some(root) = &args.root {
-        (mounts[0].root, mounts[0].base) = (Typed::by_flag(args, "--root", root), here);
-    }
-    if let Some(fallback) = &args.fallback {
-        mounts[0].fallback = Some(Typed::by_flag(args, "--fallback", fallback));
+}
+
+/// The file's mounts, else the default one. `--root`, `--url` and `--fallback` are about the first. A `--mount` whose
+/// prefix a mount of the file has gives that mount another root.
+fn typed_mounts(flags: &Layer, file: FileLayers<'_>, problems: &mut Problems) -> Vec<TypedMount> {
+    let here = PathBuf::new();
+    let base = file.path.and_then(Path::parent).unwrap_or(&here).to_owned();
+    let for_all = {
+        let mut for_all = flags.only(&[Scope::Mounts]);
+        // it names mounts, see `UploadMounts`
+        for_all.set(&UPLOAD.declared, Vec::new());
+        for_all
+    };
+    let plain = |root: Typed, url: Typed| {
+        let mut own = Layer::default();
+        own.set(&ROOT.declared, vec![root]);
+        own.set(&URL.declared, vec![url]);
+        TypedMount {
+            settings: for_all.over(&own.over(file.top)),
+            base: here.clone(),
+            fallback_guarded: false,
+            placeholder_guarded: false,
+            access: Policy::Public,
+            rules: Vec::new(),
+        }
+    };
+    let mut mounts: Vec<TypedMount> = Vec::new();
+    for FileMount { settings, access, rules } in file.mounts {
+        if settings.typed(&ROOT).is_none() || settings.typed(&URL).is_none() {
+            continue; // a problem already
+        }
+        mounts.push(TypedMount {
+            fallback_guarded: settings.typed(&FALLBACK).is_some(),
+            placeholder_guarded: settings.typed(&PLACEHOLDER).is_some(),
+            settings: for_all.over(&settings.over(file.top)),
+            base: base.clone(),
+            access,
+            rules,
+        });
     }
     let of_file = mounts.len();
-    for mount in &args.mount {
-        let typed = Typed::by_flag(args, "--mount", mount);
-        let Some((prefix, root)) = mount.split_once('=') else {
-            problems.usage(format!("{}: it has no '='; write /static/=./static", typed.shown));
+    if mounts.is_empty() {
+        mounts.push(plain(Typed::default("--root", "./media"), Typed::default("--url", "/media/")));
+    }
+    let first = &mut mounts[0];
+    first.settings = flags.only(&[Scope::FirstMount]).over(&first.settings);
+    if flags.typed(&ROOT).is_some() {
+        first.base.clone_from(&here);
+    }
+    for typed in flags.all(&MOUNT) {
+        let Some((prefix, root)) = typed.value.split_once('=') else {
+            problems.usage(format!("{}: there is no '=' in it; write /static/=./static", typed.shown));
             continue;
         };
-        let same = |other: &&mut TypedMount<'_>| {
-            Prefix::parse(prefix).is_ok_and(|prefix| Prefix::parse(&other.prefix.value) == Ok(prefix))
+        let (prefix, root) = (typed.part(prefix), typed.part(root));
+        let wanted = Prefix::parse(&prefix.value);
+        let same = |other: &&mut TypedMount| {
+            let url = other.settings.typed(&URL).map(|url| Prefix::parse(&url.value));
+            wanted.is_ok() && url.as_ref() == Some(&wanted)
         };
-        let in_file = if file.path.is_none() { 0 } else { of_file };
-        match mounts[..in_file].iter_mut().find(same) {
-            Some(known) => (known.root, known.base) = (typed.part(root), here),
-            None => mounts.push(plain(typed.part(prefix), typed.part(root), here)),
+        match mounts[..of_file].iter_mut().find(same) {
+            Some(known) => {
+                known.settings.set(&ROOT.declared, vec![root]);
+                known.base.clone_from(&here);
+            }
+            None => mounts.push(plain(root, prefix)),
         }
     }
     mounts
-}
-
-/// A mount that a flag made.
-fn plain(prefix: Typed, root: Typed, base: &Path) -> TypedMount<'_> {
-    TypedMount {
-        prefix,
-        root,
-        base,
-        fallback: None,
-        fallback_guarded: false,
-        settings: Settings::default(),
-        access: Policy::Public,
-        rules: Vec::new(),
-    }
 }

@@ -1,30 +1,45 @@
-//! All that is wrong with what was typed, told together.
+//! `Problems`: everything that is wrong with the configuration, reported together; and warnings.
 
 use std::fmt;
 
 use super::typed::Typed;
-use crate::debug_gate::boolean;
 
-/// All that is wrong with what was typed; `Display` is a line each.
+/// Everything that stops a command. `Display` prints a line for each.
 #[derive(Debug, Default)]
 pub struct Problems {
     all: Vec<Problem>,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug)]
 struct Problem {
     text: String,
-    /// The text was right but the system said no.
+    /// Nothing was typed wrongly: the operating system, or another server, refused.
     system: bool,
 }
 
 impl Problems {
-    /// 2 where something was typed wrongly, 1 where only the system said no.
+    /// One problem: something was typed wrongly.
+    pub fn of_usage(text: impl Into<String>) -> Self {
+        let mut problems = Self::default();
+        problems.usage(text);
+        problems
+    }
+
+    /// One problem: the operating system, or another server, refused.
+    pub fn of_system(text: impl Into<String>) -> Self {
+        let mut problems = Self::default();
+        problems.system(text);
+        problems
+    }
+
+    /// 2 if something was typed wrongly, 1 if only the system refused.
     pub fn exit_code(&self) -> u8 {
         if self.all.iter().all(|problem| problem.system) { 1 } else { 2 }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing is wrong. Warnings do not count.
+    pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
@@ -36,7 +51,20 @@ impl Problems {
         self.note(Problem { text: text.into(), system: true });
     }
 
-    /// A flag that goes for several mounts is wrong once.
+    /// Notes something that is allowed but probably not meant.
+    pub(super) fn warn(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if !self.warnings.contains(&text) {
+            self.warnings.push(text);
+        }
+    }
+
+    /// The warnings, each once.
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// A flag that applies to several mounts is reported once.
     fn note(&mut self, problem: Problem) {
         if !self.all.iter().any(|noted| noted.text == problem.text) {
             self.all.push(problem);
@@ -52,15 +80,9 @@ impl Problems {
         read(&typed.value).map_err(|advice| self.usage(format!("{}: {advice}", typed.shown))).ok()
     }
 
-    /// Reads every value that can be read.
+    /// Reads every value that can be read, and notes the others.
     pub(super) fn each<T, E: fmt::Display>(&mut self, all: &[Typed], read: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
         all.iter().filter_map(|typed| self.check(typed, &read)).collect()
-    }
-
-    /// Reads a yes or a no; nothing is a no.
-    pub(super) fn boolean(&mut self, typed: Option<&Typed>) -> bool {
-        let read = |value: &str| boolean(value).ok_or("it is neither yes nor no; write true or false");
-        typed.and_then(|typed| self.check(typed, read)).unwrap_or_default()
     }
 }
 

@@ -1,33 +1,64 @@
-//! `Typed`: a value as it was typed, and where, so that a problem can say what to mend.
-
-use crate::cli::Args;
+//! `Typed`: a value as it was typed, and where, so that an error can show what to fix.
 
 /// A value as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Typed {
+pub struct Typed {
     /// The value itself.
     pub value: String,
-    /// The value and where it stands, for a person: `--grace "5 apples" (from DEVMEDIA_GRACE)`.
+    /// The value and where it was found, for a person: `--grace "5 apples" (from DEVMEDIA_GRACE)`.
     pub shown: String,
+    /// Where it was found.
+    pub source: Source,
+}
+
+/// Where a value was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// On the command line.
+    CommandLine,
+    /// In this environment variable.
+    Variable(&'static str),
+    /// In the configuration file.
+    File,
+    /// Nowhere: it is the default.
+    Default,
 }
 
 impl Typed {
-    /// The value of a flag, or of the environment variable that stood in for it.
-    pub(super) fn by_flag(args: &Args, flag: &str, value: &str) -> Self {
-        let shown = match args.variables.get(flag) {
-            Some(variable) => format!("{flag} {value:?} (from {variable})"),
-            None => format!("{flag} {value:?}"),
+    /// The value of a flag, from the command line or from its environment variable.
+    pub fn by_flag(flag: &str, value: &str, variable: Option<&'static str>) -> Self {
+        let (shown, source) = match variable {
+            Some(variable) => (format!("{flag} {value:?} (from {variable})"), Source::Variable(variable)),
+            None => (format!("{flag} {value:?}"), Source::CommandLine),
         };
-        Self { value: value.to_owned(), shown }
+        Self { value: value.to_owned(), shown, source }
     }
 
-    /// What nobody typed.
+    /// A word on the command line that belongs to no flag.
+    pub fn by_position(value: &str) -> Self {
+        Self { value: value.to_owned(), shown: format!("{value:?}"), source: Source::CommandLine }
+    }
+
+    /// A default.
     pub(super) fn default(flag: &str, value: &str) -> Self {
-        Self { value: value.to_owned(), shown: format!("{flag} {value:?}") }
+        Self { value: value.to_owned(), shown: format!("{flag} {value:?}"), source: Source::Default }
     }
 
-    /// A part of this value, shown as the whole.
+    /// A part of this value; errors still show the whole.
     pub(super) fn part(&self, value: &str) -> Self {
-        Self { value: value.to_owned(), shown: self.shown.clone() }
+        Self { value: value.to_owned(), ..self.clone() }
+    }
+
+    /// The same URL, but errors do not show its query: it may be a secret.
+    pub(super) fn without_query(&self) -> Self {
+        let Some((_, query)) = self.value.split_once('?') else { return self.clone() };
+        // as it is quoted there
+        let quoted = format!("{query:?}");
+        Self { shown: self.shown.replace(&quoted[1..quoted.len() - 1], "..."), ..self.clone() }
+    }
+
+    /// The same value, but errors do not show it: it may be a secret, or contain one.
+    pub(super) fn concealed(&self) -> Self {
+        Self { shown: self.shown.replace(&format!("{:?}", self.value), "\"...\""), ..self.clone() }
     }
 }

@@ -3,57 +3,53 @@
 use bytesize::ByteSize;
 use jiff::Zoned;
 
-use super::layers::Settings;
+use super::layer::Layer;
 use super::problems::Problems;
+use super::settings::{MAX_UPLOAD, UPLOAD_TO};
 use super::typed::Typed;
-use crate::debug_gate::boolean;
+use super::values::boolean;
 use crate::mount::Mount;
 use crate::request::prefix::Prefix;
 use crate::upload::Uploads;
 use crate::upload::folder::UploadTo;
 
-/// The most that one upload may bring, if nobody says otherwise.
-const MAX_UPLOAD: ByteSize = ByteSize::gib(1);
+/// The default of `--max-upload`.
+const DEFAULT_MAX: ByteSize = ByteSize::gib(1);
 
-/// How a mount takes uploads.
-pub(super) fn rules(settings: &Settings, hidden: bool, problems: &mut Problems) -> Uploads {
-    let max = settings.max_upload.as_ref().and_then(|typed| problems.check(typed, size));
+/// How a mount accepts uploads.
+pub(super) fn rules(settings: &Layer, hidden: bool, problems: &mut Problems) -> Uploads {
+    let max = settings.get(&MAX_UPLOAD, problems);
     let now = Zoned::now();
-    let to = settings.upload_to.as_ref();
+    let to = settings.typed(&UPLOAD_TO);
     let to = to.and_then(|typed| problems.check(typed, |text| UploadTo::parse(text, hidden, &now)));
-    Uploads { max: max.unwrap_or(MAX_UPLOAD).as_u64(), to: to.unwrap_or_default() }
+    Uploads { max: max.unwrap_or(DEFAULT_MAX).as_u64(), to: to.unwrap_or_default() }
 }
 
-/// Reads a number of bytes.
-pub(super) fn size(text: &str) -> Result<ByteSize, &'static str> {
-    text.trim().parse().map_err(|_| "it is no size; write 500MB, 1GiB or a number of bytes")
-}
-
-/// Which mounts take uploads, by the flag.
+/// The mounts that accept uploads according to the flag.
 pub(super) struct UploadMounts {
-    /// Nothing where the flag does not say.
+    /// `None` if the flag does not say.
     all: Option<bool>,
-    /// As they were typed, too.
+    /// The prefixes that it names.
     some: Vec<(Typed, Prefix)>,
 }
 
 impl UploadMounts {
     /// Reads each value as a yes or a no for all mounts, else as a prefix.
-    pub(super) fn read(values: Vec<Typed>, problems: &mut Problems) -> Self {
+    pub(super) fn read(values: &[Typed], problems: &mut Problems) -> Self {
         let mut mounts = Self { all: None, some: Vec::new() };
         for typed in values {
-            match boolean(&typed.value) {
-                Some(all) => mounts.all = Some(mounts.all.unwrap_or_default() | all),
-                None => {
-                    mounts.some.extend(problems.check(&typed, Prefix::parse).map(|prefix| (typed, prefix)));
-                }
+            if let Some(all) = boolean(&typed.value) {
+                mounts.all = Some(mounts.all.unwrap_or_default() | all);
+            } else {
+                let prefix = problems.check(typed, Prefix::parse);
+                mounts.some.extend(prefix.map(|prefix| (typed.clone(), prefix)));
             }
         }
         mounts
     }
 
-    /// Whether the mount at `prefix` does; nothing where the flag was not typed.
-    pub(super) fn takes(&self, prefix: &Prefix) -> Option<bool> {
+    /// Whether the mount at `prefix` accepts uploads; `None` if the flag was not given.
+    pub(super) fn include(&self, prefix: &Prefix) -> Option<bool> {
         let named = self.some.iter().any(|(_, some)| some == prefix);
         let all = self.all.or_else(|| (!self.some.is_empty()).then_some(false));
         if named { Some(true) } else { all }
@@ -65,7 +61,7 @@ impl UploadMounts {
         for (typed, prefix) in &self.some {
             if !prefixes.contains(&prefix.as_str()) {
                 problems.usage(format!(
-                    "{}: no mount has this prefix; write that of a mount: {}",
+                    "{}: no mount has this prefix; write the prefix of a mount: {}",
                     typed.shown,
                     prefixes.join(", ")
                 ));

@@ -26,13 +26,13 @@ use std::task::{Context, Poll, ready};
 use hyper::body::Bytes;
 use rustix::io::Errno;
 #[cfg(target_os = "linux")]
-use rustix::net::SendAncillaryBuffer;
-use rustix::net::SendFlags;
+use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::storage::byte_range::ByteRange;
-use crate::storage::open_file::{OpenFile, shrank};
+use crate::storage::open_file::OpenFile;
+use crate::storage::progress::shrank;
 
 /// Whether this system's sendfile is the one that is used here.
 pub const SUPPORTED: bool = cfg!(target_os = "linux");
@@ -188,7 +188,7 @@ impl Stretch {
             // not every file system has it
             Err(Errno::INVAL | Errno::NOSYS) => {
                 let bytes = self.file.read(self.rest.front(64 * 1024))?;
-                Ok(rustix::net::send(socket, &bytes, SendFlags::NOSIGNAL)?)
+                send(socket, &bytes)
             }
             Err(errno) => Err(errno.into()),
         }
@@ -288,6 +288,11 @@ fn sendfile(socket: &TcpStream, file: &OpenFile, offset: &mut u64, len: usize) -
     rustix::fs::sendfile(socket, file, Some(offset), len)
 }
 
+#[cfg(target_os = "linux")]
+fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?)
+}
+
 /// Elsewhere no connection has an outbox ([`SUPPORTED`]).
 #[cfg(not(target_os = "linux"))]
 fn send_more(_socket: &TcpStream, _slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -297,4 +302,9 @@ fn send_more(_socket: &TcpStream, _slices: &[IoSlice<'_>]) -> io::Result<usize> 
 #[cfg(not(target_os = "linux"))]
 fn sendfile(_socket: &TcpStream, _file: &OpenFile, _offset: &mut u64, _len: usize) -> Result<usize, Errno> {
     Err(Errno::NOSYS)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send(_socket: &TcpStream, _bytes: &[u8]) -> io::Result<usize> {
+    Err(Outbox::out_of_step())
 }

@@ -1,7 +1,7 @@
-//! The transport under hyper: it measures how long a client takes, and remembers how it began.
+//! The transport below hyper: it enforces the time-outs of a connection.
 //!
-//! hyper's own `header_read_timeout` runs while a kept-alive connection is idle too, so one number would have to serve
-//! for both; here each has its own.
+//! hyper's own `header_read_timeout` also counts the time that a kept-alive connection is idle; here each has a limit of
+//! its own.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};

@@ -13,7 +13,7 @@ use super::reason::NotFetched;
 use super::{Fallback, FallbackError, Instead, Wanted, pass};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, decide};
-use crate::answer::head::content_range;
+use crate::answer::piece::content_range;
 use crate::body::Body;
 use crate::body::streamed::Streamed;
 use crate::request::query::Query;
@@ -62,11 +62,19 @@ pub(super) async fn answer(
         let expected = content_range(part, entity.len);
         if let Ok(response) = passed
             && response.headers().get(header::CONTENT_RANGE) == Some(&expected)
+            && is_of_state(response.headers(), validator)
         {
             return Ok(Instead::Answer(response));
         }
     }
     Ok(Instead::Arriving(Found::File(file, entity)))
+}
+
+/// Whether an answer is of the state that this validator names, as far as it says. An origin that does not know `If-Range`
+/// answers with a part of any state.
+fn is_of_state(headers: &HeaderMap, validator: &HeaderValue) -> bool {
+    let name = if validator.as_bytes().starts_with(b"\"") { header::ETAG } else { header::LAST_MODIFIED };
+    headers.get(name).is_none_or(|named| named == validator)
 }
 
 /// The bytes of a file whose length is not known, as they arrive.

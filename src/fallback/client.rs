@@ -41,10 +41,14 @@ const MAX_REDIRECTS: usize = 5;
 static VIA: LazyLock<HeaderValue> =
     LazyLock::new(|| HeaderValue::try_from(via::field(&token(16))).expect("letters and digits"));
 
+type Http = legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
+
 /// Connections to one upstream, kept for the next request.
 #[derive(Debug)]
 pub struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    http: Http,
+    /// Keeps no connection, so that each of its requests has a new one.
+    fresh: Http,
     /// What the user adds to every request.
     headers: HeaderMap,
 }
@@ -72,7 +76,9 @@ impl Client {
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         // without a timer idle connections stay open for ever
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(super::PARALLEL);
-        Ok(Self { http: builder.build(connector), headers })
+        let http = builder.build(connector.clone());
+        let fresh = builder.pool_max_idle_per_host(0).build(connector);
+        Ok(Self { http, fresh, headers })
     }
 
     /// Sends a request with these fields and no others of the client's, follows redirects, and gives the answer's head;
@@ -85,9 +91,10 @@ impl Client {
     async fn follow(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
         let mut url = url;
         for _ in 0..=MAX_REDIRECTS {
-            let answer = match self.send(method, &url, fields).await? {
-                // the upstream may have closed a kept connection at that moment (RFC 9112 section 9.3.1: ask again)
-                Err(error) if nothing_came(&error) => self.send(method, &url, fields).await?,
+            let answer = match self.http.request(self.request(method, &url, fields)?).await {
+                // the upstream may have closed or reset a kept connection at that moment (RFC 9112 section 9.3.1), and the
+                // other kept ones with it
+                Err(error) if nothing_came(&error) => self.fresh.request(self.request(method, &url, fields)?).await,
                 answer => answer,
             };
             let answer = answer.map_err(|error| NotFetched::Unreachable(cause(&error)))?;
@@ -105,15 +112,6 @@ impl Client {
             }
         }
         Err(NotFetched::Redirects)
-    }
-
-    async fn send(
-        &self,
-        method: &Method,
-        url: &Url,
-        fields: &HeaderMap,
-    ) -> Result<Result<Response<Incoming>, legacy::Error>, NotFetched> {
-        Ok(self.http.request(self.request(method, url, fields)?).await)
     }
 
     fn request(&self, method: &Method, url: &Url, fields: &HeaderMap) -> Result<Request<Empty<Bytes>>, NotFetched> {
@@ -150,17 +148,21 @@ pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, String> {
     }
 }
 
-/// Whether a connection ended before any of an answer came, as a kept one may. An answer that is no HTTP would be none the
-/// second time either.
+/// Whether a connection was made and then ended before an answer came, as a kept one may. A failed connect would fail again,
+/// and an answer that is not HTTP would not be the second time either.
 fn nothing_came(error: &legacy::Error) -> bool {
-    let mut cause: &dyn Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-        if cause.downcast_ref::<hyper::Error>().is_some_and(|why| why.is_incomplete_message() || why.is_canceled()) {
-            return true;
-        }
-    }
-    false
+    !error.is_connect() && is_broken_connection(error)
+}
+
+/// Whether the connection itself is among the causes of an error.
+fn is_broken_connection(error: &(dyn Error + 'static)) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    std::iter::successors(Some(error), |&error| error.source()).any(|cause| {
+        let by_hyper = cause.downcast_ref::<hyper::Error>();
+        let by_system = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        by_hyper.is_some_and(|why| why.is_incomplete_message() || why.is_canceled())
+            || matches!(by_system, Some(BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
+    })
 }
 
 /// The innermost cause, which is what the system said: "Connection refused", "invalid peer certificate".
@@ -170,4 +172,42 @@ fn cause(error: &dyn Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_broken_when_the_system_says_so() {
+        use io::ErrorKind;
+        for (kind, expected) in [
+            (ErrorKind::ConnectionReset, true), // sent to a peer that has forgotten the connection
+            (ErrorKind::BrokenPipe, true),      // the same, heard of at the next write
+            (ErrorKind::ConnectionAborted, true),
+            (ErrorKind::UnexpectedEof, true), // TLS that ends without its close_notify (RFC 8446 section 6.1)
+            (ErrorKind::InvalidData, false),
+            (ErrorKind::TimedOut, false),
+            (ErrorKind::HostUnreachable, false),
+        ] {
+            let innermost = io::Error::from(kind);
+            assert_eq!(is_broken_connection(&innermost), expected, "{kind:?}");
+            assert_eq!(is_broken_connection(&Around(innermost)), expected, "{kind:?} inside another error");
+        }
+    }
+
+    #[derive(Debug)]
+    struct Around(io::Error);
+
+    impl std::fmt::Display for Around {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("client error (SendRequest)")
+        }
+    }
+
+    impl Error for Around {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
 }

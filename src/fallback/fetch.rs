@@ -25,7 +25,7 @@ use crate::request::path::MediaPath;
 use crate::site::Site;
 use crate::storage::blocking;
 use crate::storage::entity::Entity;
-use crate::storage::media_type::{MediaTypes, SNIFF_LEN};
+use crate::storage::media_type::SNIFF_LEN;
 use crate::storage::open_file::OpenFile;
 use crate::storage::progress::{self, ProgressReader, ProgressWriter};
 use crate::upload::file_writer::FileWriter;
@@ -69,14 +69,14 @@ impl Arrival {
     /// where the name does not tell the type.
     pub async fn open(&self, site: &Site, path: &MediaPath) -> io::Result<(OpenFile, Entity)> {
         let file = OpenFile::incomplete(self.file.try_clone()?, site.root.nowait(), self.progress.clone());
-        let media_type = if let Some(promised) = site.root.types().by_name(path.file_name()) {
-            promised
+        let media_type = if let Some(settled) = site.root.types().by_name_alone(path.file_name()) {
+            settled
         } else {
             self.progress.at_least(SNIFF_LEN as u64).await?;
             let mut first = [0; SNIFF_LEN];
             // written a moment ago: the page cache has them
             let len = file.first(&mut first)?;
-            MediaTypes::by_content(&first[..len])
+            site.root.types().by_content(path.file_name(), &first[..len])
         };
         Ok((file, Entity::incomplete(self.len.unwrap_or_default(), self.modified, media_type)))
     }
@@ -244,8 +244,12 @@ impl Transfer {
         let copied = Copied::of(&head.headers);
         let now = SystemTime::now();
         let modified = copied.modified().filter(|modified| SystemTime::from(*modified) <= now);
-        let tag = head.headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""));
-        let validator = tag.or(head.headers.get(header::LAST_MODIFIED)).cloned();
+        // RFC 9110 section 13.1.5: no weak ETag, and no date where there is an ETag
+        let validator = match head.headers.get(header::ETAG) {
+            Some(tag) => Some(tag).filter(|tag| tag.as_bytes().starts_with(b"\"")),
+            None => head.headers.get(header::LAST_MODIFIED),
+        };
+        let validator = validator.cloned();
         let arrival = Arrival { file: staged.file(), progress, len, modified, validator };
         (Self { staged, body, len, max, copied, sender }, arrival)
     }

@@ -15,7 +15,7 @@ use super::verdict::{self, Verdict};
 use super::{Fallback, FallbackError, Wanted, client};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, Undecided};
-use crate::answer::head::length;
+use crate::answer::piece::length;
 use crate::answer::range::{self, Requested};
 use crate::body::Body;
 use crate::body::streamed::Streamed;

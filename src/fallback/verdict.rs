@@ -7,7 +7,7 @@ use mime_guess::Mime;
 use super::reason::NotFetched;
 use crate::request::via::DEVMEDIA;
 use crate::storage::byte_range::ByteRange;
-use crate::storage::media_type::{MediaType, MediaTypes};
+use crate::storage::media_type::MediaType;
 
 /// What is done with an answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub fn media_type(headers: &HeaderMap, promised: Option<MediaType>) -> MediaType
         let kind = said.essence().split('/').next().unwrap_or_default();
         matches!(kind, "image" | "audio" | "video" | "font") && !said.can_script || said.essence() == "application/pdf"
     };
-    promised.or_else(|| said().filter(shown)).unwrap_or_else(|| MediaTypes::by_content(&[]))
+    promised.or_else(|| said().filter(shown)).unwrap_or_else(MediaType::octet_stream)
 }
 
 /// `Content-Length`; hyper has refused what is no number.

@@ -1,4 +1,4 @@
-//! What has changed between two readings of a folder, and how a stream says it. Pure.
+//! The difference between two readings of a folder, and the events that describe it. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,25 +12,25 @@ use serde::Serialize;
 use crate::request::path::encode_segment;
 use crate::storage::folder::{Entry, Kind};
 
-/// More changes than this at once are told as one: who shows the folder reads it anew anyway.
+/// More changes than this at once become one event that says to read the folder again.
 const MANY: usize = 100;
 
-/// What tells one state of an entry from another. A folder has none but that it is one: its own time moves with what is
-/// in it, which nobody here looks at.
+/// What distinguishes two states of an entry. Two states of a folder are the same: its time changes with its content, which
+/// does not concern this stream.
 type Version = (Kind, Option<SystemTime>);
 
 fn version(entry: &Entry) -> Version {
     (entry.kind, entry.modified.filter(|_| entry.kind != Kind::Directory))
 }
 
-/// A folder's entries by name, to be compared with a later reading.
+/// The entries of a folder by name, to compare with a later reading.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     entries: BTreeMap<Vec<u8>, Version>,
 }
 
 impl Snapshot {
-    /// Of a reading.
+    /// The entries of a reading.
     pub fn new(entries: Vec<Entry>) -> Self {
         let versions = entries.into_iter().map(|entry| {
             let version = version(&entry);
@@ -39,7 +39,7 @@ impl Snapshot {
         Self { entries: versions.collect() }
     }
 
-    /// What happened on the way to a later one. A file that was renamed is gone under one name and there under another.
+    /// The changes that lead to a later reading. A file that was renamed is removed under one name and created under another.
     pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
         let gone = self.entries.iter().filter(|(name, _)| !later.entries.contains_key(*name));
         let gone = gone.map(|(name, (kind, _))| Change { name, kind: *kind, what: What::Removed });
@@ -55,15 +55,16 @@ impl Snapshot {
     }
 }
 
-/// A folder's state as a short text: a page says by it what it shows. It means nothing to another version of devmedia.
+/// The state of a folder as a short text, by which a page says what it shows. Another version of devmedia may compute it
+/// differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State(u64);
 
 impl State {
-    /// While there is no folder.
+    /// The state of a folder that does not exist.
     pub const GONE: Self = Self(0);
 
-    /// Of a reading, in the order in which it came.
+    /// The state of a reading, in its order.
     pub fn of(entries: &[Entry]) -> Self {
         let mut hasher = DefaultHasher::new();
         for entry in entries {
@@ -87,7 +88,7 @@ impl FromStr for State {
     }
 }
 
-/// One entry that is not as it was.
+/// One entry that has changed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Change<'a> {
     name: &'a [u8],
@@ -111,40 +112,42 @@ struct Data<'a> {
     kind: What,
 }
 
-/// The events for these changes in the folder at the URL `base`, and then the state they lead to.
+/// The events for these changes in the folder at the URL `base`. The last one has the state they lead to as its id: a
+/// page that has applied them all knows the folder in that state.
 pub fn events(base: &str, changes: &[Change<'_>], state: State) -> String {
     if changes.len() > MANY {
         return refresh(base, state);
     }
-    let event = |change: &Change<'_>| {
+    let event = |(at, change): (usize, &Change<'_>)| {
         let slash = if change.kind == Kind::Directory { "/" } else { "" };
         let data = Data {
             name: &String::from_utf8_lossy(change.name),
             url: format!("{base}{}{slash}", encode_segment(change.name)),
             kind: change.what,
         };
-        event("change", &data)
+        event("change", &data, (at + 1 == changes.len()).then_some(state))
     };
-    changes.iter().map(event).collect::<String>() + &mark(state)
+    changes.iter().enumerate().map(event).collect()
 }
 
-/// The event that says no more than: read it anew.
+/// The event that says to read the folder again.
 pub fn refresh(base: &str, state: State) -> String {
     #[derive(Serialize)]
     struct Folder<'a> {
         url: &'a str,
     }
-    event("refresh", &Folder { url: base }) + &mark(state)
+    event("refresh", &Folder { url: base }, Some(state))
 }
 
-/// An event without data, which a browser keeps to itself: it only remembers the id, for `Last-Event-ID`.
+/// An event without data: a browser does not dispatch it, but remembers its id for `Last-Event-ID`.
 pub fn mark(state: State) -> String {
     format!("id: {state}\n\n")
 }
 
-/// JSON has no line breaks of its own and escapes those in texts, so no name can end its line.
-fn event(name: &str, data: &impl Serialize) -> String {
-    format!("event: {name}\ndata: {}\n\n", serde_json::to_string(data).expect("texts only"))
+/// JSON escapes line breaks in strings, so no name can end its line.
+fn event(name: &str, data: &impl Serialize, id: Option<State>) -> String {
+    let id = id.map_or_else(String::new, |state| format!("id: {state}\n"));
+    format!("event: {name}\ndata: {}\n{id}\n", serde_json::to_string(data).expect("texts only"))
 }
 
 #[cfg(test)]

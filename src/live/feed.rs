@@ -1,4 +1,4 @@
-//! The feed of one folder: one task, whatever number of streams it has.
+//! The feed of one folder: one task for any number of streams.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::site::{Opened, Site};
 use crate::storage::root::Found;
 use crate::storage::root::location::Location;
 
-/// A burst of changes is told when it has been quiet for this long,
+/// A burst of changes is reported when it has been quiet for this long,
 const QUIET: Duration = Duration::from_millis(100);
 
-/// or has gone on for this long: a large file that is being copied is told once a second.
+/// or has lasted for this long: a large file that is being copied is reported once a second.
 const BURST: Duration = Duration::from_secs(1);
 
-/// How often the path is asked whether it still leads to the folder that is watched. The system does not say so of a
-/// folder that was renamed with its parent, or removed while this process has a handle of it.
+/// How often to check that the path still leads to the watched folder. The system does not report that a folder was renamed
+/// with its parent, or removed while this process has it open.
 const CHECK: Duration = Duration::from_millis(500);
 
-/// Readings that a slow client may be behind before it is told to read the folder anew.
+/// How many readings a slow client may be behind before it is told to read the folder again.
 const BACKLOG: usize = 16;
 
 /// A running feed; it ends when dropped.
@@ -48,12 +48,12 @@ impl Feed {
         Self { base, texts, state, task }
     }
 
-    /// What is told from now on. To be asked for before the state, so that nothing is missed in between.
+    /// The events from now on. Call it before [`Feed::state`], so that nothing in between is missed.
     pub(super) fn texts(&self) -> broadcast::Receiver<Bytes> {
         self.texts.subscribe()
     }
 
-    /// What the folder is like, once that is known.
+    /// The state of the folder, once it is known.
     pub(super) async fn state(&self) -> Option<State> {
         *self.state.clone().wait_for(Option::is_some).await.ok()?
     }
@@ -69,29 +69,29 @@ impl Drop for Feed {
     }
 }
 
-/// Reads, tells, waits, and so on. The new state is set before it is told: who comes in between hears it twice rather
-/// than never.
+/// Reads, reports, waits, and so on. The new state is set before it is reported, so that a subscriber that joins meanwhile
+/// may see an event twice, but never misses one.
 async fn follow(folder: Arc<Folder>, texts: broadcast::Sender<Bytes>, states: watch::Sender<Option<State>>) {
     let mut held = None;
-    let mut stirred = true;
+    let mut changed = true;
     loop {
         let looking = Arc::clone(&folder);
-        let Ok((now, news)) = spawn_blocking(move || looking.look(held, stirred)).await else { return };
+        let Ok((now, news)) = spawn_blocking(move || looking.look(held, changed)).await else { return };
         held = now;
         if let Some((state, text)) = news {
             let is_first = states.send_replace(Some(state)).is_none();
             if !is_first {
-                // nobody may listen just now
+                // there may be no subscriber at the moment
                 let _ = texts.send(text.into());
             }
         } else if states.borrow().is_none() {
             states.send_replace(Some(State::GONE));
         }
-        stirred = folder.stirs(held.as_mut()).await;
+        changed = folder.changed(held.as_mut()).await;
     }
 }
 
-/// A folder that is looked at.
+/// A folder with streams.
 #[derive(Debug)]
 pub(super) struct Folder {
     site: Arc<Site>,
@@ -104,11 +104,11 @@ pub(super) struct Folder {
     location: Location,
 }
 
-/// A folder as it was found last.
+/// The folder as it was at the last reading.
 struct Held {
-    /// While this is open its number cannot go to another folder, so the same number is the same folder.
+    /// While this is open, no other folder can get its inode number, so the same number is the same folder.
     dir: Dir,
-    /// `None` where a clock says when to look.
+    /// `None` if a timer decides when to look.
     watched: Option<Watched>,
     entries: Snapshot,
 }
@@ -131,12 +131,12 @@ impl Folder {
         poll: Option<Duration>,
     ) -> Self {
         let base = site.prefix.url_of(&path.with_slash(true));
-        Self { site, path, location, base, watches, poll }
+        Self { site, path, base, watches, poll, location }
     }
 
-    /// What is there now, and what to tell of it, with the state it led to. May wait for a disk.
-    fn look(&self, held: Option<Held>, stirred: bool) -> (Option<Held>, Option<(State, String)>) {
-        // said once, not at each look in vain
+    /// Reads the folder; returns it, and the events to send with the state they lead to. May wait for a disk.
+    fn look(&self, held: Option<Held>, changed: bool) -> (Option<Held>, Option<(State, String)>) {
+        // reported once, not at each failed reading
         let gone = held.is_some().then(|| (State::GONE, change::refresh(&self.base, State::GONE)));
         // a link may be pointed to a folder that the client may not see
         let dir = match self.site.find(&self.path) {
@@ -144,11 +144,11 @@ impl Folder {
             _ => return (None, gone),
         };
         let same = held.filter(|held| held.is(&dir));
-        if same.is_some() && !stirred {
+        if same.is_some() && !changed {
             return (same, None);
         }
         let is_new = same.is_none();
-        // watched before it is read: what happens in between is read, or stirs
+        // watched before it is read: a change in between is read or notified
         let mut now = same.unwrap_or_else(|| Held { dir, watched: self.watch(), entries: Snapshot::default() });
         let Ok(entries) = self.site.entries(&self.path, &now.dir) else { return (None, gone) };
         let state = State::of(&entries);
@@ -177,18 +177,18 @@ impl Folder {
         self.watches.watch(&self.site.root.path().join(self.path.as_path()))
     }
 
-    /// Waits for a reason to look again; whether it is that something may have changed in the folder.
-    async fn stirs(&self, held: Option<&mut Held>) -> bool {
+    /// Waits for a reason to look again. True if something may have changed in the folder.
+    async fn changed(&self, held: Option<&mut Held>) -> bool {
         let every = self.poll.unwrap_or(CHECK);
         let Some(watched) = held.and_then(|held| held.watched.as_mut()) else {
             sleep(every).await;
             return true;
         };
-        if timeout(every, watched.stirred()).await.is_err() {
+        if timeout(every, watched.changed()).await.is_err() {
             return false;
         }
         let began = Instant::now();
-        while began.elapsed() < BURST && timeout(QUIET, watched.stirred()).await.is_ok() {}
+        while began.elapsed() < BURST && timeout(QUIET, watched.changed()).await.is_ok() {}
         true
     }
 }

@@ -1,4 +1,4 @@
-//! What the system says of folders: that something stirs in them.
+//! Notifications of the system that something has changed in a folder.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,61 +9,61 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::watch;
 
-/// The folders that are watched, each once, not what is below them.
+/// The watched folders, each once, without the folders below them.
 ///
-/// They are watched by path, unlike all else here: the word of the system only wakes somebody who then reads the folder
-/// by its handle, so a path that was bent in between does not show anything.
+/// They are watched by path, unlike everything else here: a notification only wakes a task that then reads the folder by
+/// its handle, so a path that changed in between reveals nothing.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    /// One for all, made when the first folder is watched: the system allows few. Never locked while the other lock is
-    /// held: the watcher's own thread takes that one, and is waited for when a watch is added.
+    /// One for all folders, created for the first of them: the system allows few. Never locked while `folders` is locked: the
+    /// watcher's own thread locks `folders`, and adding a watch waits for that thread.
     watcher: Mutex<Option<RecommendedWatcher>>,
-    /// By resolved path, since the system too tells folders apart by what they are and not by how one came to them.
+    /// By resolved path, since the system identifies folders by inode and not by the path that led to them.
     folders: Arc<Mutex<Folders>>,
-    /// That there is no watching has been logged: once is enough.
+    /// The failure to watch has been logged: once is enough.
     failed: AtomicBool,
 }
 
 type Folders = HashMap<PathBuf, watch::Sender<()>>;
 
-/// A folder that is watched, as long as somebody has one of these.
+/// A folder is watched as long as one of these exists.
 #[derive(Debug)]
 pub(super) struct Watched {
     path: PathBuf,
-    stirs: watch::Receiver<()>,
+    changes: watch::Receiver<()>,
     owner: Arc<Watches>,
 }
 
 impl Watched {
-    /// Ready when something has happened in the folder since the last time.
-    pub(super) async fn stirred(&mut self) {
-        self.stirs.changed().await.expect("the sender goes with the last receiver");
+    /// Ready when something has happened in the folder since the last call.
+    pub(super) async fn changed(&mut self) {
+        self.changes.changed().await.expect("the sender goes with the last receiver");
     }
 }
 
 impl Watches {
-    /// Watches a folder; `None` where the system does not, which is logged with what to do about it.
+    /// Watches a folder; `None` if the system cannot, which is logged with advice.
     pub(super) fn watch(self: &Arc<Self>, path: &Path) -> Option<Watched> {
         let path = path.canonicalize().ok()?;
         let mut watcher = lock(&self.watcher);
-        let stirs = {
+        let changes = {
             let mut folders = lock(&self.folders);
             let sender = folders.entry(path.clone()).or_default();
-            // the others of this path may miss something while it is watched anew
+            // the other feeds of this path may miss something while the watch is replaced
             sender.send_replace(());
             sender.subscribe()
         };
-        // from here on dropping it takes everything back; dropped after the lock
-        let kept = Watched { path, stirs, owner: Arc::clone(self) };
+        // from here on, dropping it undoes everything; it is dropped after the lock
+        let kept = Watched { path, changes, owner: Arc::clone(self) };
         match self.begin(&mut watcher, &kept.path) {
             Ok(()) => Some(kept),
             Err(error) => {
                 drop(watcher);
                 if !self.failed.swap(true, Relaxed) {
                     tracing::warn!(
-                        "the system does not say when a folder changes ({error}), so open folders are read again and \
-                         again; --poll 2s does so less often. On Linux, see the sysctls fs.inotify.max_user_watches \
-                         and max_user_instances"
+                        "folders cannot be watched ({error}), so open folders are read twice a second; --poll 2s reads them \
+                         less often. On Linux, raise the sysctls fs.inotify.max_user_watches and \
+                         fs.inotify.max_user_instances"
                     );
                 }
                 None
@@ -71,13 +71,13 @@ impl Watches {
         }
     }
 
-    /// A path that is watched already may lead to another folder by now: the old watch goes first.
+    /// A path that is already watched may lead to another folder by now: the old watch is removed first.
     fn begin(&self, watcher: &mut Option<RecommendedWatcher>, path: &Path) -> notify::Result<()> {
         let watcher = if let Some(watcher) = watcher {
             watcher
         } else {
             let folders = Arc::clone(&self.folders);
-            watcher.insert(notify::recommended_watcher(move |event| stir(&lock(&folders), event))?)
+            watcher.insert(notify::recommended_watcher(move |event| wake(&lock(&folders), event))?)
         };
         let _ = watcher.unwatch(path);
         watcher.watch(path, RecursiveMode::NonRecursive)
@@ -96,14 +96,14 @@ impl Drop for Watched {
             is_last
         };
         if let (true, Some(watcher)) = (is_last, watcher.as_mut()) {
-            // a folder that was removed has lost its watch already
+            // a folder that was removed has already lost its watch
             let _ = watcher.unwatch(&self.path);
         }
     }
 }
 
-/// Wakes whom an event concerns; everybody where that is not known (the system's queue ran over).
-fn stir(folders: &Folders, event: notify::Result<notify::Event>) {
+/// Wakes the feeds that an event concerns; all of them if that is not known (the system's queue overflowed).
+fn wake(folders: &Folders, event: notify::Result<notify::Event>) {
     let event = match event {
         Ok(event) if !event.need_rescan() => event,
         _ => {
@@ -114,7 +114,7 @@ fn stir(folders: &Folders, event: notify::Result<notify::Event>) {
         }
     };
     match event.kind {
-        // to read a folder is an event as well: it would be read for ever
+        // reading a folder is an event as well: it would be read forever
         EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write) => return,
         _ => {}
     }
@@ -127,7 +127,55 @@ fn stir(folders: &Folders, event: notify::Result<notify::Event>) {
     }
 }
 
-/// Nothing that is locked here can be left half done.
+/// No critical section here can be left half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::Event;
+    use notify::event::{CreateKind, DataChange, Flag, ModifyKind, RemoveKind, RenameMode};
+
+    use super::*;
+
+    const FOLDER: &str = "/media/photos";
+
+    /// Whether an event wakes the readers of `/media/photos`.
+    fn wakes(event: notify::Result<Event>) -> bool {
+        let sender = watch::Sender::default();
+        let receiver = sender.subscribe();
+        let folders = Folders::from([(FOLDER.into(), sender)]);
+        wake(&folders, event);
+        receiver.has_changed().expect("the sender lives")
+    }
+
+    /// inotify(7): opening, reading and closing a folder are events too. A reader that they woke would read for ever.
+    #[test]
+    fn reading_wakes_nobody_and_changes_do() {
+        for (kind, expected) in [
+            (EventKind::Access(AccessKind::Open(AccessMode::Any)), false),
+            (EventKind::Access(AccessKind::Read), false),
+            (EventKind::Access(AccessKind::Close(AccessMode::Read)), false),
+            (EventKind::Access(AccessKind::Any), false),
+            (EventKind::Access(AccessKind::Close(AccessMode::Write)), true),
+            (EventKind::Create(CreateKind::File), true),
+            (EventKind::Modify(ModifyKind::Data(DataChange::Any)), true),
+            (EventKind::Modify(ModifyKind::Name(RenameMode::To)), true),
+            (EventKind::Remove(RemoveKind::File), true),
+            (EventKind::Any, true),
+        ] {
+            let event = |path: &str| Ok(Event::new(kind).add_path(path.into()));
+            assert_eq!(wakes(event("/media/photos")), expected, "{kind:?} of the folder");
+            assert_eq!(wakes(event("/media/photos/a.jpg")), expected, "{kind:?} of a file in it");
+            assert!(!wakes(event("/media/photos/deep/a.jpg")), "{kind:?} below it");
+            assert!(!wakes(event("/media")), "{kind:?} above it");
+        }
+    }
+
+    #[test]
+    fn lost_events_wake_everybody() {
+        assert!(wakes(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan))));
+        assert!(wakes(Err(notify::Error::generic("the queue ran over"))));
+    }
 }

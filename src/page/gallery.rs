@@ -1,7 +1,7 @@
-//! A folder as a gallery: what stands around its entries, and each entry.
+//! A folder as a gallery: the page around its entries, and the row of each entry.
 //!
-//! The page is whole without JavaScript: a table of links, which the style sheet lays out as a grid of cards. The script
-//! adds sorting, filtering, the other view, the preview and what changes meanwhile; it knows of an entry only what stands in its row.
+//! The page works without JavaScript: it is a table of links, which the style sheet lays out as a grid of cards. The script
+//! adds sorting, filtering, the table view, the preview and live changes; all it knows of an entry is in the entry's row.
 
 mod upload;
 
@@ -11,11 +11,12 @@ use bytesize::ByteSize;
 use hyper::header::HeaderValue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use maud::{Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::listing::{href, size};
+use super::way;
 use crate::live::change::State;
-use crate::mount::Mount;
+use crate::mount::{Mount, Mounts};
 use crate::request::path::{MediaPath, Visible};
 use crate::storage::folder::{Entry, Kind};
 use crate::storage::media_type::MediaTypes;
@@ -24,29 +25,37 @@ use crate::thumbnail::icon::Icon;
 
 const STYLE: &str = concat!(include_str!("gallery/entries.css"), include_str!("gallery/preview.css"));
 
-/// Only where files may be uploaded.
+/// Added where files may be uploaded.
 const UPLOAD_STYLE: &str = include_str!("gallery/upload.css");
 
-/// Runs before anything is painted: the view that was chosen last time.
+/// Runs before anything is painted: it restores the view that was chosen last time.
 const EARLY: &str =
     "try { document.documentElement.dataset.view = localStorage.getItem('devmedia.view') ?? 'grid' } catch {}";
 
-/// One module, so that nothing of it is global.
-const SCRIPT: &str =
-    concat!(include_str!("gallery/entries.js"), include_str!("gallery/preview.js"), include_str!("gallery/live.js"));
+/// The parts of the script, in their order; one module, so that none of its names is global.
+macro_rules! script {
+    ($($more:literal)?) => {
+        concat!(
+            include_str!("gallery/entries.js"),
+            include_str!("gallery/notices.js"),
+            include_str!("gallery/zoom.js"),
+            include_str!("gallery/decode.js"),
+            include_str!("gallery/preview.js"),
+            include_str!("gallery/live.js"),
+            $(include_str!($more))?
+        )
+    };
+}
+
+const SCRIPT: &str = script!();
 
 /// The same where files may be uploaded.
-const UPLOAD_SCRIPT: &str = concat!(
-    include_str!("gallery/entries.js"),
-    include_str!("gallery/preview.js"),
-    include_str!("gallery/live.js"),
-    include_str!("gallery/upload.js"),
-);
+const UPLOAD_SCRIPT: &str = script!("gallery/upload.js");
 
-/// What a preview needs: media of this origin, and text that is fetched from it.
+/// The sources that a preview needs: media of this origin, and text that is fetched from it.
 const SOURCES: &str = "img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'";
 
-/// Wider than that of the other pages by what a preview needs, and where files may be uploaded by a form.
+/// The policy of the other pages plus the sources that a preview needs and, where files may be uploaded, the form.
 pub(super) fn policy(mount: &Mount) -> HeaderValue {
     static READING: LazyLock<HeaderValue> =
         LazyLock::new(|| super::policy(&[super::STYLE, STYLE], &[EARLY, SCRIPT], SOURCES, "'none'"));
@@ -56,14 +65,19 @@ pub(super) fn policy(mount: &Mount) -> HeaderValue {
     if mount.uploads.is_some() { UPLOADING.clone() } else { READING.clone() }
 }
 
-/// Where the rows go in the page. Every name in it is escaped, so no name can hold it.
+/// Marks where the rows go in the page. Every name in the page is escaped, so no name can contain it.
 pub(super) const ROWS: &str = "<!--rows-->";
 
 /// Between the folders and the files.
 pub(super) const FILES: &str = "</tbody><tbody class=\"files\">";
 
-/// The page around the rows.
-pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup {
+/// The rows without a page around them.
+pub(super) fn rows_only() -> Markup {
+    html! { (DOCTYPE) title { "rows" } table.entries { tbody.folders { (PreEscaped(ROWS)) } } }
+}
+
+/// The page around the rows; `state` is that of the folder.
+pub(super) fn page(mounts: &Mounts, mount: &Mount, path: &MediaPath, entries: &[Entry], state: State) -> Markup {
     let title = format!("{}{path}", mount.site.prefix);
     let takes = mount.uploads.is_some();
     let head = html! {
@@ -74,7 +88,8 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
     let body = html! {
         (symbols())
         header.bar {
-            (crumbs(mount, path))
+            (way::others(mounts, Some(&mount.site.prefix)))
+            (way::crumbs(mounts, &mount.site.prefix, path))
             @if takes { (upload::form()) }
             div.tools hidden {
                 input.filter type="search" placeholder="Filter" aria-label="Filter by name" autocomplete="off"
@@ -84,12 +99,13 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
                     button type="button" data-view="table" title="Table" { (glyph("table")) span.unseen { "Table" } }
                 }
             }
+            (notices())
         }
         main {
             p.count role="status" { (count(entries)) }
             p.news.unseen role="status" {}
             @if entries.is_empty() { (empty(takes)) }
-            table.entries aria-label=(title) data-state=(State::of(entries)) hidden[entries.is_empty()] {
+            table.entries aria-label=(title) data-state=(state) hidden[entries.is_empty()] {
                 thead {
                     tr {
                         @for (key, name) in [("name", "Name"), ("type", "Type"), ("size", "Size"), ("time", "Modified")] {
@@ -99,7 +115,7 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
                 }
                 tbody.folders { (PreEscaped(ROWS)) }
             }
-            p.none hidden { "Nothing here has such a name." }
+            p.none hidden { "No names match." }
         }
         (preview())
         @if takes { (upload::stage(&title)) }
@@ -108,25 +124,9 @@ pub(super) fn page(mount: &Mount, path: &MediaPath, entries: &[Entry]) -> Markup
     super::document(&title, &head, &body)
 }
 
-/// The way up, and where one is.
-fn crumbs(mount: &Mount, path: &MediaPath) -> Markup {
-    let top = String::from_utf8_lossy(mount.site.prefix.path().file_name()).into_owned();
-    let top = (mount.site.prefix.to_string(), if top.is_empty() { "/".to_owned() } else { Visible(&top).to_string() });
-    let below = path.segments().enumerate().map(|(depth, segment)| {
-        let url = mount.site.prefix.url_of(&path.head(depth + 1));
-        (url, Visible(&String::from_utf8_lossy(segment)).to_string())
-    });
-    let last = path.segments().count();
-    html! {
-        nav.crumbs aria-label="Folders" {
-            h1 {
-                @for (depth, (url, name)) in std::iter::once(top).chain(below).enumerate() {
-                    @if depth > 0 { span.slash aria-hidden="true" { "/" } }
-                    a href=(url) aria-current=[(depth == last).then_some("page")] { (name) }
-                }
-            }
-        }
-    }
+/// The place for what a person must know of the open page: the script fills it.
+fn notices() -> Markup {
+    html! { div.notices role="alert" {} }
 }
 
 fn count(entries: &[Entry]) -> String {
@@ -146,10 +146,13 @@ fn empty(takes: bool) -> Markup {
             (icon(Icon::Folder))
             p { "This folder is empty." }
             @if takes { p.soft { "Drop files here, paste them, or choose them with Upload." } }
-            @else { p.soft { "What your app stores here appears on this page." } }
+            @else { p.soft { "Files that your app stores here appear on this page." } }
         }
     }
 }
+
+/// A folder's card has one line, so a name of more bytes than this may be cut; a file has two.
+const LINE: usize = 12;
 
 /// One entry: a row of the table, or a card of the grid.
 pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup {
@@ -157,7 +160,7 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
     let name = String::from_utf8_lossy(&entry.name);
     let size = size(entry);
     let media_type = types.by_name(&entry.name);
-    // an empty type says "ask": the name does not tell, the first bytes may
+    // an empty type means that the name does not tell the type: the first bytes may
     let essence = media_type.as_ref().map_or("", |media_type| media_type.essence());
     let kind = match entry.kind {
         Kind::Directory => "folder",
@@ -168,7 +171,8 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
     let shown = match entry.kind {
         Kind::Directory => Subject::Icon(Icon::Folder),
         Kind::Other => Subject::Icon(Icon::File),
-        Kind::File(_) => media_type.as_ref().map_or(Subject::Picture, Subject::of),
+        Kind::File(len) => text_by_name(&entry.name, len)
+            .map_or_else(|| media_type.as_ref().map_or(Subject::Picture, Subject::of), Subject::Icon),
     };
     let href = href(entry);
     let time = entry.modified.and_then(|time| Timestamp::try_from(time).ok());
@@ -180,16 +184,20 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
                 @match shown {
                     Subject::Picture => {
                         @let version = time.map_or(0, Timestamp::as_millisecond);
-                        // the version is for the page that stays open: a browser shows one picture a URL in it
-                        // a photograph may be cropped to its card, a drawing or a logo is shown whole
+                        // the version is for a page that stays open: it shows one picture for a URL, however old
+                        // a photograph is cropped to its card, a drawing or a logo is shown whole
                         img.thumbnail.whole[essence != "image/jpeg"] loading="lazy" alt=""
                             src={ (href) "?thumbnail=256&v=" (version) }
                             srcset={ (href) "?thumbnail=512&v=" (version) " 2x" };
                     }
-                    Subject::Itself => { img.thumbnail.whole loading="lazy" alt="" src=(href); }
+                    Subject::Itself => {
+                        img.thumbnail.whole.vector[essence == "image/svg+xml"] loading="lazy" alt="" src=(href);
+                    }
                     Subject::Icon(kind) => { span.thumbnail { (icon(kind)) } }
                 }
-                a href=(href) { (Visible(&name)) (slash) }
+                @let name = Visible(&name).to_string();
+                @let lines = if entry.kind == Kind::Directory { 1 } else { 2 };
+                a href=(href) title=[(name.len() > LINE * lines).then_some(&name)] { (name) (slash) }
             }
             td.type { (kind) }
             td.size { @if let Some(size) = size { (ByteSize::b(size).display().iec()) } }
@@ -198,7 +206,26 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
     }
 }
 
-/// The dialog, empty: the script fills it.
+/// The drawing for a text that its name shows to be one, though not by a media type. The extension of TypeScript is also
+/// that of MPEG transport streams, whose packets have 188 or 192 bytes.
+fn text_by_name(name: &[u8], len: u64) -> Option<Icon> {
+    const CODE: [&str; 30] = [
+        "astro", "bash", "c", "cfg", "conf", "cpp", "cs", "env", "ex", "go", "graphql", "h", "ini", "java", "jsx",
+        "kt", "lua", "php", "pl", "proto", "py", "rb", "rs", "scss", "sh", "sql", "svelte", "swift", "tsx", "vue",
+    ];
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    match (name.rsplit_once('.'), name.as_str()) {
+        (Some((_, "ts" | "mts" | "cts")), _) => {
+            (!len.is_multiple_of(188) && !len.is_multiple_of(192)).then_some(Icon::Code)
+        }
+        (Some((_, extension)), _) => CODE.binary_search(&extension).is_ok().then_some(Icon::Code),
+        (None, "dockerfile" | "gemfile" | "makefile" | "procfile") => Some(Icon::Code),
+        (None, "authors" | "changelog" | "copying" | "licence" | "license" | "notice" | "readme") => Some(Icon::Text),
+        _ => None,
+    }
+}
+
+/// The dialog, empty; the script fills it.
 fn preview() -> Markup {
     html! {
         dialog.preview tabindex="-1" aria-labelledby="preview-name" {
@@ -208,6 +235,9 @@ fn preview() -> Markup {
                     p.facts.soft {}
                 }
                 div.actions {
+                    button type="button" data-act="zoom" title="Actual size or fit (z); + and − zoom" hidden {
+                        (glyph("zoom")) span.unseen { "Zoom" }
+                    }
                     button type="button" data-act="url" title="Copy the URL" { (glyph("link")) span { "Copy URL" } }
                     button type="button" data-act="tag" title="Copy the HTML tag" { (glyph("tag")) span { "Copy tag" } }
                     a data-act="download" title="Download" download { (glyph("download")) span.unseen { "Download" } }
@@ -217,6 +247,7 @@ fn preview() -> Markup {
                     button type="button" data-act="close" title="Close (Esc)" { (glyph("close")) span.unseen { "Close" } }
                 }
             }
+            (notices())
             div.stage {}
             button.step type="button" data-act="previous" title="Previous (←)" { (glyph("previous")) span.unseen { "Previous" } }
             button.step type="button" data-act="next" title="Next (→)" { (glyph("next")) span.unseen { "Next" } }
@@ -225,9 +256,9 @@ fn preview() -> Markup {
     }
 }
 
-/// All drawings, once; entries point at them.
+/// All drawings, once; the entries refer to them.
 fn symbols() -> Markup {
-    const GLYPHS: [(&str, &str); 10] = [
+    const GLYPHS: [(&str, &str); 11] = [
         (
             "grid",
             "<rect x='4' y='4' width='6.5' height='6.5' rx='1.5'/><rect x='13.5' y='4' width='6.5' height='6.5' rx='1.5'/><rect x='4' y='13.5' width='6.5' height='6.5' rx='1.5'/><rect x='13.5' y='13.5' width='6.5' height='6.5' rx='1.5'/>",
@@ -241,6 +272,7 @@ fn symbols() -> Markup {
         ("download", "<path d='M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14'/>"),
         ("upload", "<path d='M12 15.5v-11M7.5 9L12 4.5 16.5 9M5 19.5h14'/>"),
         ("open", "<path d='M13.5 4.5h6v6M19 5l-8 8M17.5 14v3.5a2 2 0 0 1-2 2h-9a2 2 0 0 1-2-2v-9a2 2 0 0 1 2-2H10'/>"),
+        ("zoom", "<circle cx='10.5' cy='10.5' r='6'/><path d='M15 15l5 5M8 10.5h5M10.5 8v5'/>"),
         ("close", "<path d='M6 6l12 12M18 6L6 18'/>"),
         ("previous", "<path d='M14.5 5.5L8 12l6.5 6.5'/>"),
         ("next", "<path d='M9.5 5.5L16 12l-6.5 6.5'/>"),
@@ -263,7 +295,32 @@ fn glyph(name: &str) -> Markup {
     html! { svg class={ "i i-" (name) } aria-hidden="true" { use href={ "#i-" (name) }; } }
 }
 
-/// As this machine's clock shows it.
+/// A time as this machine's clock shows it.
 fn local(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_known_by_their_names() {
+        for (name, len, expected) in [
+            ("main.rs", 10, Some(Icon::Code)),
+            ("App.VUE", 10, Some(Icon::Code)),
+            ("schema.sql", 10, Some(Icon::Code)),
+            ("astro.astro", 10, Some(Icon::Code)),
+            ("Dockerfile", 10, Some(Icon::Code)),
+            ("README", 10, Some(Icon::Text)),
+            ("types.ts", 23, Some(Icon::Code)),
+            ("clip.ts", 188 * 7, None),
+            ("clip.mts", 192 * 7, None),
+            ("readme.png", 10, None),
+            ("rs", 10, None),
+            ("q7v2n0x4", 10, None),
+        ] {
+            assert_eq!(text_by_name(name.as_bytes(), len), expected, "{name}, {len} bytes");
+        }
+    }
 }

@@ -1,38 +1,117 @@
-//! The page at `/`: which mounts there are.
+//! The page at `/`: which mounts there are, and what each of them serves.
 
+use std::path::Path;
+
+use bytesize::ByteSize;
 use hyper::Response;
 use maud::html;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::body::Body;
-use crate::mount::Mounts;
+use crate::mount::{Mount, Mounts};
 use crate::request::format::Format;
+use crate::thumbnail::icon::Icon;
 
-/// The landing page. It names prefixes and policies, never a path of this machine nor a secret.
+/// The landing page. It names a folder relative to the working directory, never a whole path of this machine, and never
+/// a secret.
 pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
-    let rows = || mounts.iter().map(|mount| (mount.site.prefix.as_str(), mount.site.access.name()));
     let (content_type, text) = match format {
-        Format::Html => ("text/html; charset=utf-8", {
-            let body = html! {
-                h1 { "devmedia" }
-                p.soft { "Media files for development. Mounted here:" }
-                ul.mounts {
-                    @for (url, access) in rows() {
-                        li { a href=(url) { (url) } " " span.soft { (access) } }
-                    }
-                }
-            };
-            super::frame("devmedia", &body).into_string()
+        Format::Html => ("text/html; charset=utf-8", html_page(mounts)),
+        Format::Text => ("text/plain; charset=utf-8", {
+            mounts.iter().map(|mount| format!("{} {}\n", mount.site.prefix, mount.site.access.name())).collect()
         }),
-        Format::Text => {
-            ("text/plain; charset=utf-8", rows().map(|(url, access)| format!("{url} {access}\n")).collect())
-        }
         Format::Json => ("application/json", {
-            let mounts: Vec<_> = rows().map(|(url, access)| json!({ "url": url, "access": access })).collect();
+            let mounts: Vec<_> = mounts.iter().map(|mount| object(mount)).collect();
             format!("{}\n", json!({ "mounts": mounts }))
         }),
     };
     let mut response = Response::new(Body::full(text));
     *response.headers_mut() = super::headers(content_type);
     response
+}
+
+fn html_page(mounts: &Mounts) -> String {
+    let body = html! {
+        h1 { "devmedia" }
+        p.soft { "This server serves media files for development. It has " (counted(mounts.iter().count())) ":" }
+        ul.mounts {
+            @for mount in mounts.iter() {
+                li {
+                    (super::drawing(Icon::Folder))
+                    div {
+                        a href=(mount.site.prefix) { (mount.site.prefix) }
+                        @if let Some(folder) = folder(mount.site.root.path()) { " " code.soft { (folder) } }
+                        ul.facts { @for fact in facts(mount) { li { (fact) } } }
+                    }
+                }
+            }
+        }
+        p.soft.hint {
+            "Serve another folder with " code { "--mount /static/=./static" }
+            "; the command " code { "devmedia check" } " prints the whole configuration."
+        }
+    };
+    super::frame("devmedia", &html! {}, &body).into_string()
+}
+
+fn counted(mounts: usize) -> String {
+    if mounts == 1 { "one mount".to_owned() } else { format!("{mounts} mounts") }
+}
+
+/// The folder as a developer would type it: relative to the working directory, else its name alone.
+fn folder(path: &Path) -> Option<String> {
+    let here = std::env::current_dir().ok();
+    if let Some(below) = here.and_then(|here| path.strip_prefix(here).ok()) {
+        return Some(if below.as_os_str().is_empty() { ".".to_owned() } else { format!("./{}", below.display()) });
+    }
+    path.file_name().map(|name| format!("…/{}", name.display()))
+}
+
+/// What a person wants to know of a mount, a few words each.
+fn facts(mount: &Mount) -> Vec<String> {
+    let policy = mount.site.access.default_policy().name();
+    let access = match policy {
+        "public" => "public".to_owned(),
+        "deny" => "nobody may see it (deny)".to_owned(),
+        "ask" => "the app decides who may see it (ask)".to_owned(),
+        signed => format!("signed URLs only ({signed})"),
+    };
+    let rules = if mount.site.access.is_uniform() { "" } else { ", with rules for some paths" };
+    let mut facts = vec![format!("{access}{rules}")];
+    if !mount.listing {
+        facts.push("folders are not listed".to_owned());
+    }
+    if mount.site.hidden {
+        facts.push("hidden files are served".to_owned());
+    }
+    match &mount.uploads {
+        Some(uploads) => facts.push(format!("takes uploads up to {}", ByteSize::b(uploads.max).display().iec())),
+        None => facts.push("read only".to_owned()),
+    }
+    if let Some(fallback) = &mount.fallback {
+        facts.push(format!("missing files come from {}", without_query(&fallback.upstream)));
+    }
+    if mount.placeholder.is_some() {
+        facts.push("draws placeholders for missing pictures".to_owned());
+    }
+    facts
+}
+
+/// The upstream's URL; a query may hold a secret.
+fn without_query(upstream: &impl ToString) -> String {
+    let mut url = upstream.to_string();
+    url.truncate(url.find('?').unwrap_or(url.len()));
+    url
+}
+
+fn object(mount: &Mount) -> Value {
+    json!({
+        "url": mount.site.prefix.as_str(),
+        "access": mount.site.access.name(),
+        "folder": folder(mount.site.root.path()),
+        "listing": mount.listing,
+        "uploads": mount.uploads.is_some(),
+        "fallback": mount.fallback.as_ref().map(|fallback| without_query(&fallback.upstream)),
+        "placeholder": mount.placeholder.is_some(),
+    })
 }

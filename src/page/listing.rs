@@ -1,4 +1,4 @@
-//! A folder, shown. Made in pieces while it is sent, so that 100,000 entries are never one text in memory.
+//! A folder's listing. It is made in pieces while it is sent, so that 100,000 entries are never one text in memory.
 
 use std::borrow::Cow;
 use std::iter;
@@ -8,42 +8,69 @@ use hyper::body::Bytes;
 use hyper::header;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::gallery::{self, FILES, ROWS};
 use crate::body::Body;
-use crate::mount::Mount;
+use crate::live::change::State;
+use crate::mount::{Mount, Mounts};
 use crate::request::format::Format;
 use crate::request::path::{MediaPath, encode_segment};
+use crate::request::query::Query;
 use crate::storage::folder::{Entry, Kind};
 
 /// Entries made into one piece of the body.
 const PIECE: usize = 256;
 
-/// One entry as a program gets it.
+/// One entry for a program.
 #[derive(Serialize)]
 struct Item<'a> {
     name: Cow<'a, str>,
     url: String,
-    /// `directory`, a media type, or `null` for what is not served.
+    /// `directory`, or the media type that a GET answers with; `null` for an entry that is not served, and where nobody
+    /// has looked at a file whose name does not tell its type (beyond the thousandth in a folder).
     r#type: Option<String>,
-    /// Bytes; `null` for what is not a file.
+    /// Bytes; `null` for an entry that is not a file.
     size: Option<u64>,
     /// RFC 3339, UTC.
     modified: Option<Timestamp>,
 }
 
-/// The listing of `path` on `mount`. `entries` are in the order to show.
-pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: Format) -> Response<Body> {
+/// The names in a query such as `only=a.png&only=b.png`; `None` where it does not ask for certain entries.
+fn only(query: Query<'_>) -> Option<Vec<Vec<u8>>> {
+    let names = query.pairs().filter(|(key, _)| *key == "only").map(|(_, name)| percent_decode_str(name).collect());
+    Some(names.collect()).filter(|names: &Vec<_>| !names.is_empty())
+}
+
+/// The listing of `path` on `mount`. `entries` are in the order to show; `?only=NAME` in the query leaves the entries of
+/// these names, and of the page only their rows: an open page asks so for what has changed.
+pub fn listing(
+    mounts: &Mounts,
+    mount: &Mount,
+    path: &MediaPath,
+    mut entries: Vec<Entry>,
+    format: Format,
+    query: Query<'_>,
+) -> Response<Body> {
     let base = mount.site.prefix.url_of(&path.with_slash(true));
+    let state = State::of(&entries);
+    let only = only(query);
+    if let Some(only) = &only {
+        entries.retain(|entry| only.contains(&entry.name));
+    }
     let (content_type, chunks): (_, Box<dyn Iterator<Item = String> + Send + Sync>) = match format {
         Format::Html => ("text/html; charset=utf-8", {
-            let page = gallery::page(mount, path, &entries).into_string();
+            let page = match only {
+                Some(_) => gallery::rows_only(),
+                None => gallery::page(mounts, mount, path, &entries, state),
+            };
+            let page = page.into_string();
             let (top, bottom) = page.split_once(ROWS).expect("the page holds it");
             let (zone, types) = (TimeZone::system(), mount.site.root.types().clone());
             let mut folders = true;
             let rows = pieces(entries, move |entry| {
-                // they come folders first
+                // folders come first
                 let ends = std::mem::replace(&mut folders, entry.kind == Kind::Directory) && !folders;
                 let before = if ends { FILES } else { "" };
                 format!("{before}{}", gallery::row(&entry, &types, &zone).into_string())
@@ -59,10 +86,10 @@ pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: For
             let items = pieces(entries, move |entry| {
                 let r#type = match entry.kind {
                     Kind::Directory => Some("directory".to_owned()),
-                    Kind::File(_) => Some(types.by_name(&entry.name).map_or_else(
-                        || "application/octet-stream".to_owned(),
-                        |media_type| media_type.essence().to_owned(),
-                    )),
+                    Kind::File(_) => {
+                        let media_type = entry.sniffed.clone().or_else(|| types.by_name(&entry.name));
+                        media_type.map(|media_type| media_type.essence().to_owned())
+                    }
                     Kind::Other => None,
                 };
                 let item = Item {
@@ -86,7 +113,7 @@ pub fn listing(mount: &Mount, path: &MediaPath, entries: Vec<Entry>, format: For
     response
 }
 
-/// Texts of many entries at a time: one write each would be one packet each.
+/// The texts of many entries at a time: one piece for each entry would be one packet for each.
 fn pieces(
     entries: Vec<Entry>,
     mut text: impl FnMut(Entry) -> String + Send + Sync,
@@ -98,7 +125,7 @@ fn pieces(
     })
 }
 
-/// Relative to the folder. Every `:` is escaped, so it cannot be read as a scheme.
+/// The entry's URL relative to the folder. Every `:` is escaped, so it cannot be read as a scheme.
 pub(super) fn href(entry: &Entry) -> String {
     let slash = if entry.kind == Kind::Directory { "/" } else { "" };
     encode_segment(&entry.name) + slash
@@ -108,5 +135,27 @@ pub(super) fn size(entry: &Entry) -> Option<u64> {
     match entry.kind {
         Kind::File(len) => Some(len),
         Kind::Directory | Kind::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_chooses_entries() {
+        for (query, expected) in [
+            (None, None),
+            (Some("format=json"), None),
+            (Some("only"), Some(vec![&b""[..]])),
+            (Some("only="), Some(vec![&b""[..]])),
+            (Some("only=a.png"), Some(vec![&b"a.png"[..]])),
+            (Some("format=json&only=a%26b&only=%FF"), Some(vec![&b"a&b"[..], b"\xff"])),
+            (Some("only=a+b"), Some(vec![&b"a+b"[..]])),
+            (Some("onlyx=a"), None),
+        ] {
+            let expected = expected.map(|names| names.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
+            assert_eq!(only(Query::new(query)), expected, "{query:?}");
+        }
     }
 }

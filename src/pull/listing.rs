@@ -1,15 +1,15 @@
-//! The names of files, from the fallback's own listing: another devmedia's, or that of nginx with `autoindex_format json`.
+//! The names of files, from the listing of the upstream: another devmedia, or nginx with `autoindex_format json`.
 
 use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
-use super::{Names, PullError, Source};
+use super::wanted::{Names, PullError, Source};
 use crate::fallback::client;
 use crate::mount::Mounts;
 use crate::request::path::MediaPath;
 
-/// Folders within folders: a listing that leads round ends here.
+/// Nested folders: a listing that contains itself ends here.
 const MAX_DEPTH: usize = 32;
 
 /// Folders and files of one fallback.
@@ -19,16 +19,18 @@ const MAX_FILES: usize = 1_000_000;
 /// Bytes of one folder's listing.
 const MAX_LISTING: usize = 64 * 1024 * 1024;
 
-/// What both listings say of an entry.
+/// What both listings say about an entry.
 #[derive(Deserialize)]
 struct Entry {
     name: String,
-    /// `directory`; what else stands there is a file, but for `null` (devmedia: neither) and `other` (nginx).
+    /// `directory`; anything else is a file, except `other` (nginx). devmedia sends `null` for a file whose name does not
+    /// tell its type, and for what is neither: only the file has a size.
     r#type: Option<String>,
+    size: Option<u64>,
 }
 
-/// All files of all fallbacks, folder by folder. Without the listing of the top there is nothing to fetch; a folder below
-/// it that cannot be read is told, and the others count.
+/// All files of all fallbacks, folder by folder. Without the listing of the top folder there is nothing to download; a
+/// folder below it that cannot be read is reported, and the others count.
 pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, PullError> {
     let mut names = Names::default();
     for (index, source) in sources.iter().enumerate() {
@@ -46,14 +48,14 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
             read += 1;
             if read > MAX_FOLDERS || names.wanted.len() > MAX_FILES {
                 return Err(PullError::System(format!(
-                    "{} has more than {MAX_FOLDERS} folders or {MAX_FILES} files, or leads round; write the names into a \
+                    "{} has more than {MAX_FOLDERS} folders or {MAX_FILES} files, or contains itself; write the names into a \
                      file, a line each, and use --from FILE",
                     source.1.upstream
                 )));
             }
             for (path, is_folder) in found {
                 if source.0.shows(&path).is_err() || !mounts.leads_to(&source.0, &path) {
-                    // it could not be looked at here either
+                    // it would not be served here
                 } else if !is_folder {
                     names.wanted.push((index, path));
                 } else if path.segments().count() < MAX_DEPTH {
@@ -65,7 +67,7 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
     Ok(names)
 }
 
-/// What is in a folder, and whether it is a folder itself.
+/// The entries of a folder, and whether each is a folder itself.
 async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(MediaPath, bool)>, String> {
     let url = fallback.upstream.url_of(&folder.with_slash(true), None);
     let mut shown = url.clone();
@@ -73,8 +75,8 @@ async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(Medi
     shown.set_query(None);
     let unreadable = |why: String| {
         format!(
-            "{shown} has no listing that can be read ({why}). devmedia has one, and nginx with 'autoindex on; \
-             autoindex_format json;'. Else write the names into a file, a line each, and use --from FILE"
+            "{shown} has no listing that can be read ({why}). devmedia has one, and so has nginx with 'autoindex on; \
+             autoindex_format json;'. Otherwise write the names into a file, a line each, and use --from FILE"
         )
     };
     let fields = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
@@ -89,13 +91,13 @@ async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(Medi
             return Err(unreadable(format!("it is longer than {MAX_LISTING} bytes")));
         }
     }
-    let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(|_| unreadable("it is no JSON".to_owned()))?;
+    let entries: Vec<Entry> = serde_json::from_slice(&body).map_err(|_| unreadable("it is not JSON".to_owned()))?;
     Ok(entries.iter().filter_map(|entry| below(folder, entry)).collect())
 }
 
-/// An entry's path; nothing for what is neither a file nor a folder, and for a name that leads elsewhere.
+/// The path of an entry; `None` if it is neither a file nor a folder, or if its name leads elsewhere.
 fn below(folder: &MediaPath, entry: &Entry) -> Option<(MediaPath, bool)> {
-    let kind = entry.r#type.as_deref().filter(|kind| *kind != "other")?;
+    let kind = entry.r#type.as_deref().or(entry.size.map(|_| "file")).filter(|kind| *kind != "other")?;
     let leads_elsewhere = matches!(&*entry.name, "" | "." | "..") || entry.name.contains(['/', '\0']);
     (!leads_elsewhere).then(|| (folder.join(entry.name.as_bytes()), kind == "directory"))
 }
@@ -112,6 +114,7 @@ mod tests {
             ("b.jpg", Some("image/jpeg"), Some(("a/b.jpg", false))),
             ("b", Some("directory"), Some(("a/b", true))),
             ("b", None, None),
+            ("sized", None, Some(("a/sized", false))),
             ("b", Some("other"), None),
             ("..", Some("directory"), None),
             ("../../etc/passwd", Some("file"), None),
@@ -119,7 +122,8 @@ mod tests {
             ("", Some("file"), None),
             ("a\0b", Some("file"), None),
         ] {
-            let entry = Entry { name: name.to_owned(), r#type: kind.map(str::to_owned) };
+            let size = (name == "sized").then_some(1);
+            let entry = Entry { name: name.to_owned(), r#type: kind.map(str::to_owned), size };
             let found = below(&folder, &entry).map(|(path, is_folder)| (path.to_string(), is_folder));
             assert_eq!(found.as_ref().map(|(path, folder)| (path.as_str(), *folder)), expected, "{name} {kind:?}");
         }

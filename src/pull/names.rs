@@ -1,13 +1,13 @@
-//! The names of files, from a list: what a database knows, or a log of production's.
+//! The names of files, from a list such as a database column or production's log.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use super::{Names, PullError, Source, Wanted};
+use super::wanted::{Names, PullError, Source, Wanted};
 use crate::mount::Mounts;
 use crate::request::path::{MediaPath, Visible, encode_segment};
 
-/// Reads a file of names, or stdin (`-`). A line that names nothing here is told with its number; the others count.
+/// Reads a file of names, or stdin (`-`). A line that names no file here is reported with its number; the others count.
 pub(super) fn read(from: &str, mounts: &Mounts, sources: &[Source]) -> Result<Names, PullError> {
     let mut bytes = Vec::new();
     let read = if from == "-" {
@@ -17,7 +17,7 @@ pub(super) fn read(from: &str, mounts: &Mounts, sources: &[Source]) -> Result<Na
     };
     read.map_err(|error| PullError::System(format!("{from}: the names cannot be read: {error}")))?;
     let mut names = Names::default();
-    // programs for Windows begin a text with a mark of its encoding
+    // programs on Windows start a text with a byte order mark
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     for (index, line) in bytes.split(|&b| b == b'\n').enumerate() {
         let line = line.trim_ascii();
@@ -27,7 +27,7 @@ pub(super) fn read(from: &str, mounts: &Mounts, sources: &[Source]) -> Result<Na
         match locate(line, mounts, sources) {
             Some(wanted) => names.wanted.push(wanted),
             None => names.troubles.push(format!(
-                "{from}:{}: \"{}\" lies below no fallback; write a URL below it, a path such as /media/a.jpg, or a name \
+                "{from}:{}: \"{}\" is not below any fallback; write a URL below it, a path such as /media/a.jpg, or a name \
                  as it is stored: a.jpg",
                 index + 1,
                 Visible(&String::from_utf8_lossy(line)),
@@ -61,7 +61,7 @@ fn locate(line: &[u8], mounts: &Mounts, sources: &[Source]) -> Option<Wanted> {
     (names_a_file && mounts.leads_to(&sources[source].0, &path)).then_some((source, path))
 }
 
-/// A name as a database has it: not encoded.
+/// A name as it is in a database: not percent-encoded.
 fn stored(name: &[u8]) -> Option<MediaPath> {
     let encoded: Vec<String> = name.split(|&b| b == b'/').map(encode_segment).collect();
     MediaPath::parse(encoded.join("/").as_bytes()).ok()

@@ -1,10 +1,10 @@
-//! In which form an answer made here is sent: content negotiation (RFC 9110 section 12.5.1). Pure.
+//! The format of pages and refusals: content negotiation (RFC 9110 section 12.5.1). Pure.
 
 use hyper::header::{self, HeaderMap};
 
 use super::query::Query;
 
-/// A form that every page has.
+/// A format that every page is available in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For browsers.
@@ -16,7 +16,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// `?format=html|text|json` decides; else the `Accept` field; else, and where it does not care, `default`.
+    /// `?format=html|text|json` decides; else the `Accept` field; else, or if that has no preference, `default`.
     pub fn negotiate(headers: &HeaderMap, query: Query<'_>, default: Self) -> Self {
         let asked = query.pairs().find_map(|pair| match pair {
             ("format", "html") => Some(Self::Html),

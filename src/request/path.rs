@@ -1,6 +1,6 @@
-//! `MediaPath`: what a request asks for, decoded once.
+//! `MediaPath`: the path that a request asks for, decoded once.
 //!
-//! Everything that decides (mounts, hidden names, access, the file system) sees this value and never the text it came
+//! Every decision (mounts, hidden names, access, the file system) is made about this value and never about the text it came
 //! from, so no other spelling of a path can slip past a rule.
 
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// How the names of devmedia's own files start: uploads that are not complete. Nothing under such a name is ever served.
 pub const OWN: &str = ".devmedia-";
 
-/// Whether a name is one of devmedia's own, on a file system that does not tell case as well.
+/// Whether a name is one of devmedia's own, in upper or lower case: some file systems ignore case.
 pub fn is_own(name: &[u8]) -> bool {
     name.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN.as_bytes()))
 }
@@ -34,7 +34,7 @@ pub struct MediaPath {
     slash: bool,
 }
 
-/// Why a target is no path.
+/// Why a target is not a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathError {
     /// A NUL byte, which no file name can hold.
@@ -76,7 +76,7 @@ impl MediaPath {
         Ok(Self { bytes, slash })
     }
 
-    /// The path without the leading `prefix`, matched by whole segments; `None` where it lies elsewhere.
+    /// The path without the leading `prefix`, matched by whole segments; `None` if it is not below it.
     pub fn strip(&self, prefix: &MediaPath) -> Option<MediaPath> {
         let rest = self.bytes.strip_prefix(prefix.bytes.as_slice())?;
         let rest = match rest {
@@ -88,9 +88,9 @@ impl MediaPath {
         Some(Self { bytes: rest.to_vec(), slash: self.slash })
     }
 
-    /// This path with one more segment, as a directory listing or a suggestion names it.
+    /// This path with one more segment, for a listing or a suggestion.
     ///
-    /// `name` is a name the file system gave: it holds neither `/` nor NUL and is neither `.` nor `..`.
+    /// `name` comes from the file system: it contains neither `/` nor NUL and is neither `.` nor `..`.
     #[must_use]
     pub fn join(&self, name: &[u8]) -> MediaPath {
         debug_assert!(!name.contains(&b'/') && !matches!(name, b"" | b"." | b".."));
@@ -103,7 +103,7 @@ impl MediaPath {
         Self { bytes, slash }
     }
 
-    /// The same path as a directory is asked for: with a trailing slash.
+    /// The same path with or without a trailing slash, which asks for a directory.
     #[must_use]
     pub fn with_slash(&self, slash: bool) -> MediaPath {
         let bytes = self.bytes.clone();
@@ -117,7 +117,7 @@ impl MediaPath {
         Self { bytes, slash: true }
     }
 
-    /// The path that was meant where a Windows program wrote its separators into a URL; `None` where there are none.
+    /// The path with backslashes read as separators, for URLs built on Windows; `None` if it has no backslash.
     pub fn with_backslashes_turned(&self) -> Option<MediaPath> {
         let turned = |b: &u8| if *b == b'\\' { b'/' } else { *b };
         let encoded = percent_encode(&self.bytes.iter().map(turned).collect::<Vec<_>>(), NON_ALPHANUMERIC).to_string();
@@ -134,7 +134,7 @@ impl MediaPath {
         self.bytes.is_empty()
     }
 
-    /// Whether the text ended in a slash, that is, asked for a directory.
+    /// Whether the text ended in a slash, and so asked for a directory.
     pub fn has_slash(&self) -> bool {
         self.slash
     }
@@ -149,7 +149,7 @@ impl MediaPath {
         self.segments().any(is_own)
     }
 
-    /// The folder that holds it; the top is its own.
+    /// The folder that contains it; the top is its own parent.
     #[must_use]
     pub fn parent(&self) -> MediaPath {
         self.head(self.segments().count().saturating_sub(1))
@@ -189,7 +189,7 @@ impl MediaPath {
     }
 }
 
-/// For people and logs: bytes that are not UTF-8 are shown as U+FFFD, see [`Visible`].
+/// For people and logs: bytes that are not UTF-8 are shown as U+FFFD. See [`Visible`].
 impl fmt::Display for MediaPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Visible(&String::from_utf8_lossy(&self.bytes)).fmt(f)?;
@@ -200,8 +200,8 @@ impl fmt::Display for MediaPath {
     }
 }
 
-/// A text in which nothing acts on the terminal or the page it is shown on: control characters, line separators and
-/// the marks that turn the writing direction are escaped (`\n`, `\u{202e}`).
+/// Text that cannot affect the terminal or the page that shows it: control characters, line separators and
+/// marks that change the writing direction are escaped (`\n`, `\u{202e}`).
 #[derive(Debug, Clone, Copy)]
 pub struct Visible<'a>(pub &'a str);
 

@@ -1,4 +1,4 @@
-//! `Prefix`: where in the URL space a mount lives (Django's `MEDIA_URL`).
+//! `Prefix`: where a mount is in the URL space (Django's `MEDIA_URL`).
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ pub struct Prefix {
     url: String,
 }
 
-/// Why a text is no prefix. `Display` is advice, to be read after the flag and its value.
+/// Why a text is not a prefix. `Display` is advice, to be read after the flag and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrefixError {
-    /// Nothing, or only blanks.
+    /// Empty, or only spaces.
     Empty,
     /// A scheme or a host: the production form of `MEDIA_URL`.
     HasHost,
@@ -72,7 +72,7 @@ impl Prefix {
         &self.url
     }
 
-    /// The prefix as the path it is.
+    /// The prefix as a path.
     pub fn path(&self) -> &MediaPath {
         &self.path
     }

@@ -2,7 +2,7 @@
 
 use hyper::header::{self, HeaderMap, HeaderName};
 
-/// The answer's field by which a devmedia says that what it sends is nobody's file.
+/// The response field by which a devmedia says that what it sends is not a file: a placeholder, or a loop.
 pub const DEVMEDIA: HeaderName = HeaderName::from_static("x-devmedia");
 
 /// Its value in the refusal of a request that has come through a devmedia already.
@@ -16,7 +16,7 @@ pub fn field(id: &str) -> String {
     format!("1.1 {OWN}{id}")
 }
 
-/// Whether a request has come through a devmedia already: two that ask each other would never end.
+/// Whether a request has come through a devmedia already. Two of them that ask each other would never stop.
 pub fn came_through_devmedia(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::VIA).iter();
     let hops = lines.flat_map(|line| line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii));

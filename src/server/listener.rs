@@ -16,10 +16,10 @@ pub const DEFAULT_PORT: u16 = 8001;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// `--listen`.
+/// One place to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
-    /// This machine only: `127.0.0.1`, and `[::1]` where the machine has it.
+    /// This machine only: `127.0.0.1`, and `[::1]` if the machine has it.
     Loopback(u16),
     /// This address.
     Address(SocketAddr),
@@ -38,7 +38,7 @@ impl Listen {
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err("it names no path; write unix:/tmp/media.sock".to_owned()),
+                "" => Err("the path is missing; write unix:/tmp/media.sock".to_owned()),
                 path => Ok(Self::Unix(path.into())),
             };
         }
@@ -48,18 +48,23 @@ impl Listen {
         if let Ok(address) = text.parse() {
             return Ok(Self::Address(address));
         }
-        if let Some(("localhost", port)) = text.split_once(':')
+        if let Some((host, port)) = text.rsplit_once(':')
             && let Ok(port) = port.parse()
+            && host.eq_ignore_ascii_case("localhost")
         {
             return Ok(Self::Loopback(port));
         }
         let bare = text.trim_matches(['[', ']']);
-        Err(match (bare.parse::<IpAddr>(), text.strip_prefix(':')) {
-            (Ok(ip), _) => format!("it names no port; write {}", SocketAddr::new(ip, DEFAULT_PORT)),
-            (_, Some(port)) => format!(
-                "it names no address; write 127.0.0.1:{port} for this machine, 0.0.0.0:{port} for its network too"
+        Err(match (bare.parse::<IpAddr>(), text.rsplit_once(':')) {
+            (Ok(ip), _) => format!("the port is missing; write {}", SocketAddr::new(ip, DEFAULT_PORT)),
+            (_, Some(("" | "*", port))) => format!(
+                "the address is missing; write 127.0.0.1:{port} for this machine, or 0.0.0.0:{port} for its network, too"
             ),
-            _ => "it is no address and port; write 127.0.0.1:8001, [::1]:8001, 0.0.0.0:8001 or unix:PATH".to_owned(),
+            _ if text.starts_with('/') => format!("not an address; for a socket in the file system, write unix:{text}"),
+            _ if text.eq_ignore_ascii_case("localhost") => {
+                format!("the port is missing; write 127.0.0.1:{DEFAULT_PORT}")
+            }
+            _ => "not an IP address and a port; write 127.0.0.1:8001, [::1]:8001, 0.0.0.0:8001 or unix:PATH".to_owned(),
         })
     }
 
@@ -68,6 +73,29 @@ impl Listen {
         match self {
             Self::Loopback(_) | Self::Unix(_) => false,
             Self::Address(address) => !address.ip().to_canonical().is_loopback(),
+        }
+    }
+
+    /// Whether two cannot be listened on at once, because one includes the other.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let of = |listen: &Self| match listen {
+            Self::Loopback(port) => {
+                let ips = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+                ips.map(|ip| SocketAddr::new(ip, *port)).to_vec()
+            }
+            Self::Address(address) => vec![*address],
+            Self::Unix(_) => Vec::new(),
+        };
+        let same = |one: &SocketAddr, other: &SocketAddr| {
+            let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+            one.port() != 0
+                && one.port() == other.port()
+                && one.is_ipv4() == other.is_ipv4()
+                && (any || one.ip() == other.ip())
+        };
+        match (self, other) {
+            (Self::Unix(one), Self::Unix(other)) => one == other,
+            _ => of(self).iter().any(|one| of(other).iter().any(|other| same(one, other))),
         }
     }
 }
@@ -80,6 +108,57 @@ impl fmt::Display for Listen {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
+}
+
+/// An address without a port, as `--host` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// This machine only.
+    Loopback,
+    /// This address.
+    Address(IpAddr),
+}
+
+impl Host {
+    /// Reads `localhost`, `0.0.0.0`, `::1` or `[::1]`; the error is advice.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("localhost") {
+            return Ok(Self::Loopback);
+        }
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        if let Ok(ip) = bare.parse() {
+            return Ok(Self::Address(ip));
+        }
+        Err(match Listen::parse(text) {
+            Ok(_) => format!("has more than an address; write --listen {text}"),
+            Err(_) if ["*", "all", "any", "true"].contains(&text) => {
+                "not an IP address; write 0.0.0.0 for all addresses of this machine".to_owned()
+            }
+            Err(_) => "not an IP address; write localhost, 0.0.0.0 or the address of a network card. (For the names \
+                       by which browsers may reach it, write --allow-host NAME)"
+                .to_owned(),
+        })
+    }
+
+    /// This address and a port.
+    pub fn at(self, port: u16) -> Listen {
+        match self {
+            Self::Loopback => Listen::Loopback(port),
+            Self::Address(ip) => Listen::Address(SocketAddr::new(ip, port)),
+        }
+    }
+}
+
+/// The addresses of this machine in its networks, without loopback and link-local ones.
+pub fn local_addresses() -> Vec<IpAddr> {
+    let is_link_local = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let ips = interfaces.iter().filter(|interface| !interface.is_loopback()).map(if_addrs::Interface::ip);
+    ips.filter(|ip| !is_link_local(ip)).collect()
 }
 
 /// A socket that accepts.
@@ -100,11 +179,13 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
-/// What one `--listen` came to.
+/// One place that is listened on.
 #[derive(Debug)]
 pub struct Bound {
-    /// The URL's beginning, such as `http://127.0.0.1:8001`, or `unix:PATH`; for people and the ready line.
+    /// The beginning of its URLs, such as `http://127.0.0.1:8001`, or `unix:PATH`.
     pub origin: String,
+    /// The same for the other machines of the network, if it is bound to all addresses.
+    pub network_origins: Vec<String>,
     /// One socket, or two for the loopback of both families.
     pub listeners: Vec<Listener>,
 }
@@ -114,9 +195,14 @@ impl Bound {
     pub fn url(&self, prefix: &str) -> String {
         if self.origin.starts_with("unix:") { self.origin.clone() } else { format!("{}{prefix}", self.origin) }
     }
+
+    /// The URLs by which other machines reach a mount.
+    pub fn network_urls(&self, prefix: &str) -> impl Iterator<Item = String> {
+        self.network_origins.iter().map(move |origin| format!("{origin}{prefix}"))
+    }
 }
 
-/// Listens on all of `listens`, or on none. The error is the sentence for the person.
+/// Listens on all of `listens`, or on none. The error is a sentence for the user.
 ///
 /// Must be called inside a tokio runtime.
 pub fn bind(listens: &[Listen]) -> Result<Vec<Bound>, String> {
@@ -134,7 +220,8 @@ fn bind_one(listen: &Listen, all: &[Listen]) -> Result<Bound, String> {
                 tracing::debug!("not listening on [::1]:{}: {error}", address.port());
             }
             let listeners = [Some(first), second.ok()].into_iter().flatten().map(Listener::Tcp);
-            Ok(Bound { origin: format!("http://{address}"), listeners: listeners.collect() })
+            let origin = format!("http://{address}");
+            Ok(Bound { origin, network_origins: Vec::new(), listeners: listeners.collect() })
         }
         Listen::Address(address) => {
             // [::] serves IPv4 too, unless an IPv4 address of the same port is asked for itself
@@ -143,20 +230,26 @@ fn bind_one(listen: &Listen, all: &[Listen]) -> Result<Bound, String> {
                 Listen::Loopback(port) => *port == address.port(),
                 Listen::Unix(_) => false,
             };
-            let listener = tcp(*address, all.iter().any(own_v4)).map_err(advise)?;
+            let v6_only = all.iter().any(own_v4);
+            let listener = tcp(*address, v6_only).map_err(advise)?;
             let address = listener.local_addr().map_err(advise)?;
             let origin = format!("http://{}", reachable(address));
-            Ok(Bound { origin, listeners: vec![Listener::Tcp(listener)] })
+            let mut ips = if address.ip().is_unspecified() { local_addresses() } else { Vec::new() };
+            ips.retain(|ip| ip.is_ipv4() == address.is_ipv4() || (ip.is_ipv4() && !v6_only));
+            let network_origins = ips.into_iter().map(|ip| format!("http://{}", SocketAddr::new(ip, address.port())));
+            let network_origins = network_origins.collect();
+            Ok(Bound { origin, network_origins, listeners: vec![Listener::Tcp(listener)] })
         }
         Listen::Unix(path) => {
             let listener = unix(path).map_err(advise)?;
             let file = SocketFile::new(path).map_err(advise)?;
-            Ok(Bound { origin: listen.to_string(), listeners: vec![Listener::Unix(listener, file)] })
+            let listeners = vec![Listener::Unix(listener, file)];
+            Ok(Bound { origin: listen.to_string(), network_origins: Vec::new(), listeners })
         }
     }
 }
 
-/// An address that a browser on this machine can open: all of them print as loopback.
+/// An address that a browser on this machine can open: loopback, if it is bound to all addresses.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -167,31 +260,33 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn advice(listen: &Listen, error: &io::Error) -> String {
-    let next = match listen {
-        Listen::Loopback(port) => Some(*port),
-        Listen::Address(address) => Some(address.port()),
+    let next = |port: u16| port.checked_add(1).unwrap_or(DEFAULT_PORT);
+    let other = match listen {
+        Listen::Loopback(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, next(*port)))),
+        Listen::Address(address) => Some(SocketAddr::new(address.ip(), next(address.port()))),
         Listen::Unix(_) => None,
-    }
-    .map(|port| port.checked_add(1).unwrap_or(DEFAULT_PORT));
-    match (error.kind(), next) {
-        (io::ErrorKind::AddrInUse, Some(next)) => format!(
-            "{listen} is in use by another process (another devmedia?). Stop that one, or choose another port with \
-             --listen 127.0.0.1:{next} (port 0 takes a free one)"
+    };
+    match (error.kind(), other) {
+        (io::ErrorKind::AddrInUse, Some(other)) => format!(
+            "{listen} is in use by another process (another devmedia?). Stop that one, or choose another port: --listen \
+             {other} (port 0 picks a free one)"
         ),
-        (io::ErrorKind::AddrInUse, None) => {
-            format!(
-                "{listen} exists and is not a dead socket. Remove it yourself if it is not needed, or choose another path"
-            )
-        }
+        (io::ErrorKind::AddrInUse, None) => format!(
+            "{listen} exists and is not a dead socket. Remove it yourself if nothing needs it, or choose another path"
+        ),
         (io::ErrorKind::NotFound, None) => {
-            format!("{listen} lies in a folder that does not exist. Make the folder, or choose another path")
+            format!("{listen} is in a folder that does not exist. Create the folder, or choose another path")
         }
         (io::ErrorKind::PermissionDenied, Some(_)) => {
-            format!("{listen} may not be used by this user: {error}. Choose a port of 1024 or more")
+            format!("{listen}: permission denied. Choose a port of 1024 or more, such as -p {DEFAULT_PORT}")
         }
-        (io::ErrorKind::AddrNotAvailable, _) => {
-            format!("{listen} is no address of this machine. Use 127.0.0.1 (this machine) or 0.0.0.0 (its network too)")
+        (io::ErrorKind::PermissionDenied, None) => {
+            format!("{listen}: permission denied. Choose a folder that this user may write to")
         }
+        (io::ErrorKind::AddrNotAvailable, _) => format!(
+            "{listen} is not an address of this machine. Write 127.0.0.1 for this machine only, or 0.0.0.0 for its \
+             network, too"
+        ),
         _ => format!("cannot listen on {listen}: {error}"),
     }
 }
@@ -206,7 +301,7 @@ fn tcp(address: SocketAddr, v6_only: bool) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Binds a path. What is there is removed only if it is a socket that nobody listens on.
+/// Binds a path. A file there is removed only if it is a socket that no process listens on.
 fn unix(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_dead_socket(path) => {

@@ -1,4 +1,4 @@
-//! `Entity`: what an open file is, as far as HTTP asks. Made from the handle only, never from a path.
+//! `Entity`: what HTTP needs to know about an open file. Made from the handle only, never from a path.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,32 +10,32 @@ use hyper::header::HeaderValue;
 use super::media_type::MediaType;
 
 /// A file changed less than this ago may change again without its times moving: kernels before 6.13 stamp files in
-/// ticks of up to 10 ms. Until then it has no validator, so nobody can hold on to a half-written upload.
+/// ticks of up to 10 ms. Until then it has no validator, so that no cache keeps a half-written upload.
 const RACY: Duration = Duration::from_millis(20);
 
 /// The selected representation (RFC 9110 section 3.2) and its metadata.
 #[derive(Debug, Clone)]
 pub struct Entity {
-    /// The file system it lies on: an inode's number, and so the validator, is unique only there.
+    /// The file system that it is on: inode numbers, and so validators, are unique only there.
     pub device: u64,
     /// Bytes, when the file was opened. Bounds the answer even if the file grows.
     pub len: u64,
     /// A strong validator, quotes included; `None` while the file is too young for one.
     pub etag: Option<HeaderValue>,
-    /// Whole seconds; `None` before 1970, in the future (RFC 9110 section 8.8.2.1), or while the file is too young.
+    /// Whole seconds; `None` before 1970 or at its start, in the future (RFC 9110 section 8.8.2.1), or while the file is too young.
     pub last_modified: Option<HttpDate>,
-    /// What the name or the first bytes say it is.
+    /// By its name or its first bytes.
     pub media_type: MediaType,
 }
 
 impl Entity {
-    /// Describes a file that is still being fetched. Its only validator is the time it will have: the others are made of
-    /// an inode that is not at rest yet.
+    /// Describes a file that is still being fetched. Its only validator is the time it will have: the
+    /// others depend on an inode that still changes.
     pub fn incomplete(len: u64, last_modified: Option<HttpDate>, media_type: MediaType) -> Self {
         Self { device: 0, len, etag: None, last_modified, media_type }
     }
 
-    /// Describes a file from what its handle said at `now`.
+    /// Describes a file by the metadata of its handle, read at `now`.
     pub fn new(metadata: &Metadata, media_type: MediaType, now: SystemTime) -> Self {
         let settled = age_of_change(metadata, now) >= RACY;
         Self {
@@ -76,9 +76,13 @@ fn etag(metadata: &Metadata) -> HeaderValue {
     HeaderValue::try_from(tag).expect("hex digits, quotes, dots and dashes")
 }
 
+/// Times up to this one are artificial: 0 is what Docker layers and `OSTree` set, 1 what Nix sets. Every version of a file
+/// would have the same, and a client that sends only `If-Modified-Since` would get 304 for ever.
+const ARTIFICIAL: Duration = Duration::from_secs(1);
+
 fn last_modified(modified: SystemTime, now: SystemTime) -> Option<HttpDate> {
     // `HttpDate` cannot be made from a time before 1970 or after 9999; the second is in the future anyway
-    let since_epoch = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let since_epoch = modified.duration_since(SystemTime::UNIX_EPOCH).ok().filter(|since| *since > ARTIFICIAL)?;
     let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
     (modified <= now).then(|| whole.into())
 }

@@ -21,7 +21,7 @@ const MAX_LINKS: usize = 40;
 pub(super) enum FollowError {
     /// A magic link is on the way.
     Magic,
-    /// What the system said.
+    /// The system's error.
     Io(io::Error),
 }
 
@@ -37,7 +37,7 @@ pub(super) fn open(path: &Path, flags: OFlags) -> Result<File, FollowError> {
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS) {
         Ok(file) => Ok(file.into()),
         Err(Errno::NOSYS | Errno::PERM) => walk(path, flags),
-        // also a loop of links, which openat2 does not tell from a magic one
+        // also a loop of links, which openat2 does not distinguish from a magic link
         Err(Errno::LOOP) => Err(FollowError::Magic),
         Err(errno) => Err(errno.into()),
     }

@@ -1,4 +1,4 @@
-//! An open regular file, and reading it: at once where the page cache has it, else off the reactor.
+//! An open regular file, and reading it: at once if the page cache has the bytes, else on another thread.
 //!
 //! The two ways exist because a read of a regular file blocks the thread until the disk has answered; there is no
 //! readiness to wait for. `preadv2` with `RWF_NOWAIT` (Linux 4.14) answers `EAGAIN` instead, so the reactor may try it.
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use hyper::body::Bytes;
 
-use super::progress::ProgressReader;
+use super::progress::{ProgressReader, shrank};
 use crate::storage::byte_range::ByteRange;
 
 /// What is known of a root's file system. Learnt while serving: tmpfs and overlayfs refuse `RWF_NOWAIT`.
@@ -35,6 +35,7 @@ impl NoWait {
 #[derive(Debug)]
 pub struct OpenFile {
     file: File,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can read just what is cached"))]
     nowait: NoWait,
     /// Where it is still being written.
     progress: Option<ProgressReader>,
@@ -147,11 +148,6 @@ impl AsFd for OpenFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
-}
-
-/// What a reader is told when the file ends before the announced length: the connection is closed, nothing is padded.
-pub fn shrank() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was sent")
 }
 
 fn buffer(range: ByteRange) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! How far a file has come that is still being fetched. The answers that send it wait here for the bytes to arrive: however
+//! The progress of a file that is still being fetched. The answers that send it wait here for the bytes to arrive: however
 //! many clients want one file, each byte is fetched once and none is kept in memory.
 
 use std::io;
@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::open_file;
-
-/// How far a file has come.
+/// How much of a file has arrived.
 #[derive(Debug, Clone, Default)]
 struct State {
     /// Bytes in the file.
     written: u64,
-    /// Set when no more will come: what went wrong, if anything did.
+    /// Set when no more will arrive: what went wrong, if anything did.
     end: Option<Result<(), Arc<str>>>,
 }
 
@@ -21,7 +19,7 @@ struct State {
 #[derive(Debug, Clone)]
 pub struct ProgressReader(watch::Receiver<State>);
 
-/// The writer's side. Dropped without [`ProgressWriter::end`], it tells the readers that the rest will not come.
+/// The writer's side. Dropped without [`ProgressWriter::end`], it tells the readers that the rest will not arrive.
 #[derive(Debug)]
 pub struct ProgressWriter(watch::Sender<State>);
 
@@ -37,31 +35,31 @@ impl ProgressWriter {
         self.0.send_modify(|state| state.written = written);
     }
 
-    /// No more will come: the file is whole, or something went wrong.
+    /// No more will arrive: the file is complete, or something went wrong.
     pub fn end(self, result: Result<(), String>) {
         self.0.send_modify(|state| state.end = Some(result.map_err(Arc::from)));
     }
 }
 
 impl ProgressReader {
-    /// Bytes that are there.
+    /// Bytes that have arrived.
     pub fn written(&self) -> u64 {
         self.0.borrow().written
     }
 
-    /// Waits until more than `offset` bytes are there. A file that ended before is an error, and so is one whose rest
-    /// will not come.
+    /// Waits until more than `offset` bytes have arrived. It is an error if the file ends before, or if the rest will not
+    /// arrive.
     pub async fn beyond(&self, offset: u64) -> io::Result<()> {
         let state = self.wait(|state| state.written > offset).await?;
-        if state.written > offset { Ok(()) } else { Err(open_file::shrank()) }
+        if state.written > offset { Ok(()) } else { Err(shrank()) }
     }
 
-    /// Waits until the file has `len` bytes, or is whole with fewer; gives how many there are.
+    /// Waits until the file has `len` bytes, or is complete with fewer; returns how many it has.
     pub async fn at_least(&self, len: u64) -> io::Result<u64> {
         Ok(self.wait(|state| state.written >= len).await?.written)
     }
 
-    /// Waits until the file is whole; gives its length.
+    /// Waits until the file is complete; returns its length.
     pub async fn whole(&self) -> io::Result<u64> {
         Ok(self.wait(|_| false).await?.written)
     }
@@ -75,4 +73,9 @@ impl ProgressReader {
             _ => Ok(state),
         }
     }
+}
+
+/// The error of a file that ends before its announced length: the connection is closed, nothing is padded.
+pub fn shrank() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was sent")
 }

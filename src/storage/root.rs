@@ -1,8 +1,8 @@
 //! `Root`: the only opener of files.
 //!
 //! The root is an open handle, not a string: every path is resolved beneath it by the kernel (`openat2` with
-//! `RESOLVE_BENEATH`) or, where that is missing, by cap-std's walk from handle to handle. A bug in a path can thus not
-//! become a way out, nor can a link that is swapped while a request runs.
+//! `RESOLVE_BENEATH`) or, where that is missing, by cap-std's walk from handle to handle. So neither a bug in
+//! a path nor a link that is swapped while a request runs can lead out.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -26,17 +26,17 @@ pub mod location;
 pub mod reach;
 pub mod real;
 
-/// How long a handle is used before its path is asked again who it is: a folder that was removed and made again (a
-/// test's clean-up, a checkout) is noticed within this time.
+/// How long a handle is used before its path is checked again: a folder that was removed and created again (by a test, by a
+/// checkout) is noticed within this time.
 const RECHECK: Duration = Duration::from_millis(200);
 
-/// Never hang on a FIFO that nobody writes to, never become the owner of a terminal.
+/// Never hang on a FIFO that nobody writes to, and never acquire a controlling terminal.
 const OPEN_FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 /// A directory that is served, and how links in it are treated.
 #[derive(Debug)]
 pub struct Root {
-    /// Absolute, but not resolved: a link to the root may be pointed elsewhere while serving.
+    /// Absolute, but not resolved: a link to the root may change its target while devmedia runs.
     path: PathBuf,
     links: Links,
     types: MediaTypes,
@@ -50,7 +50,7 @@ pub struct Root {
 pub enum Links {
     /// Those that stay inside the root.
     Inside,
-    /// All but the magic ones of `/proc` (`--follow-links`).
+    /// All except the magic links of `/proc` (`--follow-links`).
     Anywhere,
 }
 
@@ -60,7 +60,7 @@ struct Current {
     checked: Instant,
 }
 
-/// What a path leads to: one open handle, already asked for everything.
+/// What a path leads to: one open handle and its metadata.
 #[derive(Debug)]
 pub enum Found {
     /// A regular file.
@@ -69,10 +69,10 @@ pub enum Found {
     Directory(Dir),
 }
 
-/// Why a path leads to nothing that is served.
+/// Why a path cannot be opened.
 #[derive(Debug)]
 pub enum OpenError {
-    /// What the system said.
+    /// The system's error.
     Io(io::Error),
     /// A link on the way leads out of the root, or nowhere.
     LeavesRoot,
@@ -83,7 +83,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the path leads to nothing, rather than to something that cannot be opened. The rows are nginx's.
+    /// Whether the path leads to nothing, rather than to something that cannot be opened. nginx answers 404 to the same errors.
     pub fn is_missing(&self) -> bool {
         use rustix::io::Errno;
         let Self::Io(error) = self else { return false };
@@ -102,7 +102,7 @@ impl From<io::Error> for OpenError {
 }
 
 impl Root {
-    /// Takes hold of a directory; errors are the system's (missing, not a directory, not readable).
+    /// Opens a directory; the errors are the system's (missing, not a directory, not readable).
     pub fn new(path: &Path, links: Links, types: MediaTypes) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
@@ -112,7 +112,7 @@ impl Root {
         Ok(Self { path, links, types, current, changing: Mutex::new(()), nowait })
     }
 
-    /// Where it is, for start-up messages; never sent to a client.
+    /// Its path, for start-up messages; never sent to a client.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -122,19 +122,18 @@ impl Root {
         self.links == Links::Anywhere
     }
 
-    /// How names are made into types.
+    /// The media types of its files.
     pub fn types(&self) -> &MediaTypes {
         &self.types
     }
 
-    /// What is known of its file system.
+    /// What is known about its file system.
     pub fn nowait(&self) -> NoWait {
         self.nowait.clone()
     }
 
-    /// Opens what `path` names if nothing has to be waited for: its names and its first page are in the kernel's
-    /// caches, and no link is on the way. `None` says nothing but "ask [`Root::open`]", which can wait and knows all the
-    /// answers.
+    /// Opens `path` if that does not have to wait: its names and its first page are in the kernel's caches, and no link is on
+    /// the way. `None` only means "call [`Root::open`]", which can wait and has the answer.
     #[cfg(target_os = "linux")]
     pub fn open_now(&self, path: &MediaPath) -> Option<Found> {
         use rustix::fs::{Mode, ResolveFlags, openat2};
@@ -150,15 +149,15 @@ impl Root {
         self.describe(file.into(), path, sniff).ok()
     }
 
-    /// Elsewhere there is no way to ask the caches only.
+    /// Other systems cannot be asked about their caches.
     #[cfg(not(target_os = "linux"))]
     pub fn open_now(&self, _path: &MediaPath) -> Option<Found> {
         None
     }
 
-    /// Opens what `path` names, once, without blocking on it, and asks the handle what it is.
+    /// Opens `path` once, without blocking on a FIFO, and asks the handle what it is.
     ///
-    /// This is the blocking way: it may wait for a disk.
+    /// Blocks: it may wait for a disk.
     pub fn open(&self, path: &MediaPath) -> Result<Found, OpenError> {
         let dir = self.dir(RECHECK)?;
         match self.open_in(&dir, path) {
@@ -211,7 +210,7 @@ impl Root {
         }
     }
 
-    /// Asks the handle, never the path, what it is; `sniff` reads its first bytes where the name does not tell.
+    /// Asks the handle, never the path, what it is; `sniff` reads its first bytes if the name does not determine the type.
     fn describe(
         &self,
         file: File,
@@ -226,24 +225,24 @@ impl Root {
             return Err(OpenError::NotRegular);
         }
         let file = OpenFile::new(file, self.nowait.clone());
-        let media_type = if let Some(promised) = self.types.by_name(path.file_name()) {
-            promised
+        let media_type = if let Some(settled) = self.types.by_name_alone(path.file_name()) {
+            settled
         } else {
             let mut first = [0; SNIFF_LEN];
             let len = sniff(&file, &mut first)?;
-            MediaTypes::by_content(&first[..len])
+            self.types.by_content(path.file_name(), &first[..len])
         };
         let entity = Entity::new(&metadata, media_type, SystemTime::now());
         Ok(Found::File(file, entity))
     }
 
-    /// A link on the way pointed outside, or was absolute: it counts if it ends beneath the root after all.
+    /// A link in the path points outside or is absolute: it is followed if it ends beneath the root after all.
     fn open_link(&self, dir: &Dir, path: &MediaPath, links: Links) -> Result<File, OpenError> {
         let ambient = self.path.join(path.as_path());
         if links == Links::Anywhere {
             return open_anywhere(&ambient);
         }
-        // Whatever goes wrong out there is one answer: a 404 would tell what exists outside the root.
+        // Every error outside gets the same answer: a 404 would reveal what exists outside the root.
         let root = self.path.canonicalize().map_err(|_| OpenError::RootGone)?;
         let target = ambient.canonicalize().map_err(|_| OpenError::LeavesRoot)?;
         let inside = target.strip_prefix(&root).map_err(|_| OpenError::LeavesRoot)?;
@@ -254,7 +253,7 @@ impl Root {
         }
     }
 
-    /// The root's handle, not older than `max_age`; it is made anew when the path leads to another directory.
+    /// The root's handle, checked less than `max_age` ago; it is opened again when the path leads to another directory.
     fn dir(&self, max_age: Duration) -> Result<Arc<Dir>, OpenError> {
         {
             let current = self.current.read().expect("nothing panics while holding it");

@@ -117,6 +117,7 @@ impl From<UploadError> for Refusal {
 }
 
 /// Why the system did not write a file.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` passes")]
 pub fn cannot_write(error: io::Error) -> Refusal {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOSPC | Errno::DQUOT) => Refusal::new(

@@ -1,5 +1,5 @@
-//! FileWriter a file with what comes, in order, without waiting for the disk on the reactor and without getting ahead of
-//! it: while a batch is written nothing more is read, so the client is slowed down to the pace of the disk.
+//! `FileWriter`: fills a file with bytes as they arrive, in order, without blocking the reactor and without getting ahead of
+//! the disk: while a batch is written nothing more is read, so the client is slowed down to the pace of the disk.
 
 use std::fs::File;
 use std::sync::Arc;

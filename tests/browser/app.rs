@@ -3,18 +3,24 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex};
 
 use crate::support::PATIENCE;
 
 /// A file of the app: path, content type, content.
 pub(crate) type File = (&'static str, &'static str, String);
 
+/// The targets that were asked for, in the order in which they came.
+#[derive(Default)]
+struct Noted {
+    asked: Mutex<Vec<String>>,
+    another: Condvar,
+}
+
 /// A tiny web server that runs until the tests end.
 pub(crate) struct App {
     port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
+    noted: Arc<Noted>,
 }
 
 impl App {
@@ -22,19 +28,19 @@ impl App {
     pub(crate) fn start(referrer_policy: &'static str, files: impl Into<Vec<File>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        let asked = Arc::<Mutex<Vec<String>>>::default();
-        let (files, noted) = (Arc::new(files.into()), Arc::clone(&asked));
+        let noted = Arc::new(Noted::default());
+        let (files, shared) = (Arc::new(files.into()), Arc::clone(&noted));
         std::thread::spawn(move || {
             // a thread each: browsers open connections they do not use yet
             for stream in listener.incoming().map_while(Result::ok) {
-                let (files, noted) = (Arc::clone(&files), Arc::clone(&noted));
-                std::thread::spawn(move || answer(&stream, referrer_policy, &files, &noted));
+                let (files, shared) = (Arc::clone(&files), Arc::clone(&shared));
+                std::thread::spawn(move || answer(&stream, referrer_policy, &files, &shared));
             }
         });
-        Self { port, asked }
+        Self { port, noted }
     }
 
-    /// An empty page: a story puts into it what it needs.
+    /// An empty page: a test puts into it what it needs.
     pub(crate) fn blank(referrer_policy: &'static str) -> Self {
         Self::page(referrer_policy, "")
     }
@@ -52,24 +58,25 @@ impl App {
 
     /// Waits until it has been asked for this target.
     pub(crate) fn is_asked_for(&self, target: &str) {
-        let until = Instant::now() + PATIENCE;
-        while !self.asked().iter().any(|asked| asked == target) {
-            assert!(Instant::now() < until, "nobody asked for {target}, only for {:?}", self.asked());
-            std::thread::yield_now();
-        }
+        let asked = self.noted.asked.lock().expect("no thread panics with it");
+        let misses = |asked: &mut Vec<String>| asked.iter().all(|asked| asked != target);
+        let waited = self.noted.another.wait_timeout_while(asked, PATIENCE, misses);
+        let (asked, timeout) = waited.expect("no thread panics with it");
+        assert!(!timeout.timed_out(), "nobody asked for {target}, only for {asked:?}");
     }
 
     /// The targets it has been asked for.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().expect("no thread panics with it").clone()
+        self.noted.asked.lock().expect("no thread panics with it").clone()
     }
 }
 
-fn answer(mut stream: &TcpStream, referrer_policy: &str, files: &[File], noted: &Mutex<Vec<String>>) -> Option<()> {
+fn answer(mut stream: &TcpStream, referrer_policy: &str, files: &[File], noted: &Noted) -> Option<()> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let target = lines.next()?.split(' ').nth(1)?.to_owned();
     lines.find(String::is_empty)?;
-    noted.lock().expect("no thread panics with it").push(target.clone());
+    noted.asked.lock().expect("no thread panics with it").push(target.clone());
+    noted.another.notify_all();
     let (status, content_type, content) = match files.iter().find(|(path, ..)| *path == target) {
         Some((_, content_type, content)) => ("200 OK", *content_type, content.as_str()),
         None => ("404 Not Found", "text/plain", ""),

@@ -1,4 +1,4 @@
-//! The gallery in a tab: what its stories ask of it again and again.
+//! The gallery in a tab: what its tests ask of it again and again.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::driver::Tab;
 use crate::support::Server;
 
-/// Every script of these stories may use these.
+/// Every script of these tests may use these.
 pub(crate) const HELPERS: &str = "
     const one = selector => document.querySelector(selector);
     const until = async is => { for (;;) { const value = is(); if (value) return value; await new Promise(tell => setTimeout(tell, 10)); } };

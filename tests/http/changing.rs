@@ -7,10 +7,9 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use super::{pattern, start};
-use crate::support::{PATIENCE, Server};
+use crate::support::{Server, skip, wait_until};
 
 /// Far more than the sockets' buffers of both sides together: `tcp_wmem` allows the server 4 MiB, and ours is small.
 const LEN: usize = 24 << 20;
@@ -135,7 +134,7 @@ fn a_client_that_hangs_up_costs_nothing() {
     }
     assert!(server.is_alive());
     if !Path::new("/proc/self/fd").exists() {
-        println!("skipped: this system does not tell which files a process has open");
+        skip("this system does not tell which files a process has open");
         return;
     }
     let open = || {
@@ -144,9 +143,5 @@ fn a_client_that_hangs_up_costs_nothing() {
         files.filter(|file| file.ends_with("big.bin")).count()
     };
     // a read that is under way ends first
-    let until = Instant::now() + PATIENCE;
-    while open() > 0 {
-        assert!(Instant::now() < until, "{} handles are still open", open());
-        std::thread::yield_now();
-    }
+    wait_until("the end of the last handle", || open() == 0);
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{prepared, start};
-use crate::support::{PATIENCE, SECRET, Server};
+use crate::support::{PATIENCE, SECRET, Server, skip};
 
 /// Requests of each race; on one connection each, so that they meet the swaps at any point.
 const REQUESTS: usize = 300;
@@ -87,7 +87,7 @@ fn a_folder_swapped_for_a_link_never_leads_out() {
     symlink(&server.outside, &link).expect("a link");
     let swap = || renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE);
     if let Err(error) = swap() {
-        println!("skipped: this file system does not exchange names: {error}");
+        skip(format_args!("this file system does not exchange names: {error}"));
         return;
     }
     race(&server, "/media/pics/secret.txt", "inside", || swap().expect("a swap"));

@@ -71,6 +71,15 @@ fn a_404_names_what_was_probably_meant() {
         ("/medai/song.mp3", Some("/media/song.mp3")),
         ("/statics/app.css", Some("/static/app.css")),
         ("/medias/", Some("/media/")),
+        // typing errors, separators, derivatives (findings 5.6)
+        ("/media/sogn.mp3", Some("/media/song.mp3")),
+        ("/media/songs.mp3", Some("/media/song.mp3")),
+        ("/media/doc/report.pdf", Some("/media/docs/report.pdf")),
+        ("/media/docs/reprot.pdf", Some("/media/docs/report.pdf")),
+        ("/media/my_cat.jpg", Some("/media/my%20cat.jpg")),
+        ("/media/my%E2%80%AFcat.jpg", Some("/media/my%20cat.jpg")),
+        ("/media/docs/report_aFDAWZz.pdf", Some("/media/docs/report.pdf")),
+        ("/media/docs/report-300x200.pdf", Some("/media/docs/report.pdf")),
         // nothing like it
         ("/media/nothing-like-it.png", None),
         ("/media/nowhere/x/y/z", None),

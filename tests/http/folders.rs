@@ -219,3 +219,23 @@ fn with_the_prefix_at_the_top_there_is_no_landing_page() {
     assert_eq!(server.get("/a.txt").text(), "hello");
     assert_eq!(server.get("/media/a.txt").status, 404);
 }
+
+#[test]
+fn a_listing_says_the_type_that_a_get_answers_with() {
+    let server = start(&[]);
+    for (name, content) in [
+        ("webp", &b"RIFF\x24\0\0\0WEBPVP8 "[..]),
+        ("png.unknown", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+        ("page", b"<!DOCTYPE html>"),
+        ("empty", b""),
+        ("a.svgz", b"\x1f\x8b\x08"),
+        ("a.jpg", b"GIF89a"),
+    ] {
+        server.put(name, content);
+    }
+    let listing = server.get("/media/?format=json").json();
+    for item in listing.as_array().expect("a list") {
+        let answer = server.get(item["url"].as_str().expect("a URL"));
+        assert_eq!(item["type"], answer.field("content-type"), "{item}");
+    }
+}

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::start;
-use crate::support::Server;
+use crate::support::{Server, skip};
 
 const NAMES: &[&[u8]] = &[
     b"plain.txt",
@@ -60,7 +60,7 @@ fn server() -> Option<Server> {
     for (number, name) in NAMES.iter().enumerate() {
         if let Err(error) = std::fs::write(server.root.join("names").join(OsStr::from_bytes(name)), number.to_string())
         {
-            println!("skipped: this file system has no name {}: {error}", name.escape_ascii());
+            skip(format_args!("this file system has no name {}: {error}", name.escape_ascii()));
             return None;
         }
         let folder = server.root.join("folders").join(OsStr::from_bytes(name));
@@ -171,7 +171,7 @@ fn two_unicode_forms_are_two_names() {
     server.put("\u{e9}.txt", "composed");
     server.put("e\u{301}.txt", "decomposed");
     if std::fs::read_dir(&server.root).expect("our folder").count() < 2 {
-        println!("skipped: this file system takes the two for one");
+        skip("this file system takes the two for one");
         return;
     }
     assert_eq!(server.get("/media/%C3%A9.txt").text(), "composed");

@@ -34,7 +34,23 @@ fn a_type_comes_from_the_name_else_from_the_first_bytes() {
         ("a.gz", PAGE, "application/gzip"),
         ("a.tar.gz", PAGE, "application/gzip"),
         ("a.txt.gz", PAGE, "application/gzip"),
-        ("a.svgz", PAGE, "application/gzip"),
+        ("a.woff", PAGE, "font/woff"), // RFC 8081
+        ("a.otf", PAGE, "font/otf"),
+        ("a.obj", PAGE, "model/obj"),
+        ("a.cjs", PAGE, "text/javascript; charset=utf-8"),
+        ("a.js.map", PAGE, "application/json"),
+        ("a.vcf", PAGE, "text/vcard; charset=utf-8"),
+        ("a.toml", PAGE, "application/toml"),
+        ("a.mid", PAGE, "audio/midi"),
+        ("a.zst", PAGE, "application/zstd"),
+        ("a.jsonl", PAGE, "application/jsonl"),
+        ("a.ndjson", PAGE, "application/x-ndjson"),
+        ("a.psd", PAGE, "image/vnd.adobe.photoshop"),
+        ("a.ktx2", PAGE, "image/ktx2"),
+        ("a.exr", PAGE, "image/x-exr"),
+        ("a.lottie", PAGE, "application/zip+dotlottie"),
+        ("a.pmtiles", PAGE, "application/vnd.pmtiles"),
+        ("a.svgz", PAGE, "image/svg+xml"), // not compressed after all
         // --type beats all tables, in any case of letters
         ("a.stl", PAGE, "model/stl"),
         ("a.JPG", PAGE, "image/x-mine"),
@@ -45,6 +61,11 @@ fn a_type_comes_from_the_name_else_from_the_first_bytes() {
         ("png.", PNG, "image/png"),
         ("gif", b"GIF89a", "image/gif"),
         ("pdf", b"%PDF-1.7", "application/pdf"),
+        // the same type as by name (findings 4.2)
+        ("woff2", b"wOF2\0\x01\0\0", "font/woff2"),
+        ("m4a", b"\0\0\0\x20ftypM4A ", "audio/mp4"),
+        ("flac", b"fLaC\0\0\0\x22", "audio/flac"),
+        ("wav", b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav"),
         ("page", PAGE, "application/octet-stream"),
         ("page.unknown", PAGE, "application/octet-stream"),
         ("xml", b"<?xml version=\"1.0\"?><html xmlns=\"http://www.w3.org/1999/xhtml\"/>", "application/octet-stream"),
@@ -136,4 +157,25 @@ fn no_answer_may_be_sniffed() {
         let answer = server.request(method, target, &[field]);
         assert_eq!((answer.status, answer.field("x-content-type-options")), (status, "nosniff"), "{method} {target}");
     }
+}
+
+/// Twelve projects got this report: an `<img>` of an .svgz shows only with its Content-Encoding.
+#[test]
+fn a_compressed_svg_is_sent_whole_with_its_encoding() {
+    const SVGZ: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03";
+    let server = start(&[]);
+    server.put("a.svgz", SVGZ);
+    for (method, fields) in
+        [("GET", &[][..]), ("GET", &[("Range", "bytes=0-3")]), ("GET", &[("Range", "bytes=0-1,5-6")]), ("HEAD", &[])]
+    {
+        let answer = server.request(method, "/media/a.svgz", fields);
+        assert_eq!((answer.status, answer.field("content-type")), (200, "image/svg+xml"), "{method} {fields:?}");
+        assert_eq!(answer.field("content-encoding"), "gzip");
+        assert_eq!(answer.field("accept-ranges"), "none");
+        assert_eq!(answer.field("content-security-policy"), "sandbox");
+        assert_eq!(answer.field("content-length"), SVGZ.len().to_string());
+        assert!(method == "HEAD" || answer.body == SVGZ);
+    }
+    let etag = server.settled("/media/a.svgz").field("etag").to_owned();
+    assert_eq!(server.request("GET", "/media/a.svgz", &[("If-None-Match", &etag)]).status, 304);
 }

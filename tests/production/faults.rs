@@ -1,6 +1,12 @@
 //! Origins that fail, lie, and lead astray.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
+
+use rustix::net::sockopt::set_socket_linger;
 
 use super::*;
 
@@ -399,9 +405,7 @@ fn nothing_that_is_here_by_then_is_overwritten() {
     let server = server(&origin.url(), &[]);
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| server.get("/media/a/b.jpg"));
-        while origin.count() == 0 {
-            std::thread::yield_now();
-        }
+        origin.is_asked(1);
         server.put("a/b.jpg", "mine");
         sender.send(()).expect("the origin waits");
         assert_eq!(asked.join().expect("an answer").text(), "theirs");
@@ -414,7 +418,7 @@ fn nothing_that_is_here_by_then_is_overwritten() {
 fn an_origin_that_says_nothing_is_given_up() {
     let origin = Origin::start(|_, stream| {
         // until devmedia hangs up
-        let _ = std::io::Read::read(stream, &mut [0]);
+        let _ = stream.read(&mut [0]);
     });
     let server = server(&origin.url(), &[]);
     let answer = server.get("/media/a.jpg");
@@ -430,7 +434,7 @@ fn slow_but_for_one(bytes: &'static [u8]) -> Origin {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
         } else {
             let _ = stream.write_all(bytes);
-            let _ = std::io::Read::read(stream, &mut [0]);
+            let _ = stream.read(&mut [0]);
         }
     })
 }
@@ -443,7 +447,7 @@ fn slow_files_keep_no_other_from_being_fetched() {
         .map(|index| {
             let mut stream = server.connect();
             write!(stream, "GET /media/{index}.jpg HTTP/1.1\r\nHost: {}\r\n\r\n", server.address).expect("open");
-            std::io::Read::read_exact(&mut stream, &mut [0]).expect("it begins");
+            stream.read_exact(&mut [0]).expect("it begins");
             stream
         })
         .collect();
@@ -462,9 +466,7 @@ fn who_waits_too_long_for_a_turn_is_told_why() {
             stream
         })
         .collect();
-    while origin.count() < 32 {
-        std::thread::yield_now();
-    }
+    origin.is_asked(32);
     let answer = server.get("/media/last.jpg");
     assert_eq!(answer.status, 404);
     assert!(answer.text().contains("too many fetches are under way"), "{}", answer.text());
@@ -524,4 +526,80 @@ fn only_a_connection_that_ended_without_a_word_is_tried_again() {
         assert_eq!(server.get("/media/a.jpg").status, 404);
         assert_eq!(origin.count(), times, "{bytes}");
     }
+}
+
+/// An origin that answers the first request of each connection, and resets the connection when it hears of another: what a
+/// load balancer does that has forgotten it. `0.jpg` and `1.jpg` are answered together. Counts the resets.
+fn resetting() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let (resets, together) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
+    let counted = Arc::clone(&resets);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (counted, together) = (Arc::clone(&counted), Arc::clone(&together));
+            std::thread::spawn(move || {
+                let mut stream = stream;
+                let asked = read_head(&mut stream);
+                if asked.contains("/0.jpg") || asked.contains("/1.jpg") {
+                    together.wait();
+                }
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+                if !read_head(&mut stream).is_empty() {
+                    set_socket_linger(&stream, Some(Duration::ZERO)).expect("our own socket");
+                    counted.fetch_add(1, SeqCst);
+                }
+            });
+        }
+    });
+    (address, resets)
+}
+
+/// A request's head; empty at the end of the connection.
+fn read_head(stream: &mut TcpStream) -> String {
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    lines.take_while(|line| !line.is_empty()).collect()
+}
+
+/// Nobody sees that a kept connection is gone, and with several kept ones the next try must not meet another of them.
+#[test]
+fn a_kept_connection_that_is_reset_is_replaced_by_a_fresh_one() {
+    let (address, resets) = resetting();
+    let server = server(&format!("http://{address}/"), &[]);
+    let get = |name: &str| assert_eq!(server.get(format!("/media/{name}.jpg")).text(), "whole", "{name}");
+    std::thread::scope(|scope| {
+        for name in ["0", "1"] {
+            scope.spawn(move || get(name));
+        }
+    });
+    let mut next = 2;
+    wait_until("ten resets", || {
+        get(&next.to_string());
+        next += 1;
+        resets.load(SeqCst) >= 10
+    });
+}
+
+/// Only a connection that was made can have been a kept one.
+#[test]
+fn a_failed_tls_handshake_is_not_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            counted.fetch_add(1, SeqCst);
+            // the client's hello; its end is the end of the handshake
+            let _ = stream.read(&mut [0; 1024]);
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    nginx::certify(folder.path());
+    let authority = folder.path().join("authority.pem").display().to_string();
+    let server =
+        Server::with_variables(&["--fallback", &format!("https://{address}/")], &[("SSL_CERT_FILE", &authority)]);
+    let answer = server.get("/media/a.jpg");
+    assert!(answer.text().contains("could not be reached"), "{}", answer.text());
+    assert_eq!(connections.load(SeqCst), 1);
 }

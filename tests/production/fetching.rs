@@ -96,8 +96,12 @@ fn a_kill_in_mid_fetch_leaves_no_half_file() {
         stream.read_exact(&mut vec![0; bytes]).expect("the file begins to come");
         process.signal(Signal::KILL);
         process.wait();
-        let left = files(&root);
-        assert!(left.keys().all(|name| name.starts_with(".devmedia-")), "{:?}", left.keys());
+        // on a busy machine all of it may have come by then
+        let is_whole = files(&root).get("video.mp4").inspect(|left| assert!(**left == file, "half a file")).is_some();
+        if is_whole {
+            fs::remove_file(root.join("video.mp4")).expect("it is there");
+        }
+        assert!(files(&root).keys().all(|name| name.starts_with(".devmedia-")), "{:?}", files(&root).keys());
     }
     let (_process, address) = start();
     let mut stream = std::net::TcpStream::connect(&address).expect("the server accepts");

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 
 use self::origin::Origin;
-use crate::support::{Answer, PATIENCE, Server, Way};
+use crate::support::{Answer, PATIENCE, Server, Way, wait_until};
 
 /// A server whose first mount falls back to this URL.
 fn server(fallback: &str, args: &[&str]) -> Server {

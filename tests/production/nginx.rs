@@ -1,80 +1,37 @@
 //! Production: Debian's nginx with TLS, on this machine.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::TempDir;
 
-use crate::support::PATIENCE;
+use crate::support::nginx;
 
-/// A running nginx; killed when dropped.
+/// A running nginx.
 pub(super) struct Nginx {
-    process: Child,
-    keep: TempDir,
+    nginx: nginx::Nginx,
     /// What it serves at `/media/`, and as a listing in JSON at `/listed/`.
     pub(super) root: PathBuf,
-    port: u16,
 }
 
 impl Nginx {
-    /// Starts one with a certificate for `localhost` by an authority of its own; `None`, with the reason printed, where
-    /// nginx is not installed. `slowly` sends at most this many bytes a second.
+    /// Starts one with a certificate for `localhost` by an authority of its own; `None` where nginx is not installed.
+    /// `slowly` sends at most this many bytes a second.
     pub(super) fn start(slowly: Option<u32>) -> Option<Self> {
-        let program = ["nginx", "/usr/sbin/nginx"].into_iter().find(|program| {
-            let found = Command::new(program).arg("-v").stderr(Stdio::null()).status();
-            found.is_ok_and(|status| status.success())
-        });
-        let Some(program) = program else {
-            assert!(std::env::var_os("CI").is_none(), "nginx is installed in CI");
-            println!("skipped: there is no nginx on PATH");
-            return None;
-        };
-        let keep = tempfile::tempdir().expect("a temporary folder");
-        let root = keep.path().join("files");
-        fs::create_dir(&root).expect("the root");
-        certify(keep.path());
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let rate = slowly.map(|rate| format!("limit_rate {rate};")).unwrap_or_default();
-        let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
-        let configuration = format!(
-            "{user} daemon off; master_process off; pid nginx.pid; error_log error.log;
-             events {{}}
-             http {{
-               log_format all '$request_method $uri $status cookie=$http_cookie authorization=$http_authorization '
-                              'host=$http_host sni=$ssl_server_name range=$http_range none=$http_if_none_match';
-               access_log access.log all;
-               client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
-               types {{ image/jpeg jpg; image/png png; video/mp4 mp4; text/html html; }}
-               server {{
-                 listen 127.0.0.1:{port} ssl;
-                 ssl_certificate server.pem; ssl_certificate_key server.key;
-                 {rate}
-                 location /media/ {{ alias files/; }}
-                 location /listed/ {{ alias files/; autoindex on; autoindex_format json; }}
-               }}
-             }}"
-        )
-        .replace("alias files/", &format!("alias {}/", root.display()));
-        fs::write(keep.path().join("nginx.conf"), configuration).expect("the configuration");
-        let mut command = Command::new(program);
-        command.arg("-p").arg(keep.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
-        let process = command.stderr(Stdio::null()).spawn().expect("nginx starts");
-        let nginx = Self { process, keep, root, port };
-        let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).is_err() {
-            assert!(Instant::now() < until, "nginx does not listen: {:?}", fs::read_to_string(nginx.file("error.log")));
-            std::thread::yield_now();
-        }
-        Some(nginx)
+        let nginx = nginx::Nginx::start("--with-http_ssl_module", |address, home| {
+            let root = home.path().join("files");
+            fs::create_dir(&root).expect("the root");
+            certify(home.path());
+            configuration(address, &root, slowly)
+        })?;
+        let root = nginx.home.path().join("files");
+        Some(Self { nginx, root })
     }
 
     /// The URL of a folder of it, over TLS.
     pub(super) fn url(&self, folder: &str) -> String {
-        format!("https://localhost:{}/{folder}/", self.port)
+        format!("https://{}/{folder}/", self.host())
     }
 
     /// The authority that signed its certificate, as a file.
@@ -84,7 +41,7 @@ impl Nginx {
 
     /// What `Host` says in a request to it.
     pub(super) fn host(&self) -> String {
-        format!("localhost:{}", self.port)
+        format!("localhost:{}", self.nginx.address.port())
     }
 
     pub(super) fn put(&self, path: &str, content: &[u8]) -> PathBuf {
@@ -101,19 +58,36 @@ impl Nginx {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.keep.path().join(name)
+        self.nginx.home.path().join(name)
     }
 }
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn configuration(address: SocketAddr, root: &Path, slowly: Option<u32>) -> String {
+    let root = root.display();
+    let rate = slowly.map(|rate| format!("limit_rate {rate};")).unwrap_or_default();
+    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    format!(
+        "{user} daemon off; worker_processes 1; pid nginx.pid;
+         events {{}}
+         http {{
+           log_format all '$request_method $uri $status cookie=$http_cookie authorization=$http_authorization '
+                          'host=$http_host sni=$ssl_server_name range=$http_range none=$http_if_none_match';
+           access_log access.log all;
+           client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
+           types {{ image/jpeg jpg; image/png png; video/mp4 mp4; text/html html; }}
+           server {{
+             listen {address} ssl;
+             ssl_certificate server.pem; ssl_certificate_key server.key;
+             {rate}
+             location /media/ {{ alias {root}/; }}
+             location /listed/ {{ alias {root}/; autoindex on; autoindex_format json; }}
+           }}
+         }}"
+    )
 }
 
 /// Writes an authority, and a certificate for `localhost` that it signed, with its key.
-fn certify(folder: &Path) {
+pub(super) fn certify(folder: &Path) {
     let mut authority = CertificateParams::new(Vec::new()).expect("no names");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("signed");

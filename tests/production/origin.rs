@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use crate::support::PATIENCE;
 
@@ -23,10 +23,17 @@ impl Asked {
     }
 }
 
+/// What was asked, in the order in which it came.
+#[derive(Default)]
+struct Noted {
+    asked: Mutex<Vec<Asked>>,
+    another: Condvar,
+}
+
 /// A listener whose connections each are a thread. It remembers what it was asked.
 pub(super) struct Origin {
     pub(super) address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    noted: Arc<Noted>,
 }
 
 impl Origin {
@@ -34,15 +41,15 @@ impl Origin {
     pub(super) fn start(answer: impl Fn(&Asked, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (noted, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let noted = Arc::new(Noted::default());
+        let (shared, answer) = (Arc::clone(&noted), Arc::new(answer));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (noted, answer) = (Arc::clone(&noted), Arc::clone(&answer));
-                std::thread::spawn(move || serve(stream, &noted, &*answer));
+                let (shared, answer) = (Arc::clone(&shared), Arc::clone(&answer));
+                std::thread::spawn(move || serve(stream, &shared, &*answer));
             }
         });
-        Self { address, asked }
+        Self { address, noted }
     }
 
     /// One that always answers with these bytes.
@@ -58,7 +65,15 @@ impl Origin {
 
     /// All requests so far, in the order in which they came.
     pub(super) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().expect("no thread panics while holding it").clone()
+        self.noted.asked.lock().expect("no thread panics while holding it").clone()
+    }
+
+    /// Waits until it has been asked so many times.
+    pub(super) fn is_asked(&self, times: usize) {
+        let asked = self.noted.asked.lock().expect("no thread panics while holding it");
+        let waited = self.noted.another.wait_timeout_while(asked, PATIENCE, |asked| asked.len() < times);
+        let (asked, timeout) = waited.expect("no thread panics while holding it");
+        assert!(!timeout.timed_out(), "asked {} times, not {times}", asked.len());
     }
 
     /// How many requests there were.
@@ -67,7 +82,7 @@ impl Origin {
     }
 }
 
-fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked, &mut TcpStream)) {
+fn serve(mut stream: TcpStream, noted: &Noted, answer: &dyn Fn(&Asked, &mut TcpStream)) {
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     let mut lines = BufReader::new(stream.try_clone().expect("a handle")).lines().map_while(Result::ok);
     let Some(line) = lines.next() else { return };
@@ -78,6 +93,7 @@ fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Aske
         Some((name.to_ascii_lowercase(), value.trim().to_owned()))
     });
     let asked = Asked { method, target, fields: fields.collect() };
-    noted.lock().expect("no thread panics while holding it").push(asked.clone());
+    noted.asked.lock().expect("no thread panics while holding it").push(asked.clone());
+    noted.another.notify_all();
     answer(&asked, &mut stream);
 }

@@ -31,13 +31,13 @@ fn a_tree_is_fetched_by_its_listing_and_once_only() {
 
     let ended = pull(&folder, &["--fallback", &url, "b/**/*.jpg"], Some(&trust));
     assert_eq!((ended.code, ended.stderr.len()), (Some(0), 0), "{ended:?}");
-    assert!(ended.stdout[0].starts_with("2 fetched ("), "{ended:?}");
+    assert!(ended.stdout[0].starts_with("2 downloaded ("), "{ended:?}");
     assert_eq!(files(&root).into_keys().collect::<Vec<_>>(), ["b/c d.jpg", "b/e/\u{e9}.jpg"]);
 
     fs::write(root.join("a.jpg"), "mine").expect("a file");
     let ended = pull(&folder, &["--fallback", &url, "--parallel", "2"], Some(&trust));
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout[0].contains("2 fetched (") && ended.stdout[0].contains("3 were here"), "{ended:?}");
+    assert!(ended.stdout[0].contains("2 downloaded (") && ended.stdout[0].contains("3 already here"), "{ended:?}");
     let stored = files(&root);
     assert_eq!(stored.keys().collect::<Vec<_>>(), ["a.jpg", "b/c d.jpg", "b/e/\u{e9}.jpg", "b/f.png", "g/h.jpg"]);
     assert_eq!(stored["a.jpg"], b"mine");
@@ -62,7 +62,7 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
     fs::write(folder.path().join("list"), &list).expect("a list");
     let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(ended.stdout, ["3 fetched (15 B), 0 were here, 0 are missing at the fallback, 0 failed"]);
+    assert_eq!(ended.stdout, ["3 downloaded (15 B), 0 already here, 0 missing at the fallback, 0 failed"]);
     let stored = files(&folder.path().join("media"));
     assert_eq!(stored.keys().collect::<Vec<_>>(), ["a.jpg", "b b.jpg", "c/50% off.jpg"]);
 
@@ -70,14 +70,14 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
     let strange = b"\xef\xbb\xbfHTTPS://gravatar.example/a.png\nlatin-\xe9.jpg\na.jpg/below.jpg\n".as_slice();
     fs::write(folder.path().join("list"), strange).expect("a list");
     let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
-    assert_eq!(ended.stdout, ["1 fetched (5 B), 0 were here, 0 are missing at the fallback, 2 failed"], "{ended:?}");
+    assert_eq!(ended.stdout, ["1 downloaded (5 B), 0 already here, 0 missing at the fallback, 2 failed"], "{ended:?}");
     assert!(ended.stderr.iter().any(|line| line.starts_with("list:1: \"HTTPS://gravatar")), "{ended:?}");
     assert!(ended.stderr.iter().any(|line| line.contains("a.jpg/below.jpg: ")), "{ended:?}");
 
     fs::write(folder.path().join("list"), list + "gone.jpg\nbroken.jpg\n.hidden.jpg\n").expect("a list");
     let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert_eq!(ended.stdout, ["0 fetched (0 B), 3 were here, 1 are missing at the fallback, 2 failed"]);
+    assert_eq!(ended.stdout, ["0 downloaded (0 B), 3 already here, 1 missing at the fallback, 2 failed"]);
     let told = ended.stderr.join("\n");
     for says in [
         "gone.jpg: the fallback does not have it",
@@ -101,7 +101,7 @@ fn what_cannot_be_pulled_says_why() {
         (
             &["--fallback", &url, "--from", "list"],
             1,
-            "list:1: \"https://elsewhere.example/a.jpg\" lies below no fallback",
+            "list:1: \"https://elsewhere.example/a.jpg\" is not below any fallback",
         ),
         (&["--fallback", &url, "--from", "nowhere"], 1, "the names cannot be read"),
         (&["--fallback", &url, "a[.jpg"], 2, "write '*.jpg'"),

@@ -95,12 +95,51 @@ fn the_developers_own_files_are_never_touched() {
     }
 }
 
+/// The developer is faster than the answer about the copy.
+#[test]
+fn a_file_that_replaces_a_copy_while_it_is_refreshed_stays() {
+    let replace: [fn(&Server); 3] = [
+        |server| drop(server.put("a.jpg", "mine")),
+        |server| {
+            fs::remove_file(server.root.join("a.jpg")).expect("a copy");
+            server.put("a.jpg", "mine");
+        },
+        |server| {
+            let new = server.put("new.jpg", "mine");
+            fs::rename(new, server.root.join("a.jpg")).expect("a file");
+        },
+    ];
+    for replace in replace {
+        let (sender, gate) = std::sync::mpsc::channel::<()>();
+        let gate = std::sync::Mutex::new(gate);
+        let origin = Origin::start(move |asked, stream| {
+            if asked.field("if-none-match").is_empty() {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 9\r\n\r\nversion 1");
+                return;
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nETag: \"v2\"\r\nContent-Length: 9\r\n\r\nversi");
+            let _ = gate.lock().expect("one request").recv_timeout(PATIENCE);
+            let _ = stream.write_all(b"on 2");
+        });
+        let server = server(&origin.url(), &["--fallback-refresh", "0s"]);
+        assert_eq!(server.get("/media/a.jpg").text(), "version 1");
+        server.settled("/media/a.jpg");
+        origin.is_asked(2);
+        replace(&server);
+        sender.send(()).expect("the origin waits");
+        server.logged("a.jpg is no copy any more");
+        assert_eq!(files(&server.root), [("a.jpg".to_owned(), b"mine".to_vec())].into());
+    }
+}
+
 #[test]
 fn a_copy_outlives_production() {
     let (origin, _) = versioned();
     let url = origin.url();
     let server = server(&url, &["--fallback-refresh", "0s"]);
     assert_eq!(server.get("/media/a.jpg").text(), "version 1");
+    // stored under its name, a moment after it was sent
+    server.settled("/media/a.jpg");
     let failing = Origin::saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let again = Server::prepared(Way::Fast, &["--fallback", &failing.url(), "--fallback-refresh", "0s"], |folder| {
         let copied = std::process::Command::new("cp").arg("-a").arg(&server.root).arg(folder).status();

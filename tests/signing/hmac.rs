@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::{SECRET, server};
+use crate::support::skip;
 
 /// A heading of the page, and the command that runs its code from a file; the path to sign comes after.
 const LANGUAGES: [(&str, &str, &[&str]); 5] = [
@@ -36,7 +37,7 @@ fn the_documented_lines_work() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (language, file, command) in LANGUAGES {
         if Command::new(command[0]).arg("--version").output().is_err() {
-            println!("skipped: {language}; there is no {}", command[0]);
+            skip(format_args!("{language}; there is no {}", command[0]));
             continue;
         }
         let file = folder.path().join(file);

@@ -1,21 +1,16 @@
 //! One list of URLs, asked of a real nginx and of devmedia: the answers are the same, status for status.
 
-use std::fs;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd as _;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
 use md5::{Digest as _, Md5};
-use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
 use super::{SECRET, now, server};
 use crate::support::Server;
 use crate::support::client::send;
+use crate::support::nginx::Nginx;
 
 /// (url, `secure_link_md5` with `$secret`, `secure_link`)
 const MOUNTS: [(&str, &str, &str); 5] = [
@@ -26,52 +21,9 @@ const MOUNTS: [(&str, &str, &str); 5] = [
     ("/for-ever/", "${uri}$secret", "$arg_md5"),
 ];
 
-/// A real nginx, stopped when dropped.
-struct Nginx {
-    child: Child,
-    address: SocketAddr,
-    _home: TempDir,
-}
-
-impl Nginx {
-    /// `None`, with the reason printed, where there is none.
-    fn start(root: &Path) -> Option<Self> {
-        let program = ["nginx", "/usr/sbin/nginx"].into_iter().find(|program| {
-            Command::new(program)
-                .arg("-V")
-                .output()
-                .is_ok_and(|output| String::from_utf8_lossy(&output.stderr).contains("--with-http_secure_link_module"))
-        });
-        let Some(program) = program else {
-            println!("skipped: there is no nginx with its secure_link module");
-            return None;
-        };
-        let home = tempfile::tempdir().expect("a temporary folder");
-        // nginx takes over a listening socket that is named in its environment (it replaces its own binary that way), so
-        // the port is free and connections wait until it is ready
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        fcntl_setfd(&listener, FdFlags::empty()).expect("our own descriptor");
-        let address = listener.local_addr().expect("bound");
-        fs::write(home.path().join("nginx.conf"), configuration(address, root)).expect("the configuration");
-        let nginx = || {
-            let mut command = Command::new(program);
-            command.arg("-p").arg(home.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
-            command.env("NGINX", format!("{};", listener.as_raw_fd()));
-            command
-        };
-        let checked = nginx().arg("-t").output().expect("nginx checks its configuration");
-        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-        let child = nginx().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nginx starts");
-        Some(Self { child, address, _home: home })
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // not SIGKILL, which its worker would survive
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let _ = self.child.wait();
-    }
+/// An nginx with the same files behind the same mounts.
+fn nginx(root: &Path) -> Option<Nginx> {
+    Nginx::start("--with-http_secure_link_module", |address, _| configuration(address, root))
 }
 
 fn configuration(address: SocketAddr, root: &Path) -> String {
@@ -198,7 +150,7 @@ const ROWS: &[Row<'_>] = &[
 #[test]
 fn nginx_and_devmedia_answer_alike() {
     let devmedia = devmedia();
-    let Some(nginx) = Nginx::start(&devmedia.root) else { return };
+    let Some(nginx) = nginx(&devmedia.root) else { return };
     let past = now() - 3600;
     // one whose hash has a digit that base64 and base64url spell differently
     let differs =
@@ -227,7 +179,7 @@ fn nginx_and_devmedia_answer_alike() {
 #[test]
 fn where_devmedia_differs() {
     let devmedia = devmedia();
-    let Some(nginx) = Nginx::start(&devmedia.root) else { return };
+    let Some(nginx) = nginx(&devmedia.root) else { return };
     let later = now() + 3600;
     for (path, signed, expected) in [
         ("/private/sub/../a.txt", "/private/a.txt", [200, 400]),

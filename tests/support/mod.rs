@@ -2,10 +2,12 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod client;
+pub mod nginx;
 pub mod process;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -14,14 +16,16 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+#[cfg(target_os = "linux")]
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use tempfile::TempDir;
 
-/// No answer of a healthy server takes this long; a hang fails instead of hanging the test.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// No answer of a healthy server takes this long, not even on a busy machine; a hang fails instead of hanging the test.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Content that lies beside every root and in none. No answer may hold it: [`Server::request`] fails the test then.
 pub const SECRET: &str = "a secret beside the root";
@@ -44,32 +48,38 @@ pub enum Way {
 
 impl Way {
     /// The system calls that a kernel of this way answers with ENOSYS.
+    #[cfg(target_os = "linux")]
     fn missing_calls(self) -> &'static [i64] {
         match self {
             Self::Fast => &[],
-            #[cfg(target_os = "linux")]
             Self::Reading => &[libc::SYS_preadv2, libc::SYS_sendfile],
-            #[cfg(target_os = "linux")]
             Self::NoSendfile => &[libc::SYS_sendfile],
-            #[cfg(target_os = "linux")]
             Self::HandWalk => &[libc::SYS_openat2],
-            #[cfg(not(target_os = "linux"))]
-            _ => &[],
         }
     }
 
-    /// Starts a command under this way's filter. A filter holds for the thread that sets it and for what that thread
-    /// starts, so the command is started in a thread of its own.
+    /// Makes the kernel refuse this way's missing calls, for this thread and all that it starts.
+    #[cfg(target_os = "linux")]
+    fn refuse_missing_calls(self) {
+        if self.missing_calls().is_empty() {
+            return;
+        }
+        let rules = self.missing_calls().iter().map(|call| (*call, vec![])).collect();
+        let nosys = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+        let arch = std::env::consts::ARCH.try_into().expect("an architecture with seccomp");
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, nosys, arch).expect("a sound filter");
+        let program: BpfProgram = filter.try_into().expect("a small filter");
+        apply_filter(&program).expect("a kernel with seccomp");
+    }
+
+    /// Other systems have one way only.
+    #[cfg(not(target_os = "linux"))]
+    fn refuse_missing_calls(self) {}
+
+    /// Starts a command under this way's filter, in a thread of its own because the filter stays with the thread.
     fn spawn(self, mut command: Command) -> Child {
         let start = move || {
-            if !self.missing_calls().is_empty() {
-                let rules = self.missing_calls().iter().map(|call| (*call, vec![])).collect();
-                let nosys = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
-                let arch = std::env::consts::ARCH.try_into().expect("an architecture with seccomp");
-                let filter = SeccompFilter::new(rules, SeccompAction::Allow, nosys, arch).expect("a sound filter");
-                let program: BpfProgram = filter.try_into().expect("a small filter");
-                apply_filter(&program).expect("a kernel with seccomp");
-            }
+            self.refuse_missing_calls();
             command.spawn().expect("the binary starts")
         };
         std::thread::spawn(start).join().expect("the starting thread lives")
@@ -96,6 +106,8 @@ pub struct Server {
     pub outside: PathBuf,
     /// Behind a lock, so that many threads may use one server.
     log: Mutex<Receiver<String>>,
+    /// Closed when the process has ended.
+    ended: Mutex<Receiver<()>>,
     keep: TempDir,
 }
 
@@ -111,7 +123,7 @@ impl Server {
         Self::start_in(way, workplace(prepare), args, command())
     }
 
-    /// The same, run by a user who may not read everything; `None`, with the reason printed, where that cannot be had.
+    /// The same, run by a user who may not read everything; `None` where there is no such user, see [`skip`].
     pub fn unprivileged(way: Way, args: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
         let keep = workplace(prepare);
         let mut command = command();
@@ -120,7 +132,7 @@ impl Server {
             command.uid(NOBODY).gid(NOBODY);
             let probe = Command::new(command.get_program()).arg("--version").uid(NOBODY).gid(NOBODY).output();
             if let Err(error) = probe {
-                println!("skipped: nobody may not run {}: {error}", command.get_program().display());
+                skip(format_args!("nobody may not run {}: {error}", command.get_program().display()));
                 return None;
             }
         }
@@ -135,6 +147,7 @@ impl Server {
     }
 
     fn start_in(way: Way, keep: TempDir, args: &[&str], mut command: Command) -> Self {
+        allow_descriptors();
         let root = keep.path().join("media");
         command.current_dir(keep.path()).env("XDG_CACHE_HOME", keep.path().join("cache"));
         command.args(["--debug", "--log-format", "json", "-v", "--listen", "127.0.0.1:0"]);
@@ -145,11 +158,13 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (sender, log) = channel();
+        let (lives, ended) = channel();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 // the test may have ended already
                 let _ = sender.send(line);
             }
+            drop(lives);
         });
         let listens = 1 + args.iter().filter(|arg| arg.starts_with("--listen")).count();
         let urls: Vec<String> = (0..listens)
@@ -163,7 +178,7 @@ impl Server {
         let authority = urls[0].strip_prefix("http://").and_then(|rest| rest.split('/').next()).expect("a URL");
         let address = authority.parse().expect("an address");
         let outside = keep.path().to_owned();
-        Self { child, urls, address, root, outside, log: Mutex::new(log), keep }
+        Self { child, urls, address, root, outside, log: Mutex::new(log), ended: Mutex::new(ended), keep }
     }
 
     /// Writes a file below the root, folders included. It has validators a moment later, see [`Server::settled`].
@@ -221,16 +236,17 @@ impl Server {
         self.request("GET", target, &[])
     }
 
-    /// Asks until the answer is the one waited for; for what the server promises "within a moment".
+    /// Asks until the answer is the expected one; for what the server promises "within a moment".
     pub fn until(&self, target: &str, expected: impl Fn(&Answer) -> bool) -> Answer {
-        let until = Instant::now() + PATIENCE;
-        loop {
+        let mut last = None;
+        poll(|| {
             let answer = self.get(target);
-            if expected(&answer) {
-                return answer;
-            }
-            assert!(Instant::now() < until, "still not as expected: {answer:?}");
-        }
+            let is_expected = expected(&answer);
+            last = Some(answer);
+            is_expected
+        })
+        .unwrap_or_else(|()| panic!("still not as expected: {last:?}"));
+        last.expect("asked")
     }
 
     /// The answer for a file once it is old enough to have a validator (20 ms).
@@ -258,14 +274,8 @@ impl Server {
 
     /// Waits for the end of the process.
     pub fn wait(&mut self) -> std::process::ExitStatus {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(Instant::now() < until, "the process does not end");
-            std::thread::yield_now();
-        }
+        wait_for_end(self.ended.get_mut().expect("nobody panics with it"));
+        self.child.wait().expect("a child")
     }
 
     /// Whether the process still runs.
@@ -371,6 +381,47 @@ impl Answer {
     }
 }
 
+/// Says on stderr that a test, or a part of it, does not run, and why. In CI, which installs everything that the tests
+/// need on Linux, that is a failure.
+///
+/// The test harness captures what `println!` and `eprintln!` print of tests that pass; it does not capture this.
+pub fn skip(reason: impl Display) {
+    let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(!(is_ci && cfg!(target_os = "linux")), "nothing may be skipped in CI: {reason}");
+    let thread = std::thread::current();
+    let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("a test"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Waits until something is so that the system does not report by itself: asks for it again and again, and gives the
+/// processor away in between. Fails after [`PATIENCE`].
+pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    poll(is_so).unwrap_or_else(|()| panic!("waited in vain for {what}"));
+}
+
+fn poll(mut is_so: impl FnMut() -> bool) -> Result<(), ()> {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        if Instant::now() > until {
+            return Err(());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// Waits until the other end of a channel, which a process's output keeps open, is dropped.
+fn wait_for_end(ended: &Receiver<()>) {
+    assert_eq!(ended.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the process does not end");
+}
+
+/// Raises the limit of open files to all that is allowed: many tests with many connections run at once.
+fn allow_descriptors() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // macOS refuses "unlimited"; the tests run with what there is then
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 /// A folder with a root and secrets in it.
 fn workplace(prepare: impl FnOnce(&Path)) -> TempDir {
     let keep = tempfile::tempdir().expect("a temporary folder");
@@ -404,7 +455,7 @@ fn dechunk(bytes: &mut &[u8]) -> Vec<u8> {
     }
 }
 
-/// A Python with these modules, or the printed reason why the test is skipped.
+/// A Python with these modules; `None` where there is none, see [`skip`].
 pub fn python(modules: &[&str]) -> Option<String> {
     let python = std::env::var("DEVMEDIA_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let import = format!("import {}", modules.join(", "));
@@ -412,6 +463,6 @@ pub fn python(modules: &[&str]) -> Option<String> {
     if found.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    eprintln!("skipped: {python} has no {modules:?}; DEVMEDIA_TEST_PYTHON may name a Python that has");
+    skip(format_args!("{python} has no {modules:?}; DEVMEDIA_TEST_PYTHON may name a Python that has"));
     None
 }

@@ -2,18 +2,19 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::PATIENCE;
+use super::{PATIENCE, wait_for_end};
 
 /// A running binary; killed when dropped.
 pub struct Process {
     child: Child,
     pub stdout: Lines,
     pub stderr: Lines,
+    /// Closed when the process has ended.
+    ended: Receiver<()>,
 }
 
 /// A process that has ended, and all that it printed.
@@ -28,9 +29,10 @@ impl Process {
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
-        let stdout = Lines::of(child.stdout.take().expect("piped"));
-        let stderr = Lines::of(child.stderr.take().expect("piped"));
-        Self { child, stdout, stderr }
+        let (lives, ended) = channel();
+        let stdout = Lines::of(child.stdout.take().expect("piped"), lives.clone());
+        let stderr = Lines::of(child.stderr.take().expect("piped"), lives);
+        Self { child, stdout, stderr, ended }
     }
 
     /// Starts a binary whose stderr nobody reads: the other end of the pipe is closed, as in `devmedia 2>&1 | head`.
@@ -39,8 +41,9 @@ impl Process {
         drop(unread);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the binary starts");
-        let stdout = Lines::of(child.stdout.take().expect("piped"));
-        Self { child, stdout, stderr: Lines::of(std::io::empty()) }
+        let (lives, ended) = channel();
+        let stdout = Lines::of(child.stdout.take().expect("piped"), lives.clone());
+        Self { child, stdout, stderr: Lines::of(std::io::empty(), lives), ended }
     }
 
     /// The next ready line. A process that ends without one fails with what it said instead.
@@ -62,16 +65,10 @@ impl Process {
         Ended { code: self.wait().code(), stdout, stderr }
     }
 
-    /// Waits for the end, but reads nothing.
+    /// Waits for the end; what it has printed can still be read.
     pub fn wait(&mut self) -> ExitStatus {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(Instant::now() < until, "the process does not end");
-            std::thread::yield_now();
-        }
+        wait_for_end(&self.ended);
+        self.child.wait().expect("a child")
     }
 }
 
@@ -91,13 +88,15 @@ pub fn run(command: Command) -> Ended {
 pub struct Lines(Receiver<String>);
 
 impl Lines {
-    fn of(stream: impl Read + Send + 'static) -> Self {
+    /// Reads a stream to its end, and drops `lives` then.
+    fn of(stream: impl Read + Send + 'static, lives: Sender<()>) -> Self {
         let (sender, receiver) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 // the test may have ended already
                 let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
             }
+            drop(lives);
         });
         Self(receiver)
     }

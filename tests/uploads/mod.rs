@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 
 use crate::support::client::{Fields, answer, head, send};
-use crate::support::{Answer, Server, Way, command, python};
+use crate::support::{Answer, Server, Way, command, python, skip};
 
 /// A server that takes uploads.
 fn server(args: &[&str]) -> Server {

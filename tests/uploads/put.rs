@@ -270,7 +270,7 @@ fn a_connection_that_has_uploaded_is_used_again() {
 #[test]
 fn curl_works_as_everyone_types_it() {
     if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no curl");
+        skip("there is no curl");
         return;
     }
     let server = server(&["--max-upload", "3MB"]);

@@ -28,6 +28,8 @@ fn patterns_match_as_in_a_gitignore() {
         (r"100\*", &["100*"], &["1000"]),
         ("été/*", &["%C3%A9t%C3%A9/a"], &["ete/a"]),
         ("**", &["a", "a/b", ""], &[]),
+        ("?", &["a", "a/b", "b/a"], &["", "ab"]), // found by fuzzing: the top was taken for a file named "."
+        (".*", &[".git", ".git/config", "a/.env"], &["", "a"]),
     ] {
         let access = access(&[(pattern, None)]);
         for text in matches {
@@ -96,6 +98,9 @@ fn another_spelling_is_guarded_by_both_policies() {
     }
     let opened = access(&[("open/**", Some(Policy::Public)), ("**", Some(Policy::Deny))]);
     assert!(!opened.is_public(&path("OPEN/a")), "it may be another folder");
+    // an exact "public" does not lift the "deny" of the same folder in another spelling
+    let both = access(&[("private/**", Some(Policy::Deny)), ("PRIVATE/**", Some(Policy::Public))]);
+    assert!(!both.is_public(&path("PRIVATE/a")));
 }
 
 /// VFAT and NTFS drop dots and blanks at the end of a name, ext4 with casefold and HFS+ characters that nobody sees.

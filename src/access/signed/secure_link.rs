@@ -7,7 +7,7 @@
 //! if ($secure_link = "0") { return 410; }
 //! ```
 //!
-//! What nginx does is done here, odd or not (`tests/signed.rs` asks a real one): the first of several equal parameters
+//! What nginx does is done here, odd or not (`tests/signing/secure_link.rs` asks a real one): the first of several equal parameters
 //! counts, their names have no case, values are not decoded, padding is ignored. One thing it does is not: where the
 //! expression leaves the method out, a link is good for reading only.
 

@@ -4,7 +4,7 @@ use super::*;
 
 fn entry(name: &[u8], kind: Kind, seconds: u64) -> Entry {
     let modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-    Entry { name: name.to_vec(), kind, modified }
+    Entry { name: name.to_vec(), kind, modified, sniffed: None }
 }
 
 fn file(name: &str, len: u64, seconds: u64) -> Entry {
@@ -54,7 +54,7 @@ fn an_event_is_three_lines_whatever_the_name() {
     let expected = "event: change\n\
         data: {\"name\":\"a\\n\\ndata: \u{fffd}\\r\\\"\",\"url\":\"/media/a%0A%0Adata%3A%20%FF%0D%22\",\"kind\":\"created\"}\n\n\
         event: change\n\
-        data: {\"name\":\"ordner\",\"url\":\"/media/ordner/\",\"kind\":\"created\"}\n\n\
+        data: {\"name\":\"ordner\",\"url\":\"/media/ordner/\",\"kind\":\"created\"}\n\
         id: 00000000000000ff\n\n";
     assert_eq!(text, expected);
 }
@@ -65,5 +65,5 @@ fn many_changes_are_one() {
     let count = |text: &str| text.matches("event: change\n").count();
     assert_eq!(count(&events("/", &Snapshot::default().changes(&many(MANY)), State(1))), MANY);
     let text = events("/media/a/", &Snapshot::default().changes(&many(MANY + 1)), State(1));
-    assert_eq!(text, "event: refresh\ndata: {\"url\":\"/media/a/\"}\n\nid: 0000000000000001\n\n");
+    assert_eq!(text, "event: refresh\ndata: {\"url\":\"/media/a/\"}\nid: 0000000000000001\n\n");
 }

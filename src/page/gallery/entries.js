@@ -1,5 +1,5 @@
-// The entries of a folder: their view, their order, which of them are shown. Names are only ever read and written as
-// text; whatever is known of an entry stands in its row.
+// The entries of a folder: their view, their order and which of them are shown. Names are only ever read and written as
+// text; all that is known of an entry is in its row.
 
 const root = document.documentElement;
 const one = (selector, within = document) => within.querySelector(selector);
@@ -12,11 +12,20 @@ const table = one('.entries');
 const filter = one('.filter');
 const link = row => one('a', row);
 const name = row => link(row).textContent;
+const href = row => link(row).getAttribute('href');
+const bare = url => url.replace(/\/$/, '');
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
 
 /* The view: grid or table. */
 
 function show(view) {
   root.dataset.view = view;
+  remeasure();
   for (const button of all('.views button')) button.setAttribute('aria-pressed', button.dataset.view === view);
 }
 
@@ -27,23 +36,76 @@ for (const button of all('.views button')) {
   };
 }
 
-/* The order. The server's is by name; folders have their own group, so they stay first. */
+/* Rows that are not drawn are taken to be as high as those that are, so that the scrollbar is right. */
+
+function measure() {
+  for (const group of table.tBodies) {
+    const rows = [];
+    for (const row of group.rows) {
+      if (rows.length === 24) break;
+      if (row.checkVisibility({ contentVisibilityAuto: true })) rows.push(row);
+    }
+    if (!rows.length) continue;
+    const { paddingTop, paddingBottom } = getComputedStyle(rows[0]);
+    const height = rows.reduce((sum, row) => sum + row.getBoundingClientRect().height, 0) / rows.length;
+    const content = height - parseFloat(paddingTop) - parseFloat(paddingBottom);
+    group.style.setProperty('--row', `${Math.round(content * 64) / 64}px`); // browsers lay out in steps of 1/64
+  }
+}
+
+/** Measures after the layout changed. Browsers remember how high each row was; they forget it while it is always drawn. */
+function remeasure() {
+  const rows = [...drawn];
+  drawn.clear();
+  for (const row of rows) row.style.contentVisibility = 'visible';
+  measure();
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    for (const row of rows) row.style.contentVisibility = '';
+    measure();
+  }));
+}
+
+// the first ones may have been drawn before this script ran
+const drawn = new Set([...table.tBodies].flatMap(group => [...group.rows].slice(0, 100)));
+table.addEventListener('contentvisibilityautostatechange', ({ target, skipped }) => {
+  if (!skipped) drawn.add(target);
+}, true);
+
+const bar = one('.bar');
+let width = 0;
+new ResizeObserver(() => {
+  root.style.setProperty('--bar-height', `${bar.offsetHeight}px`);
+  if (table.clientWidth === width) return;
+  width = table.clientWidth;
+  remeasure();
+}).observe(bar);
+
+// a drawing without a size of its own is as large as its field allows
+table.addEventListener('load', ({ target }) => {
+  const { naturalWidth, naturalHeight } = target;
+  if (target.matches('.vector') && naturalHeight) target.style.setProperty('--ratio', naturalWidth / naturalHeight);
+}, true);
+
+/* The order. Names are in that of the reader's language, numbers by their value; folders have their own group, so they
+   stay first. The server's order is nearly the same. */
+
+const collator = new Intl.Collator(undefined, { numeric: true });
+const compare = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+const label = row => row.label ??= bare(name(row));
+const byName = (a, b) => collator.compare(label(a), label(b)) || compare(label(a), label(b));
 
 const VALUES = {
-  name: row => row.place,
   type: row => row.dataset.type ?? '',
   size: row => Number(row.dataset.size ?? -1),
   time: row => Number(row.dataset.time ?? 0),
 };
 let order = { key: 'name', down: false };
-let moved = false;
-
-const compare = (a, b) => a < b ? -1 : a > b ? 1 : 0;
 
 /** Which of two rows of a group comes first. */
 function before(a, b) {
   const value = VALUES[order.key];
-  return (order.down ? -1 : 1) * compare(value(a), value(b)) || compare(a.place, b.place);
+  const sign = order.down ? -1 : 1;
+  return value ? sign * compare(value(a), value(b)) || byName(a, b) : sign * byName(a, b);
 }
 
 function sort(key, down) {
@@ -52,11 +114,9 @@ function sort(key, down) {
     if (heading.dataset.key === key) heading.ariaSort = down ? 'descending' : 'ascending';
     else heading.removeAttribute('aria-sort');
   }
-  if (key === 'name' && !down && !moved) return; // as it came
-  moved = true;
   for (const group of table.tBodies) {
-    const rows = [...group.rows].sort(before);
-    if (rows.some((row, place) => row !== group.rows[place])) group.append(...rows);
+    const rows = [...group.rows];
+    if (rows.some((row, at) => at > 0 && before(rows[at - 1], row) > 0)) group.append(...rows.sort(before));
   }
 }
 
@@ -66,7 +126,7 @@ for (const heading of all('th', table)) {
   button.textContent = heading.textContent;
   button.onclick = () => {
     const { key } = heading.dataset;
-    // what is newest or largest is looked for more often than what is oldest or smallest
+    // people look for the newest or the largest file more often than for the oldest or the smallest
     const down = order.key === key ? !order.down : key === 'time' || key === 'size';
     sort(key, down);
     remember('sort', `${key} ${down ? 'down' : 'up'}`);
@@ -78,13 +138,16 @@ for (const heading of all('th', table)) {
 
 const plural = (count, one, many) => count === 1 ? `1 ${one}` : `${count} ${many}`;
 
-let entries = []; // in the server's order
+let entries = [];
+
+/** A text in which neither case nor accents matter. */
+const fold = text => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
 
 function sift() {
-  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = fold(filter.value).split(/\s+/).filter(Boolean);
   let shown = 0;
   for (const row of entries) {
-    row.text ??= name(row).toLowerCase();
+    row.text ??= fold(name(row));
     const hidden = !words.every(word => row.text.includes(word));
     if (row.hidden !== hidden) row.hidden = hidden;
     if (!hidden) shown += 1;
@@ -146,48 +209,84 @@ addEventListener('keydown', event => {
   event.preventDefault();
 });
 
-/* What the folder holds now, put into the open page: unchanged rows stay, with what they have loaded. */
+/* Changes of the folder, put into the open page: unchanged rows stay, with the pictures they have loaded. */
 
-function place() {
-  entries = all('tbody tr', table);
-  for (const [at, row] of entries.entries()) row.place = at;
-}
-const identity = row => [link(row).getAttribute('href'), row.dataset.type, row.dataset.size, row.dataset.time].join('\n');
+const identity = row => [href(row), row.dataset.type, row.dataset.size, row.dataset.time].join('\n');
+const groupOf = kind => one(`tbody.${kind}`, table) ?? table.appendChild(element('tbody', { className: kind }));
 
-async function refresh() {
-  const answer = await fetch(location.pathname + location.search, { headers: { Accept: 'text/html' } });
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
-  const focused = document.activeElement?.getAttribute('href');
+/** The rows of a page of this folder; `query` says of which entries. */
+async function rowsOf(query) {
+  const answer = await fetch(location.pathname + query, { headers: { Accept: 'text/html' } });
+  if (!answer.ok) return null;
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const known = new Map(entries.map(row => [identity(row), row]));
+  const rows = kind => [...page.querySelectorAll(`.entries tbody.${kind} tr`)]
+    // an open page shows one picture for a URL: the preview of a newer one needs another URL
+    .map(row => known.get(identity(row)) ?? Object.assign(document.adoptNode(row), { version: `?v=${row.dataset.time}` }));
+  return { page, folders: rows('folders'), files: rows('files') };
+}
+
+/** Reads the whole folder again. */
+async function refresh() {
+  const fresh = await rowsOf(location.search);
+  if (!fresh) return false;
   for (const kind of ['folders', 'files']) {
-    const rows = [...fresh.querySelectorAll(`.entries tbody.${kind} tr`)]
-      // a page that stays open shows one picture a URL: the preview of a newer one needs another
-      .map(row => known.get(identity(row)) ?? Object.assign(document.adoptNode(row), { version: `?v=${row.dataset.time}` }));
-    const group = one(`tbody.${kind}`, table) ?? table.appendChild(element('tbody', { className: kind }));
-    // only what differs is touched, so nothing that stays flickers or scrolls away
+    const rows = fresh[kind].sort(before);
+    const group = groupOf(kind);
+    // only the differences are touched, so that the rest neither flickers nor scrolls away
     const stay = new Set(rows);
     for (const row of [...group.rows]) if (!stay.has(row)) row.remove();
-    for (const [at, row] of rows.entries()) row.place = at;
-    rows.sort(before);
     for (const [at, row] of rows.entries()) if (group.rows[at] !== row) group.insertBefore(row, group.rows[at] ?? null);
   }
   one('.empty')?.remove();
-  const empty = fresh.querySelector('.empty');
+  const empty = fresh.page.querySelector('.empty');
   if (empty) table.before(document.adoptNode(empty));
-  table.dataset.state = fresh.querySelector('.entries').dataset.state;
+  table.dataset.state = fresh.page.querySelector('.entries').dataset.state;
+  return true;
+}
+
+/** Reads only these entries again: URLs relative to the folder, without a slash, with what happened to each. */
+async function update(changes) {
+  const wanted = [...changes].filter(([, kind]) => kind !== 'removed').map(([url]) => `only=${url}`);
+  const fresh = wanted.length ? await rowsOf(`?${wanted.join('&')}`) : { folders: [], files: [] };
+  if (!fresh) return false;
+  const stay = new Set([...fresh.folders, ...fresh.files]);
+  for (const row of entries) if (changes.has(bare(href(row))) && !stay.has(row)) row.remove();
+  for (const kind of ['folders', 'files']) for (const row of fresh[kind]) if (!row.isConnected) insert(groupOf(kind), row);
+  if (stay.size) one('.empty')?.remove();
+  // the page that a folder has when it is empty is the server's to make
+  return one('tbody tr', table) || one('.empty') ? true : refresh();
+}
+
+/** Puts a row where it belongs among the sorted ones. */
+function insert(group, row) {
+  let [low, high] = [0, group.rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (before(group.rows[middle], row) < 0) low = middle + 1;
+    else high = middle;
+  }
+  group.insertBefore(row, group.rows[low] ?? null);
+}
+
+/** Applies changes with one of the two; the focus stays on its entry. */
+async function apply(change) {
+  const focused = document.activeElement?.getAttribute('href');
+  if (!await change()) return false;
   entries = all('tbody tr', table);
-  moved = true;
   table.hidden = one('.tools').hidden = !entries.length;
   sift();
+  measure();
   if (focused && document.activeElement?.getAttribute('href') !== focused) {
     visible().find(link => link.getAttribute('href') === focused)?.focus({ preventScroll: true });
   }
+  return true;
 }
 
-place();
+entries = all('tbody tr', table);
 if (filter.value) sift(); // as after Back
 show(recall('view') === 'table' ? 'table' : 'grid');
 one('.tools').hidden = table.hidden;
 const [key, direction] = (recall('sort') ?? 'name up').split(' ');
 sort(key in VALUES ? key : 'name', direction === 'down');
+measure();

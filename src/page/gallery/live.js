@@ -1,29 +1,52 @@
 
-/* Live: what changes in the folder changes in the page. A browser has six connections a host, for all its tabs, so a tab
-   that nobody sees has none; when it is seen again, the server says at once whether it missed something. */
+/* Live: changes of the folder appear in the page. A browser has six connections to a host, for all its tabs, so a hidden
+   tab has none; when it is shown again, the server says at once whether it missed something. */
 
 const news = one('.news');
 let source = null;
 let again;
 let reading = false;
-let stale = false;
+let changes = new Map(); // by URLs relative to the folder, without a slash: what happened there
+let everything = false; // the whole folder has to be read again
+let missed = false; // something could not be read
 
-/** Reads the folder anew; once more if something changes meanwhile, never twice at a time. */
+/** Reads what changed; once more if something changes meanwhile, never twice at a time. */
 async function renew() {
-  stale = true;
   if (reading) return;
   reading = true;
-  while (stale) {
-    stale = false;
-    try {
-      await refresh();
-    } catch { /* the server is away: it says what was missed when it is back */ }
+  const known = new Set(entries);
+  let whole = false;
+  while (everything || changes.size) {
+    const now = changes;
+    // a query has its limits
+    whole = everything || [...now.keys()].join().length > 4000;
+    [changes, everything] = [new Map(), false];
+    const read = await apply(() => whole ? refresh() : update(now)).catch(() => false);
+    missed = !read;
+    if (read) notice('folder', '');
+    else await doubt();
   }
   reading = false;
-  reopen();
+  const come = entries.filter(row => !known.has(row));
+  if (whole && come.length) announce({ name: name(come.at(-1)), kind: 'created' });
+  reopen(come);
 }
 
-/** What a screen reader says when it has nothing else to say. */
+/** Reads the whole folder again. */
+function renewAll() {
+  everything = true;
+  renew();
+}
+
+/** The page may be out of date: asks why, and says so. */
+async function doubt() {
+  const problem = await trouble(`${location.pathname}?events`);
+  notice('server', problem?.status === 0 ? `${AWAY} This page shows the folder as it was.` : '');
+  const silent = problem?.status === 503 ? 'This page does not update by itself.' : 'This page shows the folder as it was.';
+  notice('folder', problem?.status ? `${problem.reason} ${silent}` : '');
+}
+
+/** Tells a screen reader of a change. */
 function announce({ name, kind }) {
   news.textContent = `${name} was ${{ created: 'added', modified: 'changed', removed: 'removed' }[kind]}.`;
 }
@@ -35,14 +58,26 @@ function listen() {
     source = null;
   } else if (!source) {
     source = new EventSource(`${location.pathname}?events=${table.dataset.state}`);
+    source.onopen = () => {
+      notice('server', '');
+      notice('folder', '');
+      if (missed) renewAll();
+    };
     source.addEventListener('change', event => {
-      announce(JSON.parse(event.data));
+      const change = JSON.parse(event.data);
+      announce(change);
+      changes.set(bare(change.url).split('/').at(-1), change.kind);
+      // only the last of several events has a new id: the state they lead to
+      if (event.lastEventId === table.dataset.state) return;
+      table.dataset.state = event.lastEventId;
       renew();
     });
-    source.addEventListener('refresh', renew);
+    source.addEventListener('refresh', renewAll);
     // it comes back by itself where it can; not after a refusal
     source.onerror = ({ target }) => {
-      if (target.readyState !== EventSource.CLOSED || target !== source) return;
+      if (target !== source) return;
+      doubt();
+      if (target.readyState !== EventSource.CLOSED) return;
       source = null;
       again = setTimeout(listen, 5000);
     };

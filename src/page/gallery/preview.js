@@ -1,5 +1,5 @@
 
-/* The preview of one file. It has an address, `#/name`, so that it can be linked to and Back closes it. */
+/* The preview of one file. It has an address, `#/name`, so that a link can open it and Back closes it. */
 
 const preview = one('.preview');
 const stage = one('.stage', preview);
@@ -8,21 +8,25 @@ const TEXT = 64 * 1024;
 let current = null;
 
 const previews = () => all('tbody tr[data-type]:not([hidden])', table);
-const address = row => `#/${link(row).getAttribute('href')}`;
+const address = row => `#/${href(row)}`;
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-/** A large drawing of what the row shows small, with something below it. */
+/** A large drawing of a kind of file, with something below it. */
 function card(icon, ...below) {
-  const drawing = one(`.i-${icon}`)?.cloneNode(true) ?? '';
+  const drawing = one('.i-close').cloneNode(true);
+  drawing.setAttribute('class', `i i-${icon}`);
+  one('use', drawing).setAttribute('href', `#i-${icon}`);
   return element('div', { className: 'card' }, drawing, ...below);
 }
 
-function bytes(count) {
+/** The kind of the drawing that fits a file: the one in its row, else by its type. */
+function iconOf(row, type) {
+  const drawn = one('.thumbnail .i', row)?.getAttribute('class').match(/i-(\S+)/)?.[1];
+  const kind = type.split('/')[0];
+  const byType = { image: 'picture', video: 'video', audio: 'audio', font: 'font', model: 'model', text: 'text' }[kind];
+  return drawn && drawn !== 'file' ? drawn : byType ?? 'file';
+}
+
+function size(count) {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = Math.min(Math.floor(Math.log2(Math.max(count, 1)) / 10), 4);
   return `${(count / 1024 ** power).toLocaleString('en', { maximumFractionDigits: power ? 1 : 0 })} ${units[power]}`;
@@ -33,53 +37,94 @@ function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-const IS_TEXT = /^text\/|^application\/(.*\+)?(json|xml|javascript|yaml|toml|sql|x-subrip|vnd\.apple\.mpegurl|rtf)$/;
-
 /** Fills the stage; `tell` is given what becomes known of the file, `is` says whether it is still wanted. */
-function fill(type, url, tell, is) {
-  const sorry = why => is() && stage.replaceChildren(card('file', element('p', { textContent: why })));
+async function fill(row, type, url, tell, is) {
+  const sorry = (icon, ...words) =>
+    is() && stage.replaceChildren(card(icon, ...words.filter(Boolean).map(textContent => element('p', { textContent }))));
+  // the file may be at fault, or gone since: the server knows
+  const failed = async (icon, words) => {
+    const problem = await trouble(url);
+    sorry(icon, ...problem ? [problem.reason, problem.advice] : [words]);
+  };
   const kind = type.split('/')[0];
-  if (kind === 'image') {
-    const image = element('img', { alt: '', src: url, className: type === 'image/svg+xml' ? 'vector' : '' });
-    image.onload = () => {
-      const { naturalWidth: width, naturalHeight: height } = image;
-      image.style.setProperty('--ratio', width / height);
-      tell(width && `${width} × ${height}`);
-    };
-    image.onerror = () => sorry('This browser cannot show the picture.');
-    stage.replaceChildren(image);
-  } else if (kind === 'video' || kind === 'audio') {
+  const play = kind => {
     const player = element(kind, { controls: true, preload: 'metadata', src: url });
     player.onloadedmetadata = () => tell(
       player.videoWidth ? `${player.videoWidth} × ${player.videoHeight}` : '',
       Number.isFinite(player.duration) ? clock(player.duration) : '',
     );
-    player.onerror = () => sorry(`This browser cannot play the ${kind}.`);
+    player.onerror = () => failed(kind, `This browser cannot play the ${kind}.`);
     stage.replaceChildren(kind === 'video' ? player : card('audio', player));
-  } else if (type === 'application/pdf') {
-    stage.replaceChildren(element('iframe', { src: url, title: 'PDF' }));
-  } else if (IS_TEXT.test(type)) {
-    stage.replaceChildren();
-    fetch(url, { headers: { Range: `bytes=0-${TEXT - 1}` } }).then(async answer => {
-      if (!answer.ok) throw new Error(answer.status);
-      const text = new TextDecoder().decode((await answer.arrayBuffer()).slice(0, TEXT));
+  };
+  if (kind === 'image') {
+    const image = element('img', { alt: '', src: url, className: type === 'image/svg+xml' ? 'vector' : '', draggable: false });
+    image.onload = () => {
+      const { naturalWidth: width, naturalHeight: height } = image;
+      image.style.setProperty('--ratio', width && height ? width / height : 1);
+      tell(width && `${width} × ${height}`);
       if (!is()) return;
-      const page = element('pre', { textContent: text, tabIndex: 0 });
-      stage.replaceChildren(page);
-      const whole = Number(answer.headers.get('Content-Range')?.split('/')[1] ?? 0);
-      if (whole > TEXT) tell(`the first ${bytes(TEXT)}`);
-    }).catch(() => sorry('The text could not be read.'));
-  } else {
-    sorry('There is no preview of this type.');
+      zoomable(image);
+      act('zoom').hidden = false;
+    };
+    image.onerror = () => failed('broken', 'This browser cannot show the picture.');
+    stage.replaceChildren(image);
+    return;
   }
+  if (kind === 'audio' || kind === 'video' && type !== 'video/mp2t') return play(kind);
+
+  let answer, bytes;
+  try {
+    answer = await fetch(url, { headers: { Range: `bytes=0-${TEXT - 1}` } });
+    if (!answer.ok) throw new Error(answer.status);
+    if (type === 'application/pdf') {
+      answer.body?.cancel();
+    } else {
+      // a server that sends more than was asked for is not read to its end
+      bytes = await firstBytes(answer);
+    }
+  } catch {
+    return failed(iconOf(row, type), 'The file could not be read.');
+  }
+  if (!is()) return;
+  if (type === 'application/pdf') return stage.replaceChildren(element('iframe', { src: url, title: 'PDF' }));
+  if (type === 'video/mp2t' && isTransportStream(bytes)) return play('video');
+  if (!bytes.length) return sorry(iconOf(row, type), 'The file is empty.');
+  const text = decode(bytes);
+  if (!text) return sorry(iconOf(row, type), 'There is no preview of this type.');
+  if (type === 'video/mp2t') tell.type = 'text';
+  const whole = Number(row.dataset.size);
+  tell(text.encoding, whole > TEXT && `the first ${size(TEXT)}`);
+  stage.replaceChildren(element('pre', { textContent: text.text, tabIndex: 0 }));
 }
 
-/** After the folder was read anew: a file that is not as it was is shown anew, one that is gone is not shown. */
-function reopen() {
-  if (!current || current.isConnected) return current && steps(current);
-  const row = previews().find(row => address(row) === address(current));
-  if (row) open(row);
-  else close();
+async function firstBytes(answer) {
+  const reader = answer.body?.getReader();
+  const all = new Uint8Array(TEXT);
+  let length = 0;
+  while (reader && length < TEXT) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    all.set(value.subarray(0, TEXT - length), length);
+    length += Math.min(value.length, TEXT - length);
+  }
+  reader?.cancel();
+  return all.subarray(0, length);
+}
+
+/** After the folder changed: a changed file is shown again; one that is gone is not shown any more, and a line says so.
+    `come` are the rows that are new. */
+function reopen(come) {
+  // the address may name a file that has just appeared
+  if (!current) return addressed() && follow();
+  if (current.isConnected) return steps(current);
+  const row = previews().find(row => href(row) === href(current));
+  if (row) return open(row);
+  const [was, { size, time }] = [name(current), current.dataset];
+  const renamed = come.find(({ dataset }) => dataset.size === size && dataset.time === time);
+  close();
+  if (renamed) {
+    notice('file', `${was} was renamed:`, element('a', { href: address(renamed), textContent: name(renamed) }));
+  } else notice('file', `${was} is gone: it was removed or renamed.`);
 }
 
 /** Where the buttons lead to. */
@@ -94,48 +139,79 @@ async function open(row) {
   current = row;
   const url = link(row).href;
   const is = () => current === row;
-  one('h2', preview).textContent = name(row);
+  one('h2', preview).textContent = one('h2', preview).title = name(row);
+  one('.facts', preview).textContent = '';
+  notice('file', '');
   act('download').href = act('original').href = url;
   steps(row);
   say('');
+  shown = null;
+  act('zoom').hidden = true;
   stage.replaceChildren();
   if (!preview.open) {
+    root.style.setProperty('--scrollbar', `${innerWidth - root.clientWidth}px`);
     preview.showModal();
     preview.focus(); // not its first button: Enter would copy something
   }
 
   let { type } = row.dataset;
   // its name does not tell: the server looks at its first bytes
-  if (!type) type = (await fetch(url, { method: 'HEAD' })).headers.get('Content-Type')?.split(';')[0] ?? '';
+  if (!type) {
+    const head = await fetch(url, { method: 'HEAD' }).catch(() => null);
+    type = head?.headers.get('Content-Type')?.split(';')[0] ?? '';
+  }
   if (!is()) return;
-  const facts = [type, bytes(Number(row.dataset.size))];
   const tell = (...more) => {
-    if (is()) one('.facts', preview).textContent = [...more.filter(Boolean), ...facts].join('  ·  ');
+    const facts = [...more, tell.type ?? type, size(Number(row.dataset.size))].filter(Boolean);
+    if (is()) one('.facts', preview).textContent = facts.join('  ·  ');
   };
   tell();
-  fill(type, url + (row.version ?? ''), tell, is);
+  await fill(row, type, url + (row.version ?? ''), tell, is);
 }
 
-/** Opens or closes what the address says. */
+const decoded = text => quietly(() => decodeURIComponent(text)) ?? text;
+
+/** The row of the file that the address names. */
+function addressed() {
+  const wanted = decoded(location.hash);
+  return wanted.startsWith('#/') && all('tbody tr[data-type]', table).find(row => decoded(address(row)) === wanted);
+}
+
+/** Opens the preview that the address names, or closes the open one. */
 function follow() {
-  const row = location.hash.startsWith('#/') && all('tbody tr[data-type]', table).find(row => address(row) === location.hash);
+  const row = addressed();
   if (row && row !== current) open(row);
   if (!row && current) leave();
+  if (!row && location.hash.startsWith('#/')) missing(location.hash);
+}
+
+/** Says why the address leads to no entry of this folder. */
+async function missing(hash) {
+  const url = new URL(`./${hash.slice(2)}`, location.href.split('#')[0]);
+  const problem = await trouble(url);
+  if (location.hash !== hash || current) return;
+  const to = (href, text) => element('a', { href, textContent: decoded(text) });
+  if (!problem) return notice('file', 'The file exists, but this list does not have it:', to(url, hash.slice(2)));
+  const { reason, advice, meant } = problem;
+  if (!meant) return notice('file', [reason, advice].filter(Boolean).join(' '));
+  const here = decoded(meant.replace(/[^/]*$/, '')) === decoded(location.pathname);
+  notice('file', `${reason} Did you mean`, to(here ? `#/${meant.split('/').at(-1)}` : meant, `${meant}?`));
 }
 
 function leave() {
   const left = current;
-  current = null;
-  stage.replaceChildren(); // nothing plays on
+  current = shown = null;
+  stage.replaceChildren(); // nothing goes on playing
   preview.close();
   link(left).focus();
 }
 
 function close() {
-  // Back leads to the page without a preview, where that is what one came from
+  // where the page without a preview came before, Back leads to it
   if (history.state?.fromHere) history.back();
   else history.replaceState(null, '', location.pathname + location.search);
-  follow();
+  if (current?.isConnected) follow();
+  else if (current) leave();
 }
 
 function step(by) {
@@ -152,14 +228,14 @@ const escaped = text => text.replace(/[&<>"]/g, sign => ({ '&': '&amp;', '<': '&
 
 function tag() {
   const url = escaped(link(current).href);
-  const shown = one('img, video, audio', stage);
-  const size = (width, height) => width ? ` width="${width}" height="${height}"` : '';
-  switch (shown?.localName) {
+  const media = one('img, video, audio', stage);
+  const sized = (width, height) => width ? ` width="${width}" height="${height}"` : '';
+  switch (media?.localName) {
     case 'img': {
       const alt = escaped(name(current).replace(/\.[^.]*$/, '').replace(/[-_]+/g, ' '));
-      return `<img src="${url}"${size(shown.naturalWidth, shown.naturalHeight)} alt="${alt}">`;
+      return `<img src="${url}"${sized(media.naturalWidth, media.naturalHeight)} alt="${alt}">`;
     }
-    case 'video': return `<video src="${url}"${size(shown.videoWidth, shown.videoHeight)} controls></video>`;
+    case 'video': return `<video src="${url}"${sized(media.videoWidth, media.videoHeight)} controls></video>`;
     case 'audio': return `<audio src="${url}" controls></audio>`;
     default: return `<a href="${url}">${escaped(name(current))}</a>`;
   }
@@ -169,7 +245,7 @@ async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // only localhost has a clipboard without https
+    // without https, only pages of localhost may use the clipboard
     const field = element('textarea', { value: text });
     preview.append(field);
     field.select();
@@ -186,7 +262,7 @@ function say(text) {
   if (text) silence = setTimeout(() => say(''), 2000);
 }
 
-/* What a person does. */
+/* Mouse and keyboard. */
 
 table.onclick = event => {
   const row = event.target.closest('a')?.closest('tr[data-type]');
@@ -199,9 +275,10 @@ table.onclick = event => {
 act('url').onclick = () => copy(link(current).href, 'URL');
 act('tag').onclick = () => copy(tag(), 'Tag');
 act('close').onclick = close;
+act('zoom').onclick = () => toggleZoom();
 act('previous').onclick = () => step(-1);
 act('next').onclick = () => step(1);
-stage.onclick = event => event.target === stage && close();
+gestures(stage);
 
 preview.oncancel = event => {
   event.preventDefault();
@@ -210,13 +287,21 @@ preview.oncancel = event => {
 // a browser may close it without asking; the event comes late, when another may be open already
 preview.onclose = () => current && !preview.open && close();
 preview.onkeydown = event => {
-  // a player seeks with the arrows, a text scrolls
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('video, audio, pre')) return;
-  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!by) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  // a player seeks with the arrows, a text scrolls, a button is pressed with the space bar
+  if (event.target.closest('video, audio, pre') || event.key === ' ' && event.target.closest('button, a')) return;
+  const player = one('video, audio', stage);
+  const keys = {
+    ArrowLeft: () => step(-1),
+    ArrowRight: () => step(1),
+    ...player && { ' ': () => player.paused ? player.play().catch(() => {}) : player.pause() },
+    ...shown && { '+': () => zoom(shown.scale * 1.5), '=': () => zoom(shown.scale * 1.5), '-': () => zoom(shown.scale / 1.5), 0: () => zoom(1), z: () => toggleZoom() },
+  };
+  const act = keys[event.key];
+  if (!act) return;
   event.preventDefault();
-  step(by);
+  act();
 };
 
-addEventListener('popstate', follow);
+addEventListener('popstate', () => follow());
 follow();

@@ -1,10 +1,10 @@
 
-/* Uploads: chosen, dropped or pasted files, each in a request of its own with a row that tells how it goes. */
+/* Uploads: chosen, dropped or pasted files, each in a request of its own, with a row that shows its progress. */
 
 const uploader = one('.upload');
 const picker = one('input', uploader);
 const uploads = one('.uploads');
-const top = all('.crumbs a').length === 1; // of the mount; names in answers are relative to it
+const top = all('.crumbs h1 a').length === 1; // of the mount; names in answers are relative to it
 const AT_ONCE = 3; // a browser has six connections to a host, and the page needs some
 
 const waiting = [];
@@ -13,7 +13,7 @@ const tally = { sending: 0, all: 0, stored: 0, failed: 0 };
 /** Puts the files into the list, and sends them when it is their turn. */
 function upload(files) {
   for (const file of files) {
-    const title = element('span', { className: 'title', textContent: file.name });
+    const title = element('span', { className: 'title', textContent: file.name, title: file.name });
     const bar = element('progress', { max: 1, value: 0, ariaLabel: `Upload of ${file.name}` });
     const said = element('p', { className: 'soft', textContent: 'Waiting' });
     const stop = element('button', { type: 'button', title: 'Cancel', ariaLabel: `Cancel ${file.name}` });
@@ -50,14 +50,14 @@ function send(task) {
   tally.sending += 1;
   request.upload.onprogress = ({ loaded, total }) => {
     task.bar.value = loaded / total;
-    task.said.textContent = loaded < total ? `${bytes(loaded)} of ${bytes(total)}` : 'Storing';
+    task.said.textContent = loaded < total ? `${size(loaded)} of ${size(total)}` : 'Storing';
   };
   request.onload = () => {
     const answer = request.response;
     if (request.status === 201 && answer) stored(task, answer);
     else failed(task, answer?.reason ? `${answer.reason} ${answer.advice ?? ''}` : `The server answered ${request.status}.`);
   };
-  // the browser does not say what went wrong: a file that was moved, a folder, and a server that is gone look alike
+  // the browser does not say what went wrong: a moved file, a folder and a stopped server look alike
   request.onerror = () => task.file.slice(0, 1).arrayBuffer().then(
     () => failed(task, 'The server cannot be reached, or the connection broke off. Is it still running?'),
     () => failed(task, 'It cannot be read: it is a folder, or was moved or changed.'),
@@ -72,19 +72,19 @@ function send(task) {
   request.send(form);
 }
 
-function stored(task, { name, url, size }) {
-  // a clash, a sign that no name may have, or --upload-to: it is called otherwise, or lies elsewhere
+function stored(task, { name, url, size: length }) {
+  // after a clash of names, with a character that names may not have, or by --upload-to, the stored name differs
   const called = top ? name : name.split('/').at(-1);
   const words = called === task.file.name ? 'Uploaded' : `Uploaded as ${called}`;
   task.title.replaceChildren(element('a', { href: url, textContent: task.file.name }));
   tally.stored += 1;
-  finish(task, 'stored', `${words}  ·  ${bytes(size)}`);
-  renew();
+  finish(task, 'stored', `${words}  ·  ${size(length)}`);
+  renewAll();
 }
 
 function failed(task, words) {
   tally.failed += 1;
-  task.said.role = 'alert'; // a screen reader says it at once
+  task.said.role = 'alert'; // a screen reader reads it at once
   finish(task, 'failed', words);
 }
 
@@ -99,7 +99,7 @@ function finish(task, state, words) {
   advance();
 }
 
-/** What the row's button does: ends the upload; once it has ended, takes its row away. */
+/** Cancels an upload, or removes its row once it has ended. */
 function cancel(task) {
   const place = waiting.indexOf(task);
   if (task.request) task.request.abort();
@@ -142,7 +142,7 @@ picker.onchange = () => {
   picker.value = ''; // the same file may be chosen again
 };
 
-/* Dropping, anywhere on the page. What is dragged out of the page itself is no upload. */
+/* Dropping, anywhere on the page. Something dragged out of the page itself is not an upload. */
 
 let ours = false;
 const dropping = on => { one('.drop').hidden = !on; };
@@ -152,7 +152,7 @@ addEventListener('dragstart', () => { ours = true; });
 addEventListener('dragend', () => { ours = false; });
 addEventListener('dragover', event => {
   if (!brings(event)) return;
-  event.preventDefault(); // else the browser leaves the page for the file
+  event.preventDefault(); // else the browser opens the file
   event.dataTransfer.dropEffect = preview.open ? 'none' : 'copy';
   dropping(!preview.open);
 });

@@ -1,4 +1,4 @@
-//! What a folder that takes uploads has more than others.
+//! The parts of the page that only a folder with uploads has.
 
 use maud::{Markup, html};
 
@@ -14,7 +14,7 @@ pub(super) fn form() -> Markup {
     }
 }
 
-/// The drop target, and the list of what is being uploaded: both empty, the script fills them.
+/// The drop target and the list of uploads, both empty; the script fills them.
 pub(super) fn stage(title: &str) -> Markup {
     html! {
         div.drop hidden aria-hidden="true" {
@@ -24,8 +24,8 @@ pub(super) fn stage(title: &str) -> Markup {
         section.uploads aria-labelledby="uploads-title" hidden {
             header {
                 h2 id="uploads-title" {}
-                button type="button" title="Clear what is finished" {
-                    (glyph("close")) span.unseen { "Clear what is finished" }
+                button type="button" title="Clear finished uploads" {
+                    (glyph("close")) span.unseen { "Clear finished uploads" }
                 }
             }
             ol {}

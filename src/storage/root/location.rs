@@ -172,7 +172,7 @@ fn is_exact(folder: impl AsFd) -> bool {
     use rustix::fs::{fstatfs, ioctl_getflags};
     /// From linux/fs.h: the folder ignores case.
     const CASEFOLD: u32 = 0x4000_0000;
-    /// From linux/magic.h: ext2 to ext4, Btrfs, tmpfs, overlayfs, F2FS, ramfs, SquashFS, EROFS; and those of ZFS and bcachefs.
+    /// From linux/magic.h: ext2 to ext4, Btrfs, tmpfs, overlayfs, F2FS, ramfs, `SquashFS`, EROFS; and those of ZFS and bcachefs.
     const EXACT: [u32; 10] = [
         0xef53,
         0x9123_683e,

@@ -1,5 +1,5 @@
-//! The root as uploads see it: folders to write to. Links are followed as far as they stay beneath the root, whatever
-//! `--follow-links` says: it is for reading.
+//! Folders to write to. Links are followed only if they stay beneath the root, whatever `--follow-links` says: that flag is
+//! for reading.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,20 +16,20 @@ use crate::request::path::MediaPath;
 /// How far a path leads.
 #[derive(Debug)]
 pub enum Reach {
-    /// The deepest folder of it that is there, and the segments that are not.
+    /// The deepest folder of it that exists, and the segments that are missing.
     Folder(Dir, Vec<Vec<u8>>),
-    /// What is there is no folder.
+    /// Something else has the name of a folder.
     InTheWay(MediaPath),
 }
 
 impl Root {
-    /// Held while a file is replaced or removed, so that what was asked about it still holds: of two requests with one
-    /// `If-Match` the second must fail.
+    /// Locked while a file is replaced or removed, so that a check made before still holds: of two requests with the same
+    /// `If-Match`, the second must fail.
     pub fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Goes towards `folder` as far as there are folders; makes the root itself where it is missing. Blocks.
+    /// Opens the deepest existing folder of `folder`; creates the root itself if it is missing. Blocks.
     pub fn reach(&self, folder: &MediaPath) -> Result<Reach, OpenError> {
         let root = match self.dir(RECHECK) {
             Err(OpenError::RootGone) => {
@@ -46,7 +46,7 @@ impl Root {
             match self.open_file(&root, &here, Links::Inside) {
                 Ok(file) if file.metadata()?.is_dir() => reached = Dir::from_std_file(file),
                 Ok(_) | Err(OpenError::NotRegular) => return Ok(Reach::InTheWay(here)),
-                // below an absolute link that stays inside, what is missing looks like what is outside
+                // below an absolute link that stays inside, a missing file looks like one outside
                 Err(_) if is_free(&reached, segment) => {
                     let missing = segments[depth..].iter().map(|segment| segment.to_vec());
                     return Ok(Reach::Folder(reached, missing.collect()));
@@ -57,7 +57,7 @@ impl Root {
         Ok(Reach::Folder(reached, Vec::new()))
     }
 
-    /// Whether nothing has this name, not even a link that leads to nothing. Blocks.
+    /// Whether nothing has this name, not even a dangling link. Blocks.
     pub fn is_free(&self, path: &MediaPath) -> bool {
         match self.reach(&path.parent()) {
             Ok(Reach::Folder(folder, missing)) => !missing.is_empty() || is_free(&folder, path.file_name()),

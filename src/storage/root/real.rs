@@ -1,4 +1,4 @@
-//! What a path leads to when the links on its way are followed: access rules are about that, too.
+//! The path after all links have been followed: access rules apply to it as well.
 
 use std::io::ErrorKind;
 #[cfg(target_os = "linux")]
@@ -14,8 +14,7 @@ use super::{OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
 
 impl Root {
-    /// Whether `path` names something without any link on its way, as far as that is known at once: the kernel's caches
-    /// have it. `false` says nothing.
+    /// Whether `path` exists and has no link in it, if the kernel's caches know that at once. `false` says nothing.
     #[cfg(target_os = "linux")]
     pub fn is_straight_now(&self, path: &MediaPath) -> bool {
         use rustix::fs::{Mode, ResolveFlags, openat2};
@@ -25,14 +24,14 @@ impl Root {
         self.nowait.may_try() && self.dir(RECHECK).is_ok_and(|dir| named(dir).is_ok())
     }
 
-    /// Elsewhere there is no way to ask the caches only.
+    /// Other systems cannot be asked about their caches.
     #[cfg(not(target_os = "linux"))]
     pub fn is_straight_now(&self, _path: &MediaPath) -> bool {
         false
     }
 
-    /// The path that `path` leads to when the links on its way are followed, as far as it is there, with each name as it is
-    /// stored; `None` where it leaves the root. It is an error if the links cannot be followed to their end. Blocks.
+    /// The path with its links followed, as far as it exists, with each name as it is stored; `None` if it leaves the root.
+    /// It is an error if the links cannot be followed to their end. Blocks.
     ///
     /// What is opened a moment later may lie elsewhere: that is judged by its [`Location`](super::location::Location).
     pub fn real(&self, path: &MediaPath) -> Result<Option<MediaPath>, OpenError> {
@@ -45,7 +44,7 @@ impl Root {
         let whole = path.segments().count();
         let mut deepest = resolve(whole)?;
         if deepest.is_none() {
-            // from the top, and no further than the folders that are there: a path may have 30,000 segments
+            // from the top, and no further than the folders that exist: a path may have 30,000 segments
             for count in 0..whole {
                 let Some(deeper) = resolve(count)? else { break };
                 deepest = Some(deeper);

@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 use crate::storage::media_type::MediaType;
 
@@ -57,6 +59,20 @@ fn what_is_kept_is_found_whole_or_not_at_all() {
     cache.put(&key, b"picture");
     assert_eq!(cache.get(&key).as_deref(), Some(&b"picture"[..]));
     assert_eq!(fs::read_dir(&cache.folder).expect("a folder").count(), 1);
+}
+
+#[test]
+fn only_this_user_may_read_what_is_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = Cache::new(folder.path().join("deep/in/it"));
+    let key = key(&entity());
+    cache.put(&key, b"picture");
+    for (path, expected) in
+        [("deep", 0o700), ("deep/in", 0o700), ("deep/in/it", 0o700), (&*format!("deep/in/it/{}", key.0), 0o600)]
+    {
+        let mode = fs::metadata(folder.path().join(path)).expect("it was made").permissions().mode();
+        assert_eq!(mode & 0o777, expected, "{path}");
+    }
 }
 
 #[test]

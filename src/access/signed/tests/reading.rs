@@ -53,7 +53,7 @@ fn what_cannot_be_read_is_named() {
     assert_eq!(with_field.answer(&s3(None)), (403, "The header field x-amz-acl is not signed.".to_owned()));
 }
 
-/// As a real nginx answers them (`tests/signed.rs`).
+/// As a real nginx answers them (`tests/signing/secure_link.rs`).
 #[test]
 fn links_are_read_as_nginx_reads_them() {
     let signed = secure_link("$uri $secret", "$arg_md5,$arg_expires");

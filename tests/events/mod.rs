@@ -1,16 +1,15 @@
 //! `?events`: what changes in a folder, as a stream. What a person sees of it: `browser_live.rs`.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{PATIENCE, Server, Way};
+
+use crate::support::{Server, Way, wait_until};
 
 /// An open stream, read event by event.
 struct Events {
@@ -107,18 +106,11 @@ fn start(args: &[&str]) -> Server {
 }
 
 /// Inotify watches of the process, by its descriptors.
+#[cfg(target_os = "linux")]
 fn watches(server: &Server) -> usize {
     let infos = fs::read_dir(format!("/proc/{}/fdinfo", server.pid())).expect("a process");
     let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());
     texts.map(|text| text.lines().filter(|line| line.starts_with("inotify ")).count()).sum()
-}
-
-fn wait_for(what: &str, is_so: impl Fn() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < until, "waited in vain for {what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]
@@ -287,9 +279,9 @@ fn only_what_is_looked_at_is_watched_and_once() {
     server.logged("the client hung up");
     assert_eq!(watches(&server), 2);
     drop(second);
-    wait_for("the end of the watch", || watches(&server) == 1);
+    wait_until("the end of the watch", || watches(&server) == 1);
     drop(top);
-    wait_for("the end of the watch", || watches(&server) == 0);
+    wait_until("the end of the watch", || watches(&server) == 0);
 
     let server = start(&["--poll", "1s"]);
     let _events = Events::open(&server, "/media/photos/?events");
@@ -319,7 +311,7 @@ fn there_is_a_limit_and_it_gives_way() {
     assert!(refused.text().contains("256"), "{refused:?}");
     streams.pop();
     server.logged("the client hung up");
-    wait_for("room for one more", || server.request("HEAD", "/media/photos/?events", &[]).status == 200);
+    wait_until("room for one more", || server.request("HEAD", "/media/photos/?events", &[]).status == 200);
 }
 
 #[test]

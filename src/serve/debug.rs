@@ -1,12 +1,14 @@
-//! May this process serve at all?
+//! The debug switch: devmedia is for development, and starts only if debugging is on.
 //!
-//! devmedia is for development: without a clear yes it binds nothing. Pure; the process edge brings the three texts.
+//! Pure; the caller reads the flag and the environment.
 
 use std::fmt;
 
-/// What the flag and the environment say, in the order in which they are asked.
+use crate::config::values::boolean;
+
+/// The flag and the variables that can turn debugging on, in the order in which they are asked.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Answers<'a> {
+pub struct Switches<'a> {
     /// `--debug` (then `"true"`) or `--debug=VALUE`.
     pub flag: Option<&'a str>,
     /// `DEVMEDIA_DEBUG`.
@@ -15,45 +17,37 @@ pub struct Answers<'a> {
     pub debug: Option<&'a str>,
 }
 
-/// The refusal: who said what, if anyone did.
+/// Debugging is off, or nothing says that it is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotDebugging {
-    said: Option<(&'static str, String)>,
+    /// The switch that was set, and its value.
+    switch: Option<(&'static str, String)>,
 }
 
-/// Lets a process pass that has a yes. The first of the three that is set decides; what is neither a yes nor a no is
-/// not a yes.
-pub fn check(answers: Answers<'_>) -> Result<(), NotDebugging> {
-    let said = [("--debug", answers.flag), ("DEVMEDIA_DEBUG", answers.devmedia_debug), ("DEBUG", answers.debug)]
+/// Checks that debugging is on. The first switch that is set decides; a value that is neither yes nor no counts as no.
+pub fn check(switches: Switches<'_>) -> Result<(), NotDebugging> {
+    let Switches { flag, devmedia_debug, debug } = switches;
+    let switch = [("--debug", flag), ("DEVMEDIA_DEBUG", devmedia_debug), ("DEBUG", debug)]
         .into_iter()
-        .find_map(|(who, value)| Some((who, value?)));
-    match said {
+        .find_map(|(name, value)| Some((name, value?)));
+    match switch {
         Some((_, value)) if boolean(value) == Some(true) => Ok(()),
-        said => Err(NotDebugging { said: said.map(|(who, value)| (who, value.to_owned())) }),
-    }
-}
-
-/// 1/true/yes/on and 0/false/no/off in any case; `None` is anything else.
-pub fn boolean(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Some(true),
-        "0" | "false" | "no" | "off" => Some(false),
-        _ => None,
+        switch => Err(NotDebugging { switch: switch.map(|(name, value)| (name, value.to_owned())) }),
     }
 }
 
 impl fmt::Display for NotDebugging {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = match &self.said {
+        let why = match &self.switch {
             None => "neither --debug nor DEBUG is set".to_owned(),
             Some(("--debug", value)) => format!("--debug={value} is not a yes"),
-            Some((who, value)) => format!("{who}={value:?} is not a yes"),
+            Some((name, value)) => format!("{name}={value:?} is not a yes"),
         };
         write!(
             f,
-            "this server is for development only, and {said}: nothing was started.\n\
-             To say yes, add --debug, or put DEVMEDIA_DEBUG=1 or DEBUG=1 into the environment (1, true, yes, on).\n\
-             In production let nginx, Caddy, or an object store such as S3 behind a CDN serve the media, never this."
+            "this server is for development only, and {why}: nothing was started.\n\
+             On a development machine, add --debug, or set DEVMEDIA_DEBUG=1 or DEBUG=1 (1, true, yes or on).\n\
+             In production, let nginx, Caddy, or an object store such as S3 behind a CDN serve the media instead."
         )
     }
 }
@@ -63,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_that_is_set_decides() {
+    fn the_first_switch_that_is_set_decides() {
         for (flag, devmedia_debug, debug, expected) in [
             (None, None, None, false),
             (Some("true"), None, None, true),
@@ -82,8 +76,8 @@ mod tests {
             (None, None, Some("app:*"), false), // npm's debug package
             (None, None, Some("2"), false),
         ] {
-            let answers = Answers { flag, devmedia_debug, debug };
-            assert_eq!(check(answers).is_ok(), expected, "{answers:?}");
+            let switches = Switches { flag, devmedia_debug, debug };
+            assert_eq!(check(switches).is_ok(), expected, "{switches:?}");
         }
     }
 }

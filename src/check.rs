@@ -1,0 +1,90 @@
+//! `devmedia check`: the effective configuration, for a person. It contains no secret.
+
+use std::fmt::{self, Write as _};
+
+use bytesize::ByteSize;
+
+use crate::access::Policy;
+use crate::access::rules::Rule;
+use crate::config::{Config, Problems, file};
+use crate::mount::Mount;
+use crate::server::listener::Listen;
+
+/// The effective configuration and its warnings, or what would keep it from being served.
+pub fn report(config: &Config) -> Result<String, Problems> {
+    config.check_fallbacks()?;
+    let mut text = String::new();
+    write(config, &mut text).expect("a String takes everything");
+    Ok(text)
+}
+
+fn write(config: &Config, f: &mut String) -> fmt::Result {
+    match &config.file {
+        Some(file) => writeln!(f, "configuration  {}", file.display())?,
+        None => writeln!(f, "configuration  flags and environment only; no {} was read", file::NAME)?,
+    }
+    for listen in &config.listen {
+        match listen {
+            Listen::Loopback(port) => writeln!(f, "listen         {listen} and [::1]:{port}")?,
+            listen => writeln!(f, "listen         {listen}")?,
+        }
+    }
+    for host in &config.guard.hosts {
+        writeln!(f, "allow_host     {host}")?;
+    }
+    for origin in &config.guard.origins {
+        writeln!(f, "allow_origin   {origin}")?;
+    }
+    writeln!(f, "grace          {} s", config.grace.as_secs_f64())?;
+    if let Some(poll) = config.poll {
+        writeln!(f, "poll           {} s", poll.as_secs_f64())?;
+    }
+    for mount in config.mounts.iter() {
+        writeln!(f)?;
+        describe(mount, f)?;
+    }
+    for folder in &config.created {
+        writeln!(f, "\ncreated the folder {}", folder.display())?;
+    }
+    for warning in &config.warnings {
+        writeln!(f, "\nwarning: {warning}")?;
+    }
+    Ok(())
+}
+
+fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
+    writeln!(f, "{}", mount.site.prefix)?;
+    writeln!(f, "  root           {}", mount.site.root.path().display())?;
+    writeln!(f, "  access         {}", mount.site.access.default_policy())?;
+    for (patterns, rule) in mount.site.access.rules() {
+        writeln!(f, "  {patterns:<14} {}", effect(rule))?;
+    }
+    writeln!(f, "  cache_control  {}", String::from_utf8_lossy(mount.site.cache_control.as_bytes()))?;
+    let mut words = vec![if mount.listing { "folders are listed" } else { "folders are not listed" }];
+    words.extend(mount.site.hidden.then_some("hidden files are served"));
+    words.extend(mount.site.root.follows_links().then_some("links out of the root are followed"));
+    writeln!(f, "  shows          {}", words.join(", "))?;
+    if let Some(fallback) = &mount.fallback {
+        let kept = if fallback.stores() { "stored" } else { "streamed only" };
+        writeln!(f, "  fallback       {}, {kept}", fallback.upstream)?;
+    }
+    if let Some(placeholder) = mount.placeholder {
+        let status = if placeholder.keeps_status { "with status 404" } else { "with status 200" };
+        writeln!(f, "  placeholder    {status}")?;
+    }
+    match &mount.uploads {
+        None => writeln!(f, "  upload         no"),
+        Some(uploads) => writeln!(f, "  upload         up to {} each", ByteSize::b(uploads.max).display().iec()),
+    }
+}
+
+/// Everything that a rule changes.
+fn effect(rule: &Rule) -> String {
+    let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let access = rule.access.as_ref().map(Policy::to_string);
+    let cache = rule.cache_control.as_ref().map(|value| format!("Cache-Control: {}", text(value)));
+    let disposition = rule.disposition.map(|disposition| format!("Content-Disposition: {}", disposition.word()));
+    let fields = rule.fields.iter().map(|(name, value)| format!("{name}: {}", text(value)));
+    let all: Vec<String> = [access, cache, disposition].into_iter().flatten().chain(fields).collect();
+    if all.is_empty() { "same as the mount".to_owned() } else { all.join("; ") }
+}

@@ -1,0 +1,300 @@
+//! How each kind of value is read. Pure, but for headers that take a secret from the environment. Errors are advice, to
+//! be read after the value as it was typed.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use hyper::header::{self, HeaderName, HeaderValue};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+
+use crate::fallback::upstream::Upstream;
+use crate::guard::{HostPattern, OriginPattern};
+use crate::log::LogFormat;
+use crate::request::prefix::Prefix;
+use crate::server::listener::{Host, Listen};
+use crate::storage::media_type::MediaType;
+
+/// What is wrong with a value, and what to write instead.
+pub type Advice = Cow<'static, str>;
+
+/// `--placeholder`: when missing images, video and audio are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placeholders {
+    /// Never.
+    No,
+    /// With status 200.
+    Yes,
+    /// With status 404.
+    KeepStatus,
+}
+
+/// `--type`: an extension, in lower case and without its dot, and its type.
+pub type TypeOf = (String, MediaType);
+
+/// Headers that say where a request goes, how it travels, or which bytes it asks for. The fallback sets them itself.
+const OWN_HEADERS: [HeaderName; 11] = [
+    header::HOST,
+    header::VIA,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::ACCEPT_ENCODING,
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::UPGRADE,
+];
+
+/// The shortest `--poll`: reading a folder takes time, and a shorter interval would leave time for nothing else.
+const MIN_POLL: Duration = Duration::from_millis(50);
+
+/// Numbers without a unit below this are more likely megabytes than bytes.
+const MIN_BARE_SIZE: u64 = 1024;
+
+/// Any text; what it means is checked where it is used.
+#[expect(clippy::unnecessary_wraps, reason = "it has the type of all readers")]
+pub(super) fn text(text: &str) -> Result<String, Advice> {
+    Ok(text.to_owned())
+}
+
+/// 1/true/yes/on and 0/false/no/off, in any case; `None` is anything else.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+pub(super) fn yes_or_no(text: &str) -> Result<bool, Advice> {
+    boolean(text).ok_or("neither yes nor no; write true or false".into())
+}
+
+pub(super) fn placeholders(text: &str) -> Result<Placeholders, Advice> {
+    match (boolean(text), text) {
+        (Some(true), _) => Ok(Placeholders::Yes),
+        (Some(false), _) => Ok(Placeholders::No),
+        (None, "status") => Ok(Placeholders::KeepStatus),
+        _ => Err("neither yes nor no; write true, false, or status to keep the status 404".into()),
+    }
+}
+
+pub(super) fn prefix(text: &str) -> Result<Prefix, Advice> {
+    Prefix::parse(text).map_err(|error| error.to_string().into())
+}
+
+pub(super) fn port(text: &str) -> Result<u16, Advice> {
+    let advice = "not a port; write a number from 0 to 65535, such as 8001 (0 picks a free one)";
+    text.trim().parse().map_err(|_| match text.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => format!("has an address; write --listen {text}").into(),
+        _ => advice.into(),
+    })
+}
+
+pub(super) fn host(text: &str) -> Result<Host, Advice> {
+    Host::parse(text).map_err(Into::into)
+}
+
+pub(super) fn listen(text: &str) -> Result<Listen, Advice> {
+    Listen::parse(text).map_err(Into::into)
+}
+
+pub(super) fn host_pattern(name: &str) -> Result<HostPattern, Advice> {
+    HostPattern::parse(name)
+        .ok_or("not a host name; write app.example.dev or *.example.dev, without a scheme and without a port".into())
+}
+
+pub(super) fn origin_pattern(origin: &str) -> Result<OriginPattern, Advice> {
+    OriginPattern::parse(origin)
+        .ok_or("not an origin; write https://app.example:3000, or http://app.example:* for any port".into())
+}
+
+pub(super) fn upstream(url: &str) -> Result<Upstream, Advice> {
+    Upstream::parse(url).map_err(Into::into)
+}
+
+pub(super) fn type_of(value: &str) -> Result<TypeOf, Advice> {
+    const ADVICE: &str = "not an extension and its type; write them as stl=model/stl";
+    let (extension, media_type) = value.split_once('=').ok_or(ADVICE)?;
+    let extension = extension.trim().trim_start_matches('.').to_ascii_lowercase();
+    let media_type = MediaType::parse(media_type).ok_or(ADVICE)?;
+    if extension.is_empty() || extension.contains(['.', '/']) {
+        return Err(ADVICE.into());
+    }
+    Ok((extension, media_type))
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, Advice> {
+    match text {
+        "pretty" => Ok(LogFormat::Pretty),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("not a log format; write pretty or json".into()),
+    }
+}
+
+/// A number of bytes.
+pub(super) fn size(text: &str) -> Result<ByteSize, Advice> {
+    let text = text.trim();
+    let size: ByteSize = text.parse().map_err(|_| "not a size; write one such as 500MB or 1GiB")?;
+    let is_bare = text.bytes().all(|byte| byte.is_ascii_digit());
+    match size.as_u64() {
+        0 => Err("nothing is that small; write a size such as 500MB or 1GiB".into()),
+        bytes if is_bare && bytes < MIN_BARE_SIZE => {
+            Err(format!("only {bytes} bytes; write {text}MB for megabytes, or {text}B if you mean bytes").into())
+        }
+        _ => Ok(size),
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, Advice> {
+    let parsed: Option<SignedDuration> = text.parse().ok();
+    parsed.and_then(|duration| duration.try_into().ok()).ok_or_else(|| no_duration(text, "10s, 500ms or 1m"))
+}
+
+/// An age of hours or days; a day has 24 hours.
+pub(super) fn age(text: &str) -> Result<Duration, Advice> {
+    days(text).ok_or_else(|| no_duration(text, "12h, 1d or 2w"))
+}
+
+pub(super) fn poll_interval(text: &str) -> Result<Duration, Advice> {
+    match duration(text) {
+        Ok(interval) if interval >= MIN_POLL => Ok(interval),
+        Ok(_) => Err("too short; write 50ms or more, such as 1s".into()),
+        Err(_) => Err(no_duration(text, "1s, 500ms or 1m")),
+    }
+}
+
+/// A duration that may have days and weeks; a day has 24 hours.
+pub fn days(text: &str) -> Option<Duration> {
+    let span: Span = text.trim().parse().ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
+}
+
+fn no_duration(text: &str, examples: &str) -> Advice {
+    let is_bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let what = if is_bare { "has no unit" } else { "not a duration" };
+    format!("{what}; write one such as {examples}").into()
+}
+
+/// A request header for the fallback: `Name: value`, where a word `env:NAME` stands for that environment variable.
+pub(super) fn request_header(text: &str) -> Result<(HeaderName, HeaderValue), Advice> {
+    header_with_secrets(text, |name| std::env::var(name).ok())
+}
+
+fn header_with_secrets(
+    text: &str,
+    secret: impl Fn(&str) -> Option<String>,
+) -> Result<(HeaderName, HeaderValue), Advice> {
+    const ADVICE: &str = "not a header; write 'Name: value', or 'Name: env:VARIABLE' for a secret";
+    let (name, value) = text.split_once(':').ok_or(ADVICE)?;
+    let name: HeaderName = name.trim().parse().map_err(|_| ADVICE)?;
+    if OWN_HEADERS.contains(&name) {
+        return Err(format!("devmedia sets {name} itself; remove it").into());
+    }
+    let mut words = Vec::new();
+    for word in value.split_whitespace() {
+        words.push(match word.strip_prefix("env:") {
+            // a variable that was read from a file ends in a line break
+            Some(variable) => secret(variable).map(|value| value.trim().to_owned()).ok_or_else(|| {
+                format!("the environment variable {variable} is not set; export it before you start devmedia")
+            })?,
+            None => word.to_owned(),
+        });
+    }
+    let mut value = HeaderValue::try_from(words.join(" ")).map_err(|_| ADVICE)?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_without_a_unit_must_be_plausible() {
+        for (text, expected) in [
+            ("1GiB", Ok(1 << 30)),
+            ("500MB", Ok(500_000_000)),
+            (" 64KiB ", Ok(65536)),
+            ("10B", Ok(10)),
+            ("1024", Ok(1024)),
+            ("5000000", Ok(5_000_000)),
+            ("10", Err("write 10MB for megabytes, or 10B")),
+            ("512", Err("write 512MB for megabytes, or 512B")),
+            ("1.5", Err("not a size")),
+            ("0", Err("write a size such as")),
+            ("0MB", Err("write a size such as")),
+            ("", Err("not a size")),
+            ("lots", Err("not a size")),
+            ("-1", Err("not a size")),
+        ] {
+            match (size(text), expected) {
+                (Ok(size), Ok(expected)) => assert_eq!(size.as_u64(), expected, "{text}"),
+                (Err(advice), Err(expected)) => assert!(advice.contains(expected), "{text}: {advice}"),
+                (read, _) => panic!("{text}: {read:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        for (text, expected) in [
+            ("10s", Ok(Duration::from_secs(10))),
+            ("500ms", Ok(Duration::from_millis(500))),
+            ("1m", Ok(Duration::from_secs(60))),
+            ("10", Err("has no unit; write one such as 10s")),
+            ("", Err("not a duration")),
+            ("soon", Err("not a duration")),
+            ("-1s", Err("not a duration")),
+        ] {
+            match (duration(text), expected) {
+                (Ok(read), Ok(expected)) => assert_eq!(read, expected, "{text}"),
+                (Err(advice), Err(expected)) => assert!(advice.contains(expected), "{text}: {advice}"),
+                (read, _) => panic!("{text}: {read:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn ages_have_hours_or_days() {
+        let hours = |count: u64| Some(Duration::from_secs(count * 3600));
+        for (text, expected) in [
+            ("12h", hours(12)),
+            ("1d", hours(24)),
+            ("2w", hours(24 * 14)),
+            ("1d 6h", hours(30)),
+            ("0s", hours(0)),
+            ("-1d", None),
+            ("1", None),
+            ("1 month", None),
+        ] {
+            assert_eq!(age(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn headers_take_secrets_from_the_environment() {
+        let secret = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
+        for (text, expected) in [
+            ("Authorization: env:TOKEN", Some("authorization: s3cret")),
+            ("Authorization: Bearer env:TOKEN", Some("authorization: Bearer s3cret")),
+            ("X-Token:plain", Some("x-token: plain")),
+            ("Referer: https://example.com/", Some("referer: https://example.com/")),
+            ("Authorization: env:MISSING", None),
+            ("Host: evil.example", None),
+            ("Via: 1.1 me", None),
+            ("no colon", None),
+            ("bad name: x", None),
+            ("X: a\nb: c", Some("x: a b: c")),
+            ("X: a\u{7f}", None),
+        ] {
+            let read = header_with_secrets(text, secret).ok();
+            let read = read.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+            assert_eq!(read.as_deref(), expected, "{text}");
+        }
+        let (_, value) = header_with_secrets("Authorization: env:TOKEN", secret).unwrap();
+        assert!(!format!("{value:?}").contains("s3cret"), "a secret is in no log");
+    }
+}

@@ -1,4 +1,0 @@
-//! What is not here is fetched from production, or drawn.
-
-mod production;
-mod support;

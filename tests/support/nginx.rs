@@ -1,0 +1,59 @@
+//! A real nginx, on a port that is open before nginx is: clients wait in the kernel until it is ready.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
+use std::process::{Child, Command, Stdio};
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::skip;
+
+/// A running nginx; stopped when dropped.
+pub struct Nginx {
+    child: Child,
+    pub address: SocketAddr,
+    /// Its folder, in which its logs are.
+    pub home: TempDir,
+}
+
+impl Nginx {
+    /// Starts an nginx that has this module. `configuration` is told where to listen, and may put files into the home.
+    /// `None` where there is no such nginx, see [`skip`].
+    pub fn start(module: &str, configuration: impl FnOnce(SocketAddr, &TempDir) -> String) -> Option<Self> {
+        let program = ["nginx", "/usr/sbin/nginx"].into_iter().find(|program| {
+            let version = Command::new(program).arg("-V").output();
+            version.is_ok_and(|version| String::from_utf8_lossy(&version.stderr).contains(module))
+        });
+        let Some(program) = program else {
+            skip(format_args!("there is no nginx with {module}"));
+            return None;
+        };
+        let home = tempfile::tempdir().expect("a temporary folder");
+        // nginx takes over a listening socket that is named in its environment (it replaces its own binary that way)
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        fcntl_setfd(&listener, FdFlags::empty()).expect("our own descriptor");
+        let address = listener.local_addr().expect("bound");
+        fs::write(home.path().join("nginx.conf"), configuration(address, &home)).expect("the configuration");
+        let nginx = || {
+            let mut command = Command::new(program);
+            command.arg("-p").arg(home.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
+            command.env("NGINX", format!("{};", listener.as_raw_fd()));
+            command
+        };
+        let checked = nginx().arg("-t").output().expect("nginx checks its configuration");
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        let child = nginx().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nginx starts");
+        Some(Self { child, address, home })
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // not SIGKILL, which its worker would survive
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
