@@ -39,14 +39,17 @@ impl AppUrl {
         let url: Uri = text.parse().map_err(|_| ADVICE)?;
         match (url.scheme_str(), url.authority()) {
             (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
-                Err("it holds a user or a password, which are not sent; let the app decide by the client's own fields")
+                Err("it contains a user name or a password, which devmedia does not send; remove it. The app gets the \
+                     client's cookies and Authorization header")
             }
             // a port that is not a number (or none after a colon) would be taken for 80
             (Some("http"), Some(authority)) if authority.port_u16().is_none() && !is_host(authority.as_str()) => {
                 Err(ADVICE)
             }
             (Some("http"), Some(_)) => Address::of(&url).map(|address| Self { url, address }).ok_or(ADVICE),
-            (Some("https"), _) => Err("the app is asked over http, because it runs on this machine; write http://"),
+            (Some("https"), _) => {
+                Err("devmedia asks the app over http, not https: it runs on this machine; write http://")
+            }
             _ => Err(ADVICE),
         }
     }

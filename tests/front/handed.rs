@@ -72,7 +72,8 @@ fn an_answer_that_is_handed_over_is_what_nginx_sends() {
     );
     let cached = "|Cache-Control: private";
     let a = "X-Accel-Redirect: /protected/a.pdf";
-    let rows: [(&str, &str, String, &[(&str, &str)]); 21] = [
+    type Row<'a> = (&'a str, &'a str, String, &'a [(&'a str, &'a str)]);
+    let rows: [Row<'_>; 21] = [
         ("GET", "200", format!("{a}{kept}"), &[]),
         ("HEAD", "200", format!("{a}{kept}"), &[]),
         ("GET", "404", format!("{a}{kept}"), &[]),
