@@ -79,9 +79,12 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(ended.stdout, ["0 downloaded (0 B), 3 already here, 1 missing at the fallback, 2 failed"]);
     let told = ended.stderr.join("\n");
-    for says in
-        ["gone.jpg: the fallback does not have it", "broken.jpg: the fallback broke off", "start with a dot", "run it again"]
-    {
+    for says in [
+        "gone.jpg: the fallback does not have it",
+        "broken.jpg: the fallback broke off",
+        "start with a dot",
+        "run it again",
+    ] {
         assert!(told.contains(says), "{says}: {told}");
     }
 }
