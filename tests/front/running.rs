@@ -169,7 +169,9 @@ fn no_process_is_left_behind() {
         let all = processes(&marker);
         let children = if how == "stubborn" { 3 } else { 2 };
         assert_eq!(all.len(), 3 + children, "devmedia, its keeper, the app and its children: {all:#?}");
-        let of_app = |(_, line): &&(Pid, String)| line.starts_with(&python) && line.contains("serve_forever");
+        let of_app = |(_, line): &&(Pid, String)| {
+            line.contains("serve_forever") && !line.contains("__keep") && !line.contains("run --debug")
+        };
         let kill = |pid: Pid| kill_process(pid, signal).expect("it runs");
         match victim {
             Victim::Devmedia => process.signal(signal),
