@@ -7,26 +7,19 @@
 //!
 //! Rules see the decoded, collapsed path and never the text it came from. Without any policy all of this costs nothing.
 
+mod admission;
 pub mod ask;
 pub mod rules;
 pub mod secret;
 pub mod signed;
 
 use std::fmt;
-use std::net::IpAddr;
 
-use hyper::header::HeaderMap;
-use hyper::{Request, Response, StatusCode};
 use jiff::Timestamp;
 
-use self::ask::{Ask, AskError};
-use self::rules::PolicySet;
-use self::signed::{Asked, BadSignature, Signed};
-use crate::access_log::Verdict;
-use crate::body::Body;
-use crate::forward::handed::Handed;
-use crate::refusal::Refusal;
-use crate::request::path::MediaPath;
+pub use self::admission::{AccessError, Admitted, Pass, Visitor};
+use self::ask::Ask;
+use self::signed::{Asked, Signed};
 
 /// Who may see it.
 #[derive(Debug, Default)]
@@ -86,115 +79,5 @@ impl fmt::Display for Policy {
             Self::Signed(signed) => write!(f, "signed: {}", signed.name()),
             Self::Ask(ask) => write!(f, "ask: {ask}"),
         }
-    }
-}
-
-/// Why a request may not see what it asked for.
-#[derive(Debug)]
-pub enum AccessError {
-    /// Nobody may.
-    Denied,
-    /// A policy guards the place where an upload would go, and has not been passed.
-    Guarded {
-        /// Relative to the root.
-        path: MediaPath,
-    },
-    /// The URL has to be signed, and its signature is missing or wrong.
-    Unsigned(BadSignature),
-    /// The app could not be asked.
-    Ask {
-        /// Its address.
-        app: String,
-        /// Why not.
-        error: AskError,
-    },
-}
-
-impl From<AccessError> for Refusal {
-    fn from(error: AccessError) -> Self {
-        match error {
-            AccessError::Denied => Self::new(
-                StatusCode::FORBIDDEN,
-                "denied",
-                "Nobody may see this file: its access rule is \"deny\".",
-                "Run 'devmedia check' to see which rule of the configuration denies it.",
-            ),
-            AccessError::Guarded { path } => Self::new(
-                StatusCode::FORBIDDEN,
-                "guarded",
-                format!("The upload would be stored as {path}, which an access rule guards."),
-                "PUT it to its own URL, where that rule can allow it.",
-            ),
-            AccessError::Unsigned(bad) => Self::new(bad.status(), "bad-signature", bad.to_string(), bad.advice()),
-            AccessError::Ask { app, error } => Self::new(
-                StatusCode::BAD_GATEWAY,
-                "app-not-asked",
-                format!("The app at {app}, which decides who may see this file, could not be asked: {error}."),
-                "Start the app, or fix access = { ask = \"...\" } of this mount; until then nothing is shown.",
-            ),
-        }
-    }
-}
-
-/// What a policy answers to a request that it does not refuse outright.
-#[derive(Debug)]
-pub enum Admitted {
-    /// Yes.
-    Pass(Pass),
-    /// No: this is the app's own answer, such as its login page.
-    Answer(Response<Body>),
-    /// Yes, and the app names the file to send (`X-Accel-Redirect`, `X-Sendfile`).
-    Handed(Box<Handed>),
-}
-
-/// A request before anything was looked up for it.
-#[derive(Debug)]
-pub struct Visitor<'a> {
-    /// The request.
-    pub request: &'a Request<()>,
-    /// The whole path of its URL.
-    pub path: MediaPath,
-    /// Where it comes from; nothing over a Unix socket.
-    pub peer: Option<IpAddr>,
-    /// The port that it came in by; nothing over a Unix socket.
-    pub port: Option<u16>,
-}
-
-/// A yes, and the fields that it adds to the answer.
-#[derive(Debug, Clone, Default)]
-pub struct Pass {
-    /// Fields of the app's answer that go into ours.
-    fields: HeaderMap,
-    /// For the log: which policies said yes.
-    verdict: Option<Verdict>,
-    /// The policies that were passed.
-    pub policies: PolicySet,
-}
-
-impl Pass {
-    fn verdict(text: impl Into<String>) -> Self {
-        Self { verdict: Some(Verdict(text.into())), ..Self::default() }
-    }
-
-    /// Both yeses as one.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.fields.extend(other.fields);
-        self.policies = self.policies.and(&other.policies);
-        self.verdict = match (self.verdict, other.verdict) {
-            (Some(one), Some(other)) => Some(Verdict(format!("{}; {}", one.0, other.0))),
-            (one, other) => one.or(other),
-        };
-        self
-    }
-
-    /// Adds the fields and the verdict to the answer.
-    #[must_use]
-    pub fn onto(self, mut response: Response<Body>) -> Response<Body> {
-        response.headers_mut().extend(self.fields);
-        if let Some(verdict) = self.verdict {
-            response.extensions_mut().insert(verdict);
-        }
-        response
     }
 }

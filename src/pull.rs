@@ -15,9 +15,9 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 pub use self::wanted::PullError;
 use self::wanted::{Names, Source};
-use crate::fallback::fetch::{self, Beginning};
 use crate::fallback::reason::NotFetched;
 use crate::fallback::{self, Fallback};
+use crate::fallback::{Beginning, fetch};
 use crate::mount::{Mount, Mounts};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;

@@ -5,6 +5,7 @@
 //! Whatever else happens is a 502: the rule could not be asked, so nothing is shown.
 
 mod cache;
+pub mod error;
 mod fields;
 
 use std::fmt;
@@ -17,7 +18,8 @@ use hyper::{Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use self::cache::Cache;
-use super::{AccessError, Admitted, Pass, Visitor};
+use self::error::{AskError, MAX_BODY};
+use super::admission::{AccessError, Admitted, Pass, Visitor};
 use crate::access_log::Reason;
 use crate::body::Body;
 use crate::forward::app_url::AppUrl;
@@ -25,9 +27,6 @@ use crate::forward::client::Client;
 use crate::forward::fields::target;
 use crate::forward::handed;
 use crate::forward::outgoing::Outgoing;
-
-/// The most of the app's own no that is passed on: room for a framework's debug page.
-const MAX_BODY: usize = 1024 * 1024;
 
 /// An app that says who may.
 #[derive(Debug)]
@@ -37,35 +36,6 @@ pub struct Ask {
     copy: Vec<HeaderName>,
     cache: Option<Cache>,
     client: Client,
-}
-
-/// Why an app could not be asked. `Display` is the end of a sentence about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AskError {
-    /// No connection, or one that broke; the end of a sentence about the app.
-    NoAnswer(String),
-    /// No whole answer in this time.
-    TimedOut(Duration),
-    /// An answer that is neither a yes nor a no.
-    Status(StatusCode),
-    /// An answer longer than is passed on.
-    TooLong,
-    /// The question came back: the address is devmedia's own.
-    Loop,
-}
-
-impl fmt::Display for AskError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAnswer(why) => f.write_str(why),
-            Self::TimedOut(patience) => write!(f, "it did not answer within {} s", patience.as_secs_f64()),
-            Self::Status(status) => {
-                write!(f, "it answered {status}, which is neither a yes (2xx) nor a no (4xx or a redirect)")
-            }
-            Self::TooLong => write!(f, "its answer is longer than {} KiB", MAX_BODY / 1024),
-            Self::Loop => f.write_str("it is devmedia itself"),
-        }
-    }
 }
 
 impl fmt::Display for Ask {
@@ -164,5 +134,5 @@ impl Ask {
 }
 
 fn yes(fields: HeaderMap, how: &str) -> Admitted {
-    Admitted::Pass(Pass { fields, ..Pass::verdict(format!("ask: yes ({how})")) })
+    Admitted::Pass(Pass::verdict(format!("ask: yes ({how})")).with_fields(fields))
 }

@@ -8,9 +8,11 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
-use super::fetch::Arrival;
+use super::arrival::Arrival;
+use super::instead::{FallbackError, Instead};
 use super::reason::NotFetched;
-use super::{Fallback, FallbackError, Instead, Wanted, pass};
+use super::wanted::Wanted;
+use super::{Fallback, pass};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, decide};
 use crate::answer::piece::content_range;

@@ -18,9 +18,14 @@ use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use super::reason::NotFetched;
-use super::upstream::{self, Upstream};
+use super::redirect::redirect;
+use super::upstream::Upstream;
 use crate::request::via::{self, DEVMEDIA, LOOP};
 use crate::storage::token::token;
+
+/// Requests to the upstream that wait for an answer at once; more wait for their turn. A page has many images, and should not
+/// overload production. Bodies are not counted: a few slow ones would keep all others from beginning.
+pub(super) const PARALLEL: usize = 32;
 
 /// How long connecting to the upstream may take; its addresses share that.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -75,7 +80,7 @@ impl Client {
         let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         // without a timer idle connections stay open for ever
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(super::PARALLEL);
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(PARALLEL);
         let http = builder.build(connector.clone());
         let fresh = builder.pool_max_idle_per_host(0).build(connector);
         Ok(Self { http, fresh, headers })
@@ -106,7 +111,7 @@ impl Client {
                 StatusCode::NOT_MODIFIED => return Ok(answer),
                 status if status.is_redirection() => {
                     let location = answer.headers().get(header::LOCATION).ok_or(NotFetched::Redirects)?;
-                    url = upstream::redirect(&url, location.as_bytes())?;
+                    url = redirect(&url, location.as_bytes())?;
                 }
                 _ => return Ok(answer),
             }

@@ -1,86 +1,32 @@
 //! One fetch of one file, for all requests that wait for it. It runs in a task of its own: it goes on for the others, and for
 //! the next request, when a client hangs up.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
-use std::{fmt, io};
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Shared, WeakShared};
-use httpdate::HttpDate;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderMap};
 use hyper::{Method, Response};
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
+use super::Fallback;
+use super::arrival::{Arrival, Beginning, Coming, Head, Running};
 use super::client;
 use super::copies::Copied;
 use super::memory::Answered;
 use super::reason::NotFetched;
 use super::verdict::{self, Verdict};
-use super::{Fallback, Wanted};
+use super::wanted::Wanted;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::site::Site;
 use crate::storage::blocking;
-use crate::storage::entity::Entity;
-use crate::storage::media_type::SNIFF_LEN;
-use crate::storage::open_file::OpenFile;
-use crate::storage::progress::{self, ProgressReader, ProgressWriter};
+use crate::storage::progress::{self, ProgressWriter};
 use crate::upload::file_writer::FileWriter;
 use crate::upload::staged::{NAME_MAX, StagedFile};
-
-/// What all waiting requests get as soon as the head of the upstream's answer is there.
-pub type Head = Result<Beginning, NotFetched>;
-
-/// A head to come. Waiting requests hold it, and the fetch itself once the head is there.
-type Coming = Shared<oneshot::Receiver<Head>>;
-
-/// How a running fetch is found. It leads to nothing once no request waits for the head.
-pub type Running = WeakShared<oneshot::Receiver<Head>>;
-
-/// How a fetch begins.
-#[derive(Debug, Clone)]
-pub enum Beginning {
-    /// Something has the name by now: look again.
-    Here,
-    /// It comes.
-    Arriving(Arrival),
-    /// It is not to be stored: each request asks the upstream for its own part.
-    Pass,
-}
-
-/// A file that is on its way.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    file: Arc<std::fs::File>,
-    /// How far it has come.
-    pub progress: ProgressReader,
-    /// How long it will be, if the upstream says.
-    pub len: Option<u64>,
-    modified: Option<HttpDate>,
-    /// By which the upstream knows this state of it, for `If-Range`.
-    pub validator: Option<HeaderValue>,
-}
-
-impl Arrival {
-    /// The file as one that is there; only its length may not be known yet, and is 0 then. Waits for the first bytes
-    /// where the name does not tell the type.
-    pub async fn open(&self, site: &Site, path: &MediaPath) -> io::Result<(OpenFile, Entity)> {
-        let file = OpenFile::incomplete(self.file.try_clone()?, site.root.nowait(), self.progress.clone());
-        let media_type = if let Some(settled) = site.root.types().by_name_alone(path.file_name()) {
-            settled
-        } else {
-            self.progress.at_least(SNIFF_LEN as u64).await?;
-            let mut first = [0; SNIFF_LEN];
-            // written a moment ago: the page cache has them
-            let len = file.first(&mut first)?;
-            site.root.types().by_content(path.file_name(), &first[..len])
-        };
-        Ok((file, Entity::incomplete(self.len.unwrap_or_default(), self.modified, media_type)))
-    }
-}
 
 /// A fetch that runs: what is asked for, and where it goes.
 pub struct Fetch {

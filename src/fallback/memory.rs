@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::remembered::Remembered;
 
 /// How long an answer counts. Errors and time-outs are never remembered: they may be over at once.

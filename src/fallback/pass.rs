@@ -10,9 +10,11 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
+use super::instead::FallbackError;
 use super::reason::NotFetched;
 use super::verdict::{self, Verdict};
-use super::{Fallback, FallbackError, Wanted, client};
+use super::wanted::Wanted;
+use super::{Fallback, client};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, Undecided};
 use crate::answer::piece::length;

@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cap_std::fs::OpenOptions;
 use cap_std::fs::OpenOptionsExt as _;
@@ -13,12 +13,12 @@ use hyper::{Method, StatusCode};
 use rustix::fs::OFlags;
 use tracing::{debug, info, warn};
 
+use super::Fallback;
 use super::copies::Copied;
 use super::fetch::Transfer;
 use super::verdict::{self, Verdict};
-use super::{Fallback, Wanted};
+use super::wanted::Wanted;
 use crate::refusal::Refusal;
-use crate::remembered::Remembered;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::site::Site;
@@ -26,31 +26,6 @@ use crate::storage::blocking;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::upload::staged::StagedFile;
-
-/// Paths whose time is known.
-const MAX: usize = 10_000;
-
-/// When files are to be asked about again.
-#[derive(Debug)]
-pub struct Schedule(Remembered<MediaPath, ()>);
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Self(Remembered::new(MAX))
-    }
-}
-
-impl Schedule {
-    /// Whether the time of a path has come. If so, it is not due again until its time is [`Schedule::set`].
-    fn is_due(&self, path: &MediaPath) -> bool {
-        self.0.put_if_absent(path.clone(), (), Instant::now())
-    }
-
-    fn set(&self, path: &MediaPath, after: Duration) {
-        let now = Instant::now();
-        self.0.put(path.clone(), (), now, now + after);
-    }
-}
 
 /// Notes that a file is looked at, and asks about it in the background if its time has come.
 pub fn look(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath, query: Query<'_>) {

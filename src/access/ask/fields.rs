@@ -4,7 +4,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::Authority;
 use url::{Position, Url};
 
-use crate::access::Visitor;
+use crate::access::admission::Visitor;
 use crate::forward::app_url::AppUrl;
 use crate::forward::fields::HopByHop;
 
