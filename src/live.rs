@@ -36,7 +36,7 @@ use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::site::Site;
-use crate::storage::root::location::Location;
+use crate::storage::location::Location;
 
 /// Streams open at once. Each takes a connection, and files need some too.
 const MAX_STREAMS: usize = 256;

@@ -19,7 +19,7 @@ use crate::request::prefix::Prefix;
 use crate::storage::blocking;
 use crate::storage::entity::Entity;
 use crate::storage::folder::{self, Entry, Kind, Target};
-use crate::storage::root::location::Location;
+use crate::storage::location::Location;
 use crate::storage::root::{Found, OpenError, Root};
 use crate::storage::token::token;
 

@@ -5,6 +5,7 @@ pub mod entity;
 pub mod folder;
 #[cfg(target_os = "linux")]
 mod follow;
+pub mod location;
 pub mod media_type;
 pub mod open_file;
 pub mod progress;

@@ -13,8 +13,8 @@ use super::change::{self, Snapshot, State};
 use super::watches::{Watched, Watches};
 use crate::request::path::MediaPath;
 use crate::site::{Opened, Site};
+use crate::storage::location::Location;
 use crate::storage::root::Found;
-use crate::storage::root::location::Location;
 
 /// A burst of changes is reported when it has been quiet for this long,
 const QUIET: Duration = Duration::from_millis(100);

@@ -34,7 +34,7 @@ pub fn run() -> Option<ExitCode> {
     let command: Vec<OsString> = arguments.collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let code = runtime.block_on(keep(parent, &command)).unwrap_or_else(|error| {
-        let shown = super::shown(&command);
+        let shown = super::shown::shown(&command);
         if error.kind() == io::ErrorKind::NotFound {
             eprintln!("devmedia: there is no command '{shown}'; write it as you type it in a terminal, after --");
             NOT_FOUND

@@ -14,15 +14,15 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
-use self::location::Location;
 use super::entity::Entity;
 #[cfg(target_os = "linux")]
 use super::follow::{self, FollowError};
+use super::location::Location;
 use super::media_type::{MediaTypes, SNIFF_LEN};
 use super::open_file::{NoWait, OpenFile};
 use crate::request::path::MediaPath;
 
-pub mod location;
+mod locate;
 pub mod reach;
 pub mod real;
 

@@ -52,6 +52,9 @@ fn of_interest(answer: &Answer) -> Vec<(String, String)> {
     fields
 }
 
+/// Method, status of the app, its fields, and the fields of the request.
+type Row<'a> = (&'a str, &'a str, String, &'a [(&'a str, &'a str)]);
+
 #[test]
 fn an_answer_that_is_handed_over_is_what_nginx_sends() {
     let app = obedient();
@@ -72,7 +75,6 @@ fn an_answer_that_is_handed_over_is_what_nginx_sends() {
     );
     let cached = "|Cache-Control: private";
     let a = "X-Accel-Redirect: /protected/a.pdf";
-    type Row<'a> = (&'a str, &'a str, String, &'a [(&'a str, &'a str)]);
     let rows: [Row<'_>; 21] = [
         ("GET", "200", format!("{a}{kept}"), &[]),
         ("HEAD", "200", format!("{a}{kept}"), &[]),

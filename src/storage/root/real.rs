@@ -33,7 +33,7 @@ impl Root {
     /// The path with its links followed, as far as it exists, with each name as it is stored; `None` if it leaves the root.
     /// It is an error if the links cannot be followed to their end. Blocks.
     ///
-    /// What is opened a moment later may lie elsewhere: that is judged by its [`Location`](super::location::Location).
+    /// What is opened a moment later may lie elsewhere: that is judged by its [`Location`](crate::storage::location::Location).
     pub fn real(&self, path: &MediaPath) -> Result<Option<MediaPath>, OpenError> {
         let root = self.path.canonicalize().map_err(|_| OpenError::RootGone)?;
         let resolve = |count| match self.path.join(path.head(count).as_path()).canonicalize() {

@@ -11,31 +11,7 @@ use rustix::fs::{Mode, OFlags, fstat, openat};
 
 use super::{OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
-
-/// Where an open handle lies.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Location {
-    /// Where its path says: no link is on the way, and each name is spelled as it is stored.
-    AsAsked,
-    /// Beneath the root, at this path.
-    At(MediaPath),
-    /// Outside the root (`--follow-links`).
-    Outside,
-}
-
-impl Location {
-    /// The path beneath the root, if it is another one than that which was opened.
-    pub fn path(&self) -> Option<&MediaPath> {
-        match self {
-            Self::At(path) => Some(path),
-            Self::AsAsked | Self::Outside => None,
-        }
-    }
-
-    fn of(path: MediaPath, asked: &MediaPath) -> Self {
-        if path.as_bytes() == asked.as_bytes() { Self::AsAsked } else { Self::At(path) }
-    }
-}
+use crate::storage::location::Location;
 
 impl Root {
     /// Whether no folder on the way to `path` knows names by other spellings, as far as the kernel's caches tell at once.
