@@ -9,7 +9,7 @@ use cap_std::fs::Dir;
 #[cfg(target_os = "linux")]
 use rustix::fs::OFlags;
 
-use super::location::stored;
+use super::locate::stored;
 use super::{OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
 
