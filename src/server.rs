@@ -23,6 +23,7 @@ use crate::connection::Connection;
 use crate::connection::sendfile::{self, Outbox, SendfileStream};
 use crate::connection::transport::{Activity, Limits, Transport};
 use crate::service::Service;
+use crate::storage;
 
 /// Connections at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 1024;
@@ -47,6 +48,7 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
         room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         limits: Limits::default(),
     });
+    storage::survive_file_size_limit();
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(Arc::clone(&server).accept(listener));
