@@ -28,6 +28,7 @@ use crate::storage::entity::Entity;
 use crate::storage::media_type::SNIFF_LEN;
 use crate::storage::open_file::OpenFile;
 use crate::storage::progress::{self, ProgressReader, ProgressWriter};
+use crate::upload::MAX_PATH;
 use crate::upload::file_writer::FileWriter;
 use crate::upload::staged::{NAME_MAX, StagedFile};
 
@@ -95,9 +96,7 @@ pub struct Fetch {
 /// Whether a file of this path could be stored. One that could not is not asked for: thousands of folders would be made for
 /// it, or its path be remembered.
 pub fn fits(path: &MediaPath) -> bool {
-    /// As long as a path in an object store (S3, GCS).
-    const LONGEST: usize = 1024;
-    path.as_bytes().len() <= LONGEST && path.segments().all(|segment| segment.len() <= NAME_MAX)
+    path.as_bytes().len() <= MAX_PATH && path.segments().all(|segment| segment.len() <= NAME_MAX)
 }
 
 /// Whether a file is being fetched, or about to be.
@@ -186,10 +185,10 @@ impl Fetch {
 
     /// Gives a whole file its name. Whoever waits has its bytes, whether it gets one or not.
     async fn publish(&self, staged: StagedFile, copied: Copied) {
-        let path = self.path.clone();
+        let (site, path) = (Arc::clone(&self.site), self.path.clone());
         let published = blocking(move || {
             copied.note(&staged.file(), &path);
-            staged.publish_new(path.file_name())
+            staged.publish_new(&site.root, path.file_name())
         });
         match published.await {
             Ok(Ok(())) => debug!("stored {}", self.path),
