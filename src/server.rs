@@ -23,6 +23,7 @@ use crate::connection::sendfile::{self, Outbox, SendfileStream};
 use crate::connection::transport::{Activity, Limits, Transport};
 use crate::connection::{Connection, ListenerKind};
 use crate::service::Service;
+use crate::storage;
 
 /// Connections at once. For one more, the one that has been idle for the longest time is closed.
 const MAX_CONNECTIONS: usize = 1024;
@@ -52,6 +53,7 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
         full: Seldom::default(),
         limits: Limits::default(),
     });
+    storage::survive_file_size_limit();
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(Arc::clone(&server).accept(listener));

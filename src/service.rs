@@ -2,7 +2,7 @@
 //!
 //! 1. **guard**: is this the developer's machine, or a stranger's web page?
 //! 2. **mounts**: which mount, and which path of it? A path on no mount: the app.
-//! 3. **method**: does the path have it?
+//! 3. **method**: does the path have it, and is all of the request implemented?
 //! 4. **access**: may this request see it?
 //! 5. **upload**: what changes something is received, stored and answered.
 //! 6. **storage**: the file or the folder, opened once, and judged where it lies.
@@ -180,6 +180,9 @@ impl Service {
 
         // 3. method
         mount.allows(method, &path)?;
+        if mount.uploads.is_some() {
+            upload::check(request)?;
+        }
 
         // 4. access
         if let Some(id) = mount.partial(&path) {
@@ -196,6 +199,9 @@ impl Service {
             site.shows(&path)?;
 
             // 5. upload
+            if upload::asks_for_chunk(request) {
+                return Ok(upload::no_chunk());
+            }
             if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
                 let upload = Upload { site, uploads, path: &path, request, passed: &pass.policies };
                 return upload::receive(upload, body).await;
@@ -467,8 +473,11 @@ fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Res
     if !body.is_unread() {
         return;
     }
+    // a client that waits for a go-ahead need not send the body any more, and what it sends next would be taken for the body
+    let is_awaited = request.headers().contains_key(header::EXPECT) && body.is_untouched();
     // most clients stop sending when they are told so
-    if body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    let is_unwanted = body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if is_awaited || is_unwanted {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     body.linger();

@@ -27,7 +27,7 @@ pub enum Decision {
 /// Why nothing of the file answers the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecided {
-    /// `If-Match` or `If-Unmodified-Since` named another state.
+    /// `If-Match`, `If-None-Match` or `If-Unmodified-Since` wants another state.
     PreconditionFailed,
     /// The file has none of the bytes asked for.
     RangeNotSatisfiable {
@@ -42,7 +42,7 @@ impl From<Undecided> for Refusal {
             Undecided::PreconditionFailed => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "precondition-failed",
-                "The file is not in the state that the request requires (If-Match or If-Unmodified-Since).",
+                "The file is not in the state that the request requires (If-Match, If-None-Match or If-Unmodified-Since).",
                 "Request it again to learn its current ETag.",
             ),
             // RFC 9110 section 15.5.17

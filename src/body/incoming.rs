@@ -89,6 +89,8 @@ pub struct RequestBody {
     read: u64,
     /// Runs while it is polled and nothing comes.
     stall: Option<Pin<Box<Sleep>>>,
+    /// Somebody has polled it, and so a client that waits for a go-ahead has got it.
+    asked: bool,
 }
 
 impl RequestBody {
@@ -99,12 +101,12 @@ impl RequestBody {
     {
         let rest = (!body.is_end_stream()).then(|| body.map_err(|_| BodyError::HungUp).boxed_unsync());
         let request = if rest.is_some() { activity.receiving() } else { 0 };
-        Self { rest, activity, request, limit: u64::MAX, read: 0, stall: None }
+        Self { rest, activity, request, limit: u64::MAX, read: 0, stall: None, asked: false }
     }
 
     /// The body of a request that has none, or whose body somebody else reads.
     pub fn none() -> Self {
-        Self { rest: None, activity: Arc::default(), request: 0, limit: u64::MAX, read: 0, stall: None }
+        Self { rest: None, activity: Arc::default(), request: 0, limit: u64::MAX, read: 0, stall: None, asked: false }
     }
 
     /// Bounds what is read from here on; an announced length that is beyond it fails at once.
@@ -116,6 +118,7 @@ impl RequestBody {
 
     /// The next bytes; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        self.asked = true;
         while let Some(rest) = &mut self.rest {
             let frame = match timeout(STALLED, rest.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
@@ -154,6 +157,11 @@ impl RequestBody {
         self.rest.as_ref().is_some_and(|rest| rest.size_hint().upper().is_none_or(|length| length > LONG))
     }
 
+    /// Whether none of it was asked for: a client that waits for a go-ahead (`Expect: 100-continue`) got none.
+    pub fn is_untouched(&self) -> bool {
+        self.is_unread() && !self.asked
+    }
+
     /// Reads the rest and forgets it, for a while, so that the client gets to read its answer.
     pub fn linger(mut self) {
         self.limit = u64::MAX;
@@ -175,6 +183,7 @@ impl Body for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        this.asked = true;
         let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
         let frame = match Pin::new(rest).poll_frame(cx) {
             Poll::Ready(frame) => frame,

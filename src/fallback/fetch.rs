@@ -25,6 +25,7 @@ use crate::request::path::MediaPath;
 use crate::site::Site;
 use crate::storage::blocking;
 use crate::storage::progress::{self, ProgressWriter};
+use crate::upload::MAX_PATH;
 use crate::upload::file_writer::FileWriter;
 use crate::upload::staged::{NAME_MAX, StagedFile};
 
@@ -41,9 +42,7 @@ pub struct Fetch {
 /// Whether a file of this path could be stored. Otherwise it is not fetched: thousands of folders would be made for it, or
 /// its path would be remembered.
 pub fn fits(path: &MediaPath) -> bool {
-    /// As long as a path in an object store (S3, GCS).
-    const LONGEST: usize = 1024;
-    path.as_bytes().len() <= LONGEST && path.segments().all(|segment| segment.len() <= NAME_MAX)
+    path.as_bytes().len() <= MAX_PATH && path.segments().all(|segment| segment.len() <= NAME_MAX)
 }
 
 /// Whether a file is being fetched, or about to be.
@@ -132,10 +131,10 @@ impl Fetch {
 
     /// Gives a whole file its name. Waiting requests have its bytes, whether it gets one or not.
     async fn publish(&self, staged: StagedFile, copied: Copied) {
-        let path = self.wanted.path.clone();
+        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
         let published = blocking(move || {
             copied.note(&staged.file(), &path);
-            staged.publish_new(path.file_name())
+            staged.publish_new(&site.root, path.file_name())
         });
         match published.await {
             Ok(Ok(())) => debug!("stored {}", self.wanted.path),

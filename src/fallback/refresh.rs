@@ -100,7 +100,7 @@ async fn renew(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, copied: &Co
             return Ok(Outcome::Own);
         }
         anew.note(&staged.file(), &wanted);
-        staged.replace(wanted.file_name()).map(|()| Outcome::Renewed)
+        staged.replace(&owner.root, wanted.file_name()).map(|()| Outcome::Renewed)
     });
     replaced.await.map_err(reason)
 }

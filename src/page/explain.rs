@@ -49,8 +49,10 @@ pub fn explain(refusal: Refusal, format: Format, mounts: &Mounts, target: &str) 
             },
         ),
         Format::Json => ("application/json", {
+            // upload widgets show their users what is in `error`
+            let error = format!("{what} {advice}");
             let object = json!({
-                "status": status.as_u16(), "error": status.canonical_reason(), "code": code,
+                "status": status.as_u16(), "error": error.trim_end(), "code": code,
                 "reason": what, "advice": advice, "meant": suggestion,
             });
             format!("{object}\n")

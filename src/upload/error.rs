@@ -5,10 +5,11 @@ use std::io;
 use hyper::StatusCode;
 use rustix::io::Errno;
 
+use super::MAX_PATH;
 use super::names::NameError;
 use super::tus::TusError;
 use crate::refusal::Refusal;
-use crate::request::path::MediaPath;
+use crate::request::path::{MediaPath, Visible};
 
 /// Why an upload is not accepted.
 #[derive(Debug)]
@@ -32,8 +33,33 @@ pub enum UploadError {
         /// Relative to the root.
         path: MediaPath,
     },
-    /// PUT with a `Content-Range`.
-    PartialPut,
+    /// A part of a file that must not pass for the whole.
+    Chunk {
+        /// The field that says so, as it was sent.
+        field: String,
+    },
+    /// Something that a protocol has which devmedia speaks in part.
+    NotImplemented {
+        /// What was asked for, as a noun.
+        what: String,
+    },
+    /// A body in a transfer coding other than `chunked`.
+    TransferEncoding {
+        /// The codings, as they were sent.
+        codings: String,
+    },
+    /// A path with more bytes than [`MAX_PATH`].
+    LongPath {
+        /// Its bytes.
+        length: usize,
+    },
+    /// PUT with `If-None-Match: *` of a file that is there.
+    Exists,
+    /// The folder was moved, replaced or removed while its file arrived.
+    FolderChanged {
+        /// Relative to the root.
+        folder: MediaPath,
+    },
     /// PUT or DELETE of a folder.
     IsFolder,
     /// A file has the name of a folder that the upload needs.
@@ -93,12 +119,49 @@ impl From<UploadError> for Refusal {
                 "Choose a name that does not start with a dot, or start devmedia with --hidden (names that start with \
                  .devmedia- are never served).",
             ),
-            UploadError::PartialPut => Self::new(
+            UploadError::Chunk { field } => Self::new(
                 Status::BAD_REQUEST,
-                "partial-put",
-                "A PUT with Content-Range would store a part of the file as the whole file.",
-                "Send the whole file, or use the tus protocol for uploads that can be resumed.",
+                "chunk",
+                format!(
+                    "This is only a part of a file ({}), and devmedia does not put parts together; nothing was stored.",
+                    Visible(&field)
+                ),
+                "Turn off chunking in the upload widget so that it sends whole files, or use one that speaks the tus \
+                 protocol, such as Uppy.",
             ),
+            UploadError::NotImplemented { what } => Self::new(
+                Status::NOT_IMPLEMENTED,
+                "not-implemented",
+                format!("devmedia does not implement {}; nothing was changed.", Visible(&what)),
+                "GET, PUT or DELETE whole files by their URLs, without this part of the request; presigned GET and PUT work.",
+            ),
+            UploadError::TransferEncoding { codings } => Self::new(
+                Status::NOT_IMPLEMENTED,
+                "transfer-encoding",
+                format!("devmedia does not implement Transfer-Encoding: {}; nothing was stored.", Visible(&codings)),
+                "Send the body as it is, with Content-Length or with Transfer-Encoding: chunked alone.",
+            ),
+            UploadError::LongPath { length } => Self::new(
+                Status::BAD_REQUEST,
+                "long-path",
+                format!("The path has {length} bytes; at most {MAX_PATH} are accepted."),
+                "Choose shorter names or fewer folders.",
+            ),
+            UploadError::Exists => Self::new(
+                Status::PRECONDITION_FAILED,
+                "precondition-failed",
+                "There is a file already, and the request may only create one (If-None-Match: *).",
+                "Choose another name, or leave out If-None-Match to replace the file.",
+            ),
+            UploadError::FolderChanged { folder } => {
+                let folder = if folder.is_top() { "The media root".to_owned() } else { format!("The folder {folder}") };
+                Self::new(
+                    Status::CONFLICT,
+                    "folder-changed",
+                    format!("{folder} was moved, replaced or removed while the file arrived; the file was not stored."),
+                    "Send the file again.",
+                )
+            }
             UploadError::IsFolder => Self::new(
                 Status::CONFLICT,
                 "is-a-folder",
@@ -125,6 +188,13 @@ pub fn cannot_write(error: io::Error) -> Refusal {
             "disk-full",
             "The disk is full, or the disk quota of this user is used up; nothing was stored.",
             "Free some space (see df -h), then send the file again.",
+        ),
+        // the limit of this process (ulimit -f), or of the file system
+        Some(Errno::FBIG) => Refusal::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "file-too-large",
+            "The file is larger than this process or its file system may write; nothing was stored.",
+            "Check the limit of the process with ulimit -f, and the type of the file system with df -T.",
         ),
         Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Refusal::new(
             StatusCode::FORBIDDEN,

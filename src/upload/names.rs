@@ -8,6 +8,7 @@
 //!
 //! Each function names the one of Django that it follows; `tests/data/django_names.json` has rows made by Django itself.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
@@ -19,6 +20,9 @@ const MAX_CHARACTERS: usize = 255;
 
 /// `get_random_string(7)`: enough that nobody guesses a neighbour's URL (CVE-2014-0481).
 const RANDOM_CHARACTERS: usize = 7;
+
+/// The name, or the stem of it, of an upload whose client gave none that can be used.
+pub const STEM: &str = "upload";
 
 /// Why a name cannot be given. The texts are Django's, whose users know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +66,21 @@ pub fn uploaded_name(name: &str) -> Result<String, NameError> {
         name = stem.chars().take(room).chain(extension.chars()).collect();
     }
     if is_dots(&name) { Err(NameError::Underivable(name)) } else { Ok(name) }
+}
+
+/// The same name, or one with a stem where [`valid_name`] would leave none: it leaves out an emoji, say, and what would be
+/// left of `\u{1f389}.png` is a hidden file.
+pub fn with_stem(name: &str) -> Cow<'_, str> {
+    let is_lost = |c: char| !c.is_ascii() && !is_alphanumeric(c);
+    let rest = name.trim_start_matches(|c: char| is_lost(c) || c == ' ');
+    if rest.len() == name.trim_start_matches(' ').len() {
+        return name.into();
+    }
+    match valid_name(name) {
+        Ok(valid) if valid.starts_with('.') => format!("{STEM}{rest}").into(),
+        Err(_) => STEM.into(),
+        Ok(_) => name.into(),
+    }
 }
 
 /// A name without what a shell, a URL or another system could trip over (`get_valid_filename`).

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::staged::{FILE_MODE, StagedFile};
 use super::stored::Stored;
 use super::tus::TusError;
-use super::{UploadError, cannot_write, sweep};
+use super::{UploadError, cannot_write};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::site::Site;
@@ -43,6 +43,12 @@ impl PartialId {
         (fits && segments.next().is_none()).then(|| Self(String::from_utf8_lossy(id).into_owned()))
     }
 
+    /// The upload whose URL a client names, absolute or not.
+    pub fn of_url(url: &str) -> Option<Self> {
+        let (_, path) = url.rsplit_once(&format!("/{FOLDER}/"))?;
+        Self::of(&MediaPath::parse(format!("{FOLDER}/{path}").as_bytes()).ok()?)
+    }
+
     /// Its URL's path on the mount.
     pub fn path(&self) -> MediaPath {
         MediaPath::top().join(FOLDER.as_bytes()).join(self.0.as_bytes())
@@ -67,7 +73,20 @@ pub struct Info {
     pub place: String,
     /// It has its name: only this note is left, for a client that missed the last answer.
     pub complete: bool,
+    /// `Upload-Concat`, as the client sent it.
+    #[serde(default)]
+    pub concat: Option<String>,
 }
+
+impl Info {
+    /// Whether it is to become a part of another upload, and no file of its own (the extension "concatenation").
+    pub fn is_part(&self) -> bool {
+        self.concat.as_deref() == Some(PART)
+    }
+}
+
+/// The `Upload-Concat` of such a part.
+pub const PART: &str = "partial";
 
 /// An upload that has begun.
 #[derive(Debug)]
@@ -88,7 +107,6 @@ impl Partial {
     /// Begins an upload. Blocks, as all of these do.
     pub fn create(root: &Root, info: &Info) -> Result<Self, Refusal> {
         let folder = folder(root)?.map_or_else(|top| make_folder(&top), Ok).map_err(cannot_write)?;
-        sweep::expired(&folder);
         let id = PartialId(token(ID_LEN));
         write_info(&folder, &id, info).map_err(cannot_write)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -113,10 +131,11 @@ impl Partial {
         };
         let metadata = file.metadata().map_err(|error| Refusal::failed(&error))?;
         let offset = if known.complete { known.length } else { metadata.len() };
-        let expires = metadata.modified().map_err(|error| Refusal::failed(&error))? + LIFETIME;
-        if expires < SystemTime::now() {
-            return Err(TusError::Gone.into());
-        }
+        // a time in the future, even beyond the year 9999, counts as now
+        let now = SystemTime::now();
+        let age = metadata.modified().map(|modified| now.duration_since(modified).unwrap_or_default());
+        let left = LIFETIME.checked_sub(age.map_err(|error| Refusal::failed(&error))?).ok_or(TusError::Gone)?;
+        let expires = now + left;
         Ok(Self { id, info: known, offset, expires, folder, file: Arc::new(file) })
     }
 
@@ -145,8 +164,11 @@ impl Partial {
         let place = MediaPath::parse(self.info.place.as_bytes())?;
         let passed = site.access.guarding([&wanted, &place]);
         site.allows_changing(&passed, reached, below.chain([wanted.file_name()]))?;
-        let (_, name) = staged.publish(&String::from_utf8_lossy(wanted.file_name()))?;
-        let path = folder.join(name.as_bytes());
+        let changing = site.root.changing();
+        let published = staged.publish(&site.root, &String::from_utf8_lossy(wanted.file_name()))?;
+        drop(changing);
+        let path = published.path.clone();
+        published.stay();
         self.info.path = path.to_url();
         self.info.complete = true;
         self.offset = self.info.length;
@@ -155,6 +177,13 @@ impl Partial {
             tracing::warn!("a complete upload could not be noted: {error}");
         }
         Ok(Stored::describe(site, &path))
+    }
+
+    /// Appends the bytes of another upload.
+    pub fn append(&mut self, part: &Partial) -> io::Result<()> {
+        let mut source = part.folder.open(&part.id.0)?;
+        self.offset += io::copy(&mut source, &mut &*self.file)?;
+        Ok(())
     }
 
     /// Forgets it and its bytes; a complete file stays.

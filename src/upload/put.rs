@@ -8,6 +8,7 @@ use hyper::header;
 use hyper::{Method, Request, Response};
 use rustix::fs::{AtFlags, unlinkat};
 
+use super::chunk::{self, Chunk};
 use super::file_writer::FileWriter;
 use super::staged::StagedFile;
 use super::stored::{self, Stored};
@@ -18,6 +19,7 @@ use crate::body::Body;
 use crate::body::incoming::RequestBody;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
+use crate::request::query::Query;
 use crate::site::Site;
 use crate::storage::blocking;
 use crate::storage::root::reach::Reach;
@@ -27,13 +29,12 @@ use crate::storage::root::{Found, OpenError};
 pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
     let (path, headers) = (upload.path, upload.request.headers());
     // RFC 9110 section 14.5: a part must not pass for the whole
-    if headers.contains_key(header::CONTENT_RANGE) {
-        return Err(UploadError::PartialPut.into());
+    let query = Chunk::of_query(Query::new(upload.request.uri().query()));
+    if let Some(field) = chunk::part_field(headers).or_else(|| query.is_part().map(str::to_owned)) {
+        return Err(UploadError::Chunk { field }.into());
     }
-    // files are sent without one, so the bytes would come back as something else
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-        return Err(UploadError::UnsupportedMediaType { wanted: "a body without Content-Encoding" }.into());
-    }
+    super::check_content_encoding(headers)?;
+    super::check_length(path)?;
     if path.has_slash() {
         return Err(UploadError::IsFolder.into());
     }
@@ -96,16 +97,17 @@ fn publish(
 ) -> Result<Option<Stored>, Refusal> {
     let changing = site.root.changing();
     let name = path.file_name();
+    staged.check_folder(&site.root)?;
     if check(site, path, request)? {
-        staged.replace(name)?;
+        staged.replace(&site.root, name)?;
         return Ok(None);
     }
-    if let Err(staged) = staged.publish_new(name)? {
+    if let Err(staged) = staged.publish_new(&site.root, name)? {
         // something that leads to nothing: a dangling link, or another program was faster
         if headers_demand_none(request) {
-            return Err(Undecided::PreconditionFailed.into());
+            return Err(UploadError::Exists.into());
         }
-        staged.replace(name)?;
+        staged.replace(&site.root, name)?;
     }
     drop(changing);
     Ok(Some(Stored::describe(site, path)))
@@ -131,7 +133,13 @@ fn check(site: &Site, path: &MediaPath, request: &Request<()>) -> Result<bool, R
         Err(error) if error.is_missing() => missing(),
         Err(error) => return Err(Refusal::cannot_open(error, path)),
     };
-    if condition == Precondition::Holds { Ok(exists) } else { Err(Undecided::PreconditionFailed.into()) }
+    match condition {
+        Precondition::Holds => Ok(exists),
+        _ if request.headers().get(header::IF_NONE_MATCH).is_some_and(|value| value == "*") && exists => {
+            Err(UploadError::Exists.into())
+        }
+        _ => Err(Undecided::PreconditionFailed.into()),
+    }
 }
 
 /// Runs work that waits for the disk, with what the request is about.

@@ -6,14 +6,14 @@
 //!
 //! Nothing is synced to the disk (fsync): the server is for development, and what a power cut takes is uploaded again.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, MetadataExt as CapMetadataExt};
 use hyper::body::Bytes;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -35,7 +35,9 @@ pub const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 #[derive(Debug)]
 pub struct StagedFile {
     file: Arc<File>,
-    /// The deepest folder that is there; the file is on its file system.
+    /// The folder it is for, relative to the root.
+    folder: MediaPath,
+    /// The deepest folder on the way there that exists; the file is on its file system.
     reached: Dir,
     /// Folders to make below it, once the file is complete.
     missing: Vec<Vec<u8>>,
@@ -52,6 +54,23 @@ struct Temporary {
     keep: bool,
 }
 
+/// A folder that a file is stored in. Those that were made for it are removed again if it is dropped.
+#[derive(Debug)]
+struct Folder {
+    dir: Dir,
+    /// Each with the folder that holds it.
+    made: Vec<(Dir, OsString)>,
+}
+
+/// A file that has its name.
+#[derive(Debug)]
+pub struct Published {
+    /// Relative to the root.
+    pub path: MediaPath,
+    file: Arc<File>,
+    folder: Folder,
+}
+
 impl StagedFile {
     /// Begins a file for `folder`, whose missing parts are made later. Blocks.
     pub fn create(root: &Root, folder: &MediaPath) -> Result<Self, Refusal> {
@@ -65,7 +84,7 @@ impl StagedFile {
         };
         // for the sweeper: a file whose lock is taken belongs to a process that lives
         let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
-        Ok(Self { file: Arc::new(file), reached, missing, temporary })
+        Ok(Self { file: Arc::new(file), folder: folder.clone(), reached, missing, temporary })
     }
 
     /// Takes over a complete file that has a name of devmedia's own, which it keeps if no better one can be given. A file
@@ -95,56 +114,89 @@ impl StagedFile {
     }
 
     /// Gives the file a name that nothing has: this one, or alternatives of it until one is free, so that uploads of one
-    /// name at one time each get their own. Gives the folder it is in and the name it got. Blocks.
-    pub fn publish(mut self, name: &str) -> Result<(Dir, String), Refusal> {
-        let folder = self.folder()?;
+    /// name at one time each get their own. Blocks.
+    pub fn publish(mut self, root: &Root, name: &str) -> Result<Published, Refusal> {
+        let folder = self.make_folder(root)?;
         let fits = |name: &str| name.len() <= NAME_MAX;
         let mut candidate = name.to_owned();
         loop {
-            let taken = if fits(&candidate) { self.link(&folder, candidate.as_bytes()) } else { Err(Errno::EXIST) };
+            let taken = if fits(&candidate) { self.link(&folder.dir, candidate.as_bytes()) } else { Err(Errno::EXIST) };
             match taken {
-                Ok(()) => return Ok((folder, candidate)),
+                Ok(()) => return self.verified(root, folder, candidate.as_bytes()),
                 Err(Errno::EXIST) => candidate = names::alternative(name, fits)?,
-                Err(errno) => return Err(cannot_write(errno.into())),
+                Err(errno) => return Err(self.refusal(errno.into())),
             }
         }
     }
 
     /// Gives the file exactly this name if nothing has it; else gives it back. Blocks.
-    pub fn publish_new(mut self, name: &[u8]) -> Result<Result<(), Self>, Refusal> {
-        let folder = self.folder()?;
-        match self.link(&folder, name) {
-            Ok(()) => Ok(Ok(())),
+    pub fn publish_new(mut self, root: &Root, name: &[u8]) -> Result<Result<(), Self>, Refusal> {
+        let folder = self.make_folder(root)?;
+        match self.link(&folder.dir, name) {
+            Ok(()) => self.verified(root, folder, name).map(|published| Ok(published.stay())),
             Err(Errno::EXIST) => Ok(Err(self)),
-            Err(errno) => Err(cannot_write(errno.into())),
+            Err(errno) => Err(self.refusal(errno.into())),
         }
     }
 
     /// Gives the file this name, and takes it from the file that has it. A reader sees the one or the other. Blocks.
-    pub fn replace(mut self, name: &[u8]) -> Result<(), Refusal> {
-        let folder = self.folder()?;
+    pub fn replace(mut self, root: &Root, name: &[u8]) -> Result<(), Refusal> {
+        let folder = self.make_folder(root)?;
         let temporary = match self.temporary.take() {
             Some(temporary) => temporary,
-            None => self.named_in(&folder).map_err(|errno| cannot_write(errno.into()))?,
+            None => self.named_in(&folder.dir).map_err(|errno| self.refusal(errno.into()))?,
         };
-        renameat(&temporary.folder, &temporary.name, &folder, OsStr::from_bytes(name))
-            .map_err(|errno| cannot_write(errno.into()))?;
+        renameat(&temporary.folder, &temporary.name, &folder.dir, OsStr::from_bytes(name))
+            .map_err(|errno| self.refusal(errno.into()))?;
         temporary.forget();
-        Ok(())
+        self.verified(root, folder, name).map(Published::stay)
+    }
+
+    /// Refuses a folder that is no longer where it was when the file began to arrive: nobody finds a file in a folder that
+    /// was moved away or removed. Blocks.
+    pub fn check_folder(&self, root: &Root) -> Result<(), Refusal> {
+        let there = self.folder.segments().count() - self.missing.len();
+        let is_there = root.leads_to_folder(&self.folder.head(there), &self.reached);
+        if is_there { Ok(()) } else { Err(self.changed()) }
     }
 
     /// The folder it belongs to, made as far as it is missing.
-    fn folder(&mut self) -> Result<Dir, Refusal> {
-        let mut folder = self.reached.try_clone().map_err(cannot_write)?;
+    fn make_folder(&mut self, root: &Root) -> Result<Folder, Refusal> {
+        self.check_folder(root)?;
+        let mut folder = Folder { dir: self.reached.try_clone().map_err(cannot_write)?, made: Vec::new() };
         for segment in std::mem::take(&mut self.missing) {
             let segment = OsStr::from_bytes(&segment);
-            match folder.create_dir(segment) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(cannot_write(error)),
-                _ => folder = folder.open_dir(segment).map_err(cannot_write)?,
+            match folder.dir.create_dir(segment) {
+                Ok(()) => {
+                    folder.made.push((folder.dir.try_clone().map_err(cannot_write)?, segment.to_owned()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(self.refusal(error)),
             }
+            folder.dir = folder.dir.open_dir(segment).map_err(|error| self.refusal(error))?;
         }
-        self.reached = folder.try_clone().map_err(cannot_write)?;
+        self.reached = folder.dir.try_clone().map_err(cannot_write)?;
         Ok(folder)
+    }
+
+    /// Makes sure that the path leads to this very file; a file that nobody would find is removed again.
+    fn verified(&self, root: &Root, folder: Folder, name: &[u8]) -> Result<Published, Refusal> {
+        let published = Published { path: self.folder.join(name), file: Arc::clone(&self.file), folder };
+        let metadata = self.file.metadata().map_err(|error| Refusal::failed(&error))?;
+        if root.leads_to_file(&published.path, &metadata) {
+            return Ok(published);
+        }
+        published.withdraw();
+        Err(self.changed())
+    }
+
+    fn changed(&self) -> Refusal {
+        UploadError::FolderChanged { folder: self.folder.clone() }.into()
+    }
+
+    /// Why it cannot get its name. Nothing can be made in a folder that was removed.
+    fn refusal(&self, error: io::Error) -> Refusal {
+        if error.kind() == io::ErrorKind::NotFound { self.changed() } else { cannot_write(error) }
     }
 
     /// Makes it visible under a name that is free.
@@ -164,6 +216,32 @@ impl StagedFile {
         link_unnamed(&self.file, folder, OsStr::new(&name))?;
         let folder = folder.try_clone().map_err(|_| Errno::MFILE)?;
         Ok(Temporary { folder, name, keep: false })
+    }
+}
+
+impl Published {
+    /// Removes it again, and the folders that were made for it.
+    pub fn withdraw(self) {
+        let name = OsStr::from_bytes(self.path.file_name());
+        let named = self.folder.dir.symlink_metadata(name).map(|named| CapMetadataExt::ino(&named));
+        // another program may have put its own file there
+        if self.file.metadata().is_ok_and(|own| named.is_ok_and(|named| named == own.ino())) {
+            let _ = unlinkat(&self.folder.dir, name, AtFlags::empty());
+        }
+    }
+
+    /// It stays.
+    pub fn stay(mut self) {
+        self.folder.made.clear();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        for (parent, name) in self.made.iter().rev() {
+            // one that holds something stays
+            let _ = parent.remove_dir(name);
+        }
     }
 }
 

@@ -1,19 +1,26 @@
 //! Sweeping away what a killed process left: `.devmedia-` files that nobody holds, and partial uploads whose time is up.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use cap_std::fs::{Dir, DirEntry, Metadata};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, unlinkat};
 
 use super::partial;
 use crate::request::path::{MediaPath, is_own};
+use crate::site::Site;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 
 /// A file younger than this may belong to a process that has not locked it yet.
 const SETTLED: Duration = Duration::from_secs(60);
+
+/// How long the next sweep for expired uploads waits.
+const AGAIN: Duration = Duration::from_secs(15 * 60);
 
 /// Folders within folders; whoever nests deeper keeps what a kill left there.
 const MAX_DEPTH: usize = 32;
@@ -45,9 +52,31 @@ fn below(folder: &Dir, depth: usize) -> usize {
     removed
 }
 
+/// Removes expired partial uploads of a root in the background, unless that was done a short while ago: reading a folder of
+/// thousands takes a while, and a page may begin thousands of uploads.
+pub fn expired_now_and_then(site: &Arc<Site>) {
+    static LAST: LazyLock<Mutex<HashMap<PathBuf, Instant>>> = LazyLock::new(Mutex::default);
+    {
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.get(site.root.path()).is_some_and(|last| last.elapsed() < AGAIN) {
+            return;
+        }
+        last.insert(site.root.path().to_owned(), Instant::now());
+    }
+    let site = Arc::clone(site);
+    tokio::task::spawn_blocking(move || {
+        let path = MediaPath::top().join(partial::FOLDER.as_bytes());
+        if let Ok(Reach::Folder(folder, missing)) = site.root.reach(&path)
+            && missing.is_empty()
+        {
+            expired(&folder);
+        }
+    });
+}
+
 /// Removes partial uploads to which nothing was added for [`partial::LIFETIME`]; gives how many files went. What is
 /// known of an upload is as young as its bytes.
-pub fn expired(folder: &Dir) -> usize {
+fn expired(folder: &Dir) -> usize {
     let is_expired = |entry: &DirEntry| {
         let name = entry.file_name();
         let bytes = name.as_bytes().strip_suffix(b".json").and_then(|id| folder.metadata(OsStr::from_bytes(id)).ok());

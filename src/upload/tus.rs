@@ -1,5 +1,5 @@
-//! The tus protocol, version 1.0 (<https://tus.io/protocols/resumable-upload>), with creation, termination and expiration:
-//! a client that lost its connection asks how far it came, and goes on from there.
+//! The tus protocol, version 1.0 (<https://tus.io/protocols/resumable-upload>), with creation (also with the first bytes),
+//! termination, expiration and concatenation: a client that lost its connection asks how far it came, and goes on from there.
 //!
 //! An upload is created by POST to a folder, as a form is; its URL is `/media/.devmedia-partial/ID`, a name that no
 //! served file can have. When its last byte has come the file gets its name by Django's rules, and the answer says where
@@ -13,24 +13,27 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::file_writer::FileWriter;
-use super::partial::{Info, Partial, PartialId};
-use super::{Upload, UploadError, Uploads, form, stored};
+use super::partial::{Info, PART, Partial, PartialId};
+use super::staged::StagedFile;
+use super::{Upload, Uploads, cannot_write, form, names, stored, sweep};
 use crate::body::Body;
 use crate::body::incoming::{BodyError, RequestBody};
 use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::storage::blocking;
-use crate::storage::root::reach::Reach;
 
 /// The version spoken here.
 pub const VERSION: &str = "1.0.0";
 
 /// The extensions spoken here.
-pub const EXTENSIONS: &str = "creation,expiration,termination";
+pub const EXTENSIONS: &str = "creation,creation-with-upload,expiration,termination,concatenation";
 
 /// The protocol's fields.
 pub const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
+const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+const UPLOAD_CONCAT: HeaderName = HeaderName::from_static("upload-concat");
+const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
 const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
@@ -38,9 +41,6 @@ const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
 /// The methods of an upload by its own URL (POST with `X-HTTP-Method-Override`).
 pub const METHODS: &str = "HEAD, PATCH, DELETE, POST, OPTIONS";
-
-/// The name of an upload whose client did not say one.
-const NAMELESS: &str = "upload";
 
 /// Why a message of the protocol cannot be followed. The statuses are the protocol's where it names one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,12 @@ pub enum TusError {
     Locked,
     /// No such upload, or not any more.
     Gone,
+    /// A field of an extension that is not announced.
+    Extension(&'static str),
+    /// `Upload-Concat` is garbled, or names what is no complete part.
+    Concat,
+    /// An upload that was put together from parts takes no bytes.
+    Final,
 }
 
 impl From<TusError> for Refusal {
@@ -115,6 +121,24 @@ impl From<TusError> for Refusal {
                 "There is no such upload, or it has expired.".to_owned(),
                 "Start again with POST to the folder; uploads can be resumed for 24 hours.",
             ),
+            TusError::Extension(field) => (
+                Status::BAD_REQUEST,
+                "tus-extension",
+                format!("{field} belongs to an extension of the tus protocol that devmedia does not implement."),
+                "Send the whole length at the start in Upload-Length, and no checksums; OPTIONS lists the extensions.",
+            ),
+            TusError::Concat => (
+                Status::BAD_REQUEST,
+                "tus-concat",
+                "Upload-Concat is neither \"partial\" nor a list of complete partial uploads of this mount.".to_owned(),
+                "Complete each partial upload first, then send Upload-Concat: final; followed by their URLs.",
+            ),
+            TusError::Final => (
+                Status::FORBIDDEN,
+                "tus-final",
+                "This upload was put together from partial uploads; nothing can be added to it.".to_owned(),
+                "Start again with POST to the folder.",
+            ),
         };
         let refusal = Self::new(status, code, what, advice);
         match error {
@@ -145,45 +169,104 @@ pub fn describe(uploads: &Uploads, headers: &mut HeaderMap) {
     headers.insert("tus-max-size", uploads.max.into());
 }
 
-/// Begins an upload to a folder (the extension "creation").
-pub async fn create(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
+/// Begins an upload to a folder (the extension "creation"); the body may hold the first bytes of it
+/// ("creation-with-upload").
+pub async fn create(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
     let Upload { site, uploads, path: folder, request, passed } = upload;
     let headers = request.headers();
     check_version(headers)?;
-    let length = number(headers, &UPLOAD_LENGTH, "Upload-Length")?;
+    check_extensions(headers)?;
+    let concat = headers.get(UPLOAD_CONCAT).map(HeaderValue::to_str).transpose().map_err(|_| TusError::Concat)?;
+    let parts = match concat {
+        None | Some(PART) => None,
+        Some(concat) => Some(parts(concat.strip_prefix("final;").ok_or(TusError::Concat)?)?),
+    };
+    let length = if parts.is_some() { 0 } else { number(headers, &UPLOAD_LENGTH, "Upload-Length")? };
     if length > uploads.max {
         return Err(BodyError::TooLarge(uploads.max).into());
     }
+    let has_bytes = body.is_unread();
+    if has_bytes {
+        check_content_type(headers)?;
+        body.limit(length).map_err(|_| TusError::TooMuch)?;
+    }
     let metadata = headers.get(UPLOAD_METADATA).map_or(Ok(""), HeaderValue::to_str).map_err(|_| TusError::Metadata)?;
-    let name = file_name(metadata)?.unwrap_or_else(|| NAMELESS.to_owned());
+    let name = file_name(metadata)?.unwrap_or_else(|| names::STEM.to_owned());
     let path = form::place(site, &uploads.to, folder, &name)?;
-    let mut info =
-        Info { length, metadata: metadata.to_owned(), path: path.to_url(), place: String::new(), complete: false };
-    let (owner, posted_to, passed) = (Arc::clone(site), folder.clone(), passed.clone());
+    let mut info = Info {
+        length,
+        metadata: metadata.to_owned(),
+        path: path.to_url(),
+        place: String::new(),
+        complete: false,
+        concat: concat.map(str::to_owned),
+    };
+    sweep::expired_now_and_then(site);
+    let (owner, posted_to, passed, max) = (Arc::clone(site), folder.clone(), passed.clone(), uploads.max);
     let partial = blocking(move || {
         owner.allows_storing_at(&posted_to, &path)?;
-        // it would be sad to learn this after the last byte
-        let parent = path.parent();
-        let reached = owner.root.reach(&parent).map_err(|error| Refusal::cannot_open(error, &parent))?;
-        let (reached, missing) = match reached {
-            Reach::Folder(reached, missing) => (reached, missing),
-            Reach::InTheWay(path) => return Err(Refusal::from(UploadError::InTheWay { path })),
-        };
-        let below = missing.iter().map(Vec::as_slice).chain([path.file_name()]);
-        info.place = owner.allows_changing(&passed, &reached, below)?.to_url();
+        if !info.is_part() {
+            // a client must learn before the first byte that nothing can be stored there
+            let staged = StagedFile::create(&owner.root, &path.parent())?;
+            let (reached, below) = staged.destination();
+            info.place = owner.allows_changing(&passed, reached, below.chain([path.file_name()]))?.to_url();
+        }
+        if let Some(parts) = parts {
+            return concatenated(&owner, info, parts, max);
+        }
         let mut partial = Partial::create(&owner.root, &info)?;
-        if length == 0 {
+        if length == 0 && !info.is_part() {
             partial.publish(&owner)?;
         }
         Ok(partial)
     });
-    let partial = partial.await?;
+    let mut partial = partial.await?;
+    if has_bytes {
+        partial.lock()?;
+        if let Err(refusal) = receive(&mut partial, body).await {
+            // its client does not know its URL
+            blocking(move || partial.remove()).await;
+            return Err(refusal);
+        }
+        partial = completed(site, partial).await?;
+    }
     let mut response = progress(site, &partial);
     *response.status_mut() = StatusCode::CREATED;
     let url = site.prefix.url_of(&partial.id.path());
     response.headers_mut().insert(header::LOCATION, HeaderValue::try_from(url).expect("percent-encoded"));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     Ok(response)
+}
+
+/// The uploads that a list of URLs names.
+fn parts(urls: &str) -> Result<Vec<PartialId>, TusError> {
+    let ids: Option<Vec<_>> = urls.split_ascii_whitespace().map(PartialId::of_url).collect();
+    ids.filter(|ids| !ids.is_empty()).ok_or(TusError::Concat)
+}
+
+/// Makes one file of complete parts (the extension "concatenation"), which are gone then. Blocks.
+fn concatenated(site: &Site, mut info: Info, ids: Vec<PartialId>, max: u64) -> Result<Partial, Refusal> {
+    let mut parts = Vec::new();
+    for id in ids {
+        let part = Partial::open(&site.root, id)?;
+        if !part.info.is_part() || part.offset != part.info.length {
+            return Err(TusError::Concat.into());
+        }
+        part.lock()?;
+        info.length += part.info.length;
+        parts.push(part);
+    }
+    if info.length > max {
+        return Err(BodyError::TooLarge(max).into());
+    }
+    let mut whole = Partial::create(&site.root, &info)?;
+    let appended = parts.iter().try_for_each(|part| whole.append(part)).map_err(cannot_write);
+    if let Err(refusal) = appended.and_then(|()| whole.publish(site).map(drop)) {
+        whole.remove();
+        return Err(refusal);
+    }
+    parts.into_iter().for_each(Partial::remove);
+    Ok(whole)
 }
 
 /// Whatever is asked of an upload by its URL.
@@ -194,7 +277,12 @@ pub async fn resume(
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Refusal> {
     let headers = request.headers();
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if is_read && !is_spoken(headers) || *request.method() == Method::GET {
+        return read(site, id, request).await;
+    }
     check_version(headers)?;
+    check_extensions(headers)?;
     // for clients behind something that lets only GET and POST pass; no method is less guarded than POST
     let meant = headers.get(METHOD_OVERRIDE).filter(|_| *request.method() == Method::POST);
     let method = meant.map_or(request.method().as_str().as_bytes(), HeaderValue::as_bytes);
@@ -207,6 +295,9 @@ pub async fn resume(
             fields.insert(UPLOAD_LENGTH, partial.info.length.into());
             if let Ok(metadata) = HeaderValue::try_from(&partial.info.metadata) {
                 fields.insert(UPLOAD_METADATA, metadata);
+            }
+            if let Some(concat) = partial.info.concat.as_deref().and_then(|concat| concat.try_into().ok()) {
+                fields.insert(UPLOAD_CONCAT, concat);
             }
             fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             *response.status_mut() = StatusCode::OK;
@@ -221,6 +312,30 @@ pub async fn resume(
     }
 }
 
+/// The URL of an upload is all that some clients show (Uppy): once it is complete, it leads to the file.
+async fn read(site: &Arc<Site>, id: PartialId, request: &Request<()>) -> Result<Response<Body>, Refusal> {
+    let owner = Arc::clone(site);
+    let partial = blocking(move || Partial::open(&owner.root, id)).await;
+    match partial {
+        Ok(partial) if partial.info.complete => {
+            let url = site.prefix.url_of(&partial.path()?);
+            let mut response = Response::new(Body::Empty);
+            *response.status_mut() = StatusCode::FOUND;
+            let headers = response.headers_mut();
+            headers.insert(header::LOCATION, HeaderValue::try_from(url).expect("percent-encoded"));
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+            Ok(response)
+        }
+        _ if *request.method() == Method::HEAD => Err(TusError::Version.into()),
+        Ok(_) => Err(Refusal::method_not_allowed(
+            METHODS,
+            "The upload is not complete; when it is, this URL leads to the file.",
+        )),
+        Err(refusal) => Err(refusal),
+    }
+}
+
 /// Adds to an upload; the last byte makes it a file.
 async fn patch(
     site: &Arc<Site>,
@@ -228,10 +343,11 @@ async fn patch(
     headers: &HeaderMap,
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Refusal> {
-    if headers.get(header::CONTENT_TYPE).is_none_or(|value| value != "application/offset+octet-stream") {
-        return Err(TusError::ContentType.into());
-    }
+    check_content_type(headers)?;
     let offset = number(headers, &UPLOAD_OFFSET, "Upload-Offset")?;
+    if partial.info.complete && partial.info.concat.is_some() {
+        return Err(TusError::Final.into());
+    }
     if !partial.info.complete {
         partial.lock()?;
         partial.offset = partial.file().metadata().map_err(|error| Refusal::failed(&error))?.len();
@@ -240,7 +356,12 @@ async fn patch(
         return Err(TusError::Offset(partial.offset).into());
     }
     body.limit(partial.info.length.saturating_sub(offset)).map_err(|_| TusError::TooMuch)?;
+    receive(&mut partial, body).await?;
+    Ok(progress(site, &completed(site, partial).await?))
+}
 
+/// Appends what comes. Whatever ends it, what has come is kept: that is what the protocol is for.
+async fn receive(partial: &mut Partial, body: &mut RequestBody) -> Result<(), Refusal> {
     let mut writer = FileWriter::new(partial.file());
     let received = loop {
         match body.next().await {
@@ -253,15 +374,18 @@ async fn patch(
             Err(error) => break Err(Refusal::from(error)),
         }
     };
-    // whatever ended it, what has come is kept: that is what the protocol is for
     writer.flush().await?;
-    received?;
-    if partial.offset < partial.info.length || partial.info.complete {
-        return Ok(progress(site, &partial));
+    received
+}
+
+/// Gives an upload that has all its bytes its name.
+async fn completed(site: &Arc<Site>, mut partial: Partial) -> Result<Partial, Refusal> {
+    let Info { length, complete, .. } = partial.info;
+    if partial.offset < length || complete || partial.info.is_part() {
+        return Ok(partial);
     }
     let owner = Arc::clone(site);
-    let partial = blocking(move || partial.publish(&owner).map(|_| partial)).await?;
-    Ok(progress(site, &partial))
+    blocking(move || partial.publish(&owner).map(|_| partial)).await
 }
 
 /// 204: how far an upload has come, how long it can be resumed, and where the file is when it is complete.
@@ -281,6 +405,22 @@ fn progress(site: &Site, partial: &Partial) -> Response<Body> {
 
 fn check_version(headers: &HeaderMap) -> Result<(), TusError> {
     if headers.get(RESUMABLE).is_some_and(|version| version == VERSION) { Ok(()) } else { Err(TusError::Version) }
+}
+
+/// Fields of extensions that are not announced must not be overlooked: a checksum would not be checked.
+fn check_extensions(headers: &HeaderMap) -> Result<(), TusError> {
+    if headers.contains_key(UPLOAD_DEFER_LENGTH) {
+        return Err(TusError::Extension("Upload-Defer-Length"));
+    }
+    if headers.contains_key(UPLOAD_CHECKSUM) {
+        return Err(TusError::Extension("Upload-Checksum"));
+    }
+    Ok(())
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), TusError> {
+    let is_right = headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "application/offset+octet-stream");
+    if is_right { Ok(()) } else { Err(TusError::ContentType) }
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName, spelled: &'static str) -> Result<u64, TusError> {

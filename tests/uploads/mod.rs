@@ -6,11 +6,14 @@ mod tus;
 mod whole;
 
 use std::fs;
+use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use crate::support::client::{Fields, answer, head, send};
-use crate::support::{Answer, Server, Way, command, python, skip};
+use crate::support::{Answer, PATIENCE, Server, Way, command, python, skip};
 
 /// A server that takes uploads.
 fn server(args: &[&str]) -> Server {
@@ -43,3 +46,26 @@ fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 const FORM: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=frontier");
+
+/// Reads the go-ahead of a server that wants the body of a request with `Expect: 100-continue`.
+fn go_ahead(stream: &mut TcpStream) {
+    let mut line = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut line).expect("a go-ahead");
+    assert_eq!(&line, b"HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/// Waits until something is so.
+fn until(is_so: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
+/// Whether a process holds a file open whose path contains this text.
+fn holds(pid: u32, text: &str) -> bool {
+    let handles = fs::read_dir(format!("/proc/{pid}/fd")).expect("a process");
+    let paths = handles.filter_map(|handle| fs::read_link(handle.ok()?.path()).ok());
+    paths.into_iter().any(|path| path.to_string_lossy().contains(text))
+}

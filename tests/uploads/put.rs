@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::process::Command;
 
 use super::*;
 
@@ -83,10 +82,17 @@ fn what_cannot_be_stored_is_refused_with_advice_and_leaves_nothing() {
     server.put("file.txt", "old");
     fs::create_dir(server.root.join("folder")).expect("a folder");
     let long = format!("/media/{}", "x".repeat(300));
+    let deep = format!("/media/{}a.txt", "d/".repeat(2100));
     let large = vec![b'x'; 1001];
     let rows: &[Row<'_>] = &[
         ("PUT", "/media/a.txt", &[("Content-Range", "bytes 0-1/2")], b"ab", 400, "Content-Range"),
+        ("PUT", "/media/a.txt", &[("X-Update-Range", "bytes=0-1")], b"ab", 400, "X-Update-Range: bytes=0-1"),
+        ("PUT", "/media/a.txt", &[("OC-Chunked", "1")], b"ab", 400, "Oc-Chunked: 1"),
+        ("PUT", "/media/a.txt?chunk=1&chunks=3", &[], b"ab", 400, "chunks=3"),
         ("PUT", "/media/a.txt", &[("Content-Encoding", "gzip")], b"ab", 415, "Content-Encoding"),
+        ("PUT", "/media/file.txt", &[("If-None-Match", "*")], b"ab", 412, "(If-None-Match: *)"),
+        ("PUT", &deep, &[], b"ab", 400, "at most 1024"),
+        ("PUT", "/media/file.txt/", &[("Transfer-Encoding", "gzip, chunked")], b"", 501, "gzip, chunked"),
         ("PUT", "/media/folder", &[], b"ab", 409, "This is a folder"),
         ("PUT", "/media/new/", &[], b"ab", 409, "This is a folder"),
         ("PUT", "/media/", &[], b"ab", 409, "This is a folder"),
@@ -121,6 +127,204 @@ fn what_cannot_be_stored_is_refused_with_advice_and_leaves_nothing() {
     );
     assert_eq!(files(&server.root), [server.root.join("file.txt")]);
     assert_eq!(fs::read(server.root.join("file.txt")).expect("there"), b"old");
+}
+
+/// The words of S3 and its relatives that devmedia does not know change nothing.
+#[test]
+fn what_is_not_implemented_is_501_and_changes_nothing() {
+    let server = server(&[]);
+    server.put("a.txt", "precious");
+    let queries = [
+        "acl",
+        "tagging",
+        "uploads",
+        "partNumber=1&uploadId=abc",
+        "uploadId=abc",
+        "versioning",
+        "cors",
+        "policy",
+        "retention",
+        "legal-hold",
+        "torrent",
+        "select&select-type=2",
+        "restore",
+        "delete",
+        "lifecycle",
+        "versionId=null",
+        "website",
+        "%74agging",
+        "tagging=&X-Amz-Signature=0",
+        "x-id=CopyObject",
+        "comp=block&blockid=AAAA",
+    ];
+    for query in queries {
+        for method in ["PUT", "DELETE", "GET", "HEAD", "POST"] {
+            for path in ["/media/a.txt", "/media/new.txt", "/media/"] {
+                let target = format!("{path}?{query}");
+                let answer = send(server.address, method, &target, &[], b"");
+                assert_eq!(answer.status, 501, "{method} {target}: {}", answer.text());
+                assert!(method == "HEAD" || answer.text().contains("not implement"), "{}", answer.text());
+            }
+        }
+    }
+    let rows: &[Fields<'_>] = &[
+        &[("x-amz-copy-source", "/media/a.txt")],
+        &[("x-amz-copy-source", "/media/a.txt"), ("x-amz-copy-source-range", "bytes=0-1")],
+        &[("x-amz-metadata-directive", "REPLACE")],
+        &[("x-oss-copy-source", "/media/a.txt")],
+        &[("x-amz-write-offset-bytes", "8")],
+        &[("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), ("x-amz-decoded-content-length", "1")],
+        &[("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"), ("x-amz-trailer", "x-amz-checksum-crc32")],
+        &[("Content-Encoding", "aws-chunked")],
+    ];
+    for fields in rows {
+        let body = b"1;chunk-signature=0\r\nx\r\n0;chunk-signature=0\r\n\r\n";
+        for target in ["/media/a.txt", "/media/new.txt"] {
+            let answer = send(server.address, "PUT", target, fields, body);
+            assert_eq!(answer.status, 501, "{target} {fields:?}: {}", answer.text());
+        }
+    }
+    assert_eq!(files(&server.root), [server.root.join("a.txt")]);
+    assert_eq!(fs::read(server.root.join("a.txt")).expect("there"), b"precious");
+    // what a presigned URL has in its query, and the SDKs of AWS, is taken
+    let presigned = "/media/a.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0&x-id=PutObject";
+    let fields = [("x-amz-acl", "public-read"), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")];
+    assert_eq!(send(server.address, "PUT", presigned, &fields, b"new").status, 204);
+}
+
+/// RFC 9112 section 6.1.
+#[test]
+fn a_body_in_another_transfer_coding_is_501() {
+    let server = server(&[]);
+    for coding in ["gzip, chunked", "chunked, chunked", "GZip, chunked"] {
+        for (method, target) in [("PUT", "/media/a.txt"), ("POST", "/media/")] {
+            let request = format!(
+                "{method} {target} HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: {coding}\r\nConnection: close\r\n\r\n\
+                 2\r\nok\r\n0\r\n\r\n",
+                server.address
+            );
+            let answer = Answer::take(&mut server.raw(request.as_bytes()).as_slice(), method);
+            // hyper itself refuses some of them
+            assert!(matches!(answer.status, 501 | 400), "{method} {coding}: {answer:?}");
+        }
+    }
+    assert_eq!(files(&server.root).len(), 0);
+}
+
+/// What becomes of a folder while a file for it arrives.
+#[test]
+fn a_file_for_a_folder_that_changes_is_409_and_leaves_nothing() {
+    type Change = fn(&Path);
+    let rows: &[(&str, Change)] = &[
+        ("replaced", |folder| {
+            fs::rename(folder, folder.with_extension("old")).expect("moved");
+            fs::create_dir(folder).expect("a folder");
+        }),
+        ("moved away", |folder| fs::rename(folder, folder.with_extension("old")).expect("moved")),
+        ("replaced by a link that leads out", |folder| {
+            fs::rename(folder, folder.with_extension("old")).expect("moved");
+            let out = folder.parent().and_then(Path::parent).expect("above the root").join("out");
+            fs::create_dir(&out).expect("a folder");
+            symlink(out, folder).expect("a link");
+        }),
+        ("removed", |folder| fs::remove_dir_all(folder).expect("removed")),
+    ];
+    for (row, change) in rows {
+        for target in ["in/new.txt", "in/old.txt", "in/deep/er/new.txt"] {
+            let server = server(&[]);
+            server.put("in/old.txt", "old");
+            let mut stream = server.connect();
+            let fields = [("Expect", "100-continue")];
+            stream.write_all(&head(server.address, "PUT", &format!("/media/{target}"), &fields, 3)).expect("open");
+            go_ahead(&mut stream);
+            until(|| holds(server.pid(), "/in/"));
+            change(&server.root.join("in"));
+            stream.write_all(b"new").expect("open");
+            let answer = answer(&mut stream, "PUT");
+            assert_eq!(answer.status, 409, "{row} {target}: {}", answer.text());
+            let left: Vec<_> = files(&server.root).into_iter().map(|file| fs::read(file).expect("there")).collect();
+            assert!(left.is_empty() || left == [b"old"], "{row} {target}: {left:?}");
+            assert!(!server.outside.join("out/new.txt").exists(), "{row} {target}");
+        }
+    }
+}
+
+/// A client that waits for a go-ahead sends no body after a refusal, so the next request must not be read as one.
+#[test]
+fn a_refusal_before_the_go_ahead_closes_the_connection() {
+    let server = server(&["--max-upload", "10B"]);
+    let fields = [("Expect", "100-continue")];
+    for (method, target, length, status) in [
+        ("PUT", "/media/a.txt", 100, 413),
+        ("PUT", "/media/folder/", 3, 409),
+        ("PUT", "/elsewhere", 3, 405),
+        ("PATCH", "/media/a.txt", 3, 405),
+        ("PUT", "/media/a.txt?acl", 3, 501),
+        ("POST", "/media/", 3, 415),
+        ("GET", "/media/", 3, 200),
+    ] {
+        let mut stream = server.connect();
+        let request = head(server.address, method, target, &fields, length);
+        let request = String::from_utf8(request).expect("text").replace("Connection: close\r\n", "");
+        // what boto3 does: it sees the refusal, and sends the next request
+        stream.write_all(request.as_bytes()).expect("open");
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).expect("an answer");
+        assert_eq!(first, format!("HTTP/1.1 {status}").as_bytes(), "{method} {target}");
+        let _ = stream.write_all(format!("HEAD /media/ HTTP/1.1\r\nHost: {}\r\n\r\n", server.address).as_bytes());
+        let mut rest = String::new();
+        let _ = stream.read_to_string(&mut rest);
+        assert!(rest.to_ascii_lowercase().contains("connection: close"), "{method} {target}: {rest}");
+        assert!(!rest.contains("HTTP/1.1"), "{method} {target}: the next request is not answered: {rest}");
+    }
+    // a body that comes at once is received, and the connection is kept
+    let mut stream = server.connect();
+    let request = format!("PUT /media/a.txt HTTP/1.1\r\nHost: {}\r\nExpect: 100-continue\r\n", server.address);
+    stream.write_all(format!("{request}Content-Length: 2\r\n\r\nok").as_bytes()).expect("open");
+    let last = format!("GET /media/a.txt HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address);
+    stream.write_all(last.as_bytes()).expect("open");
+    let mut all = String::new();
+    stream.read_to_string(&mut all).expect("answers");
+    assert!(all.contains("201 Created") && all.ends_with("ok"), "{all}");
+}
+
+/// boto3 sends its bodies with Expect: 100-continue, and uses its connection again.
+#[test]
+fn boto3_loses_no_request_after_a_refusal() {
+    let Some(python) = python(&["boto3"]) else { return };
+    let server = server(&[]);
+    server.put("a.txt", "precious");
+    let script = "
+import sys
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+config = Config(signature_version='s3v4', retries={'total_max_attempts': 1}, max_pool_connections=1)
+s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='eu-central-1', aws_access_key_id='a',
+                  aws_secret_access_key='b', config=config)
+def refused(status, call, **parameters):
+    try:
+        call(Bucket='media', **parameters)
+    except ClientError as error:
+        assert error.response['ResponseMetadata']['HTTPStatusCode'] == status, error
+    else:
+        raise AssertionError((call, parameters))
+for _ in range(3):
+    refused(501, s3.put_object_acl, Key='a.txt', ACL='private')
+    refused(501, s3.put_object_tagging, Key='a.txt', Tagging={'TagSet': []})
+    refused(501, s3.delete_object_tagging, Key='a.txt')
+    refused(501, s3.copy_object, Key='b.txt', CopySource='media/a.txt')
+    refused(501, s3.create_multipart_upload, Key='a.txt')
+    refused(501, s3.upload_part, Key='a.txt', UploadId='x', PartNumber=1, Body=b'part')
+    refused(501, s3.abort_multipart_upload, Key='a.txt', UploadId='x')
+    refused(404, s3.put_object, Key='.hidden', Body=b'x' * 100)
+    assert s3.head_object(Bucket='media', Key='a.txt')['ContentLength'] == 8
+s3.delete_object(Bucket='media', Key='a.txt')
+";
+    let url = format!("http://{}", server.address);
+    let output = Command::new(python).args(["-c", script, &url]).output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(files(&server.root).len(), 0);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 
@@ -11,6 +12,7 @@ use crate::support::process::Process;
 
 const TUS: (&str, &str) = ("Tus-Resumable", "1.0.0");
 const OFFSET_STREAM: (&str, &str) = ("Content-Type", "application/offset+octet-stream");
+const SUM: (&str, &str) = ("Upload-Checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=");
 /// `a.txt`
 const NAMED: (&str, &str) = ("Upload-Metadata", "filename YS50eHQ=,filetype dGV4dC9wbGFpbg==");
 
@@ -50,6 +52,10 @@ fn an_upload_in_pieces_becomes_one_file_when_it_is_complete() {
     assert_eq!(send(server.address, "PATCH", &url, &[TUS, OFFSET_STREAM], b"x").status, 400);
     assert_eq!(server.get("/media/in/?format=text").text(), "/media/in/a.txt\n");
     assert_eq!(server.get(&url).status, 405);
+    assert_eq!(
+        send(server.address, "PATCH", &url, &[TUS, OFFSET_STREAM, ("Upload-Offset", "5"), SUM], b"x").status,
+        400
+    );
 
     let last = patch(server.address, &url, 5, b"56789");
     assert_eq!((last.status, last.field("upload-offset")), (204, "10"), "{}", last.text());
@@ -61,6 +67,112 @@ fn an_upload_in_pieces_becomes_one_file_when_it_is_complete() {
     let again = send(server.address, "HEAD", &url, &[TUS], b"");
     assert_eq!((again.status, again.field("upload-offset"), again.field("content-location")), (200, "10", stored));
     assert_eq!(patch(server.address, &url, 10, b"").status, 204);
+    // the URL that Uppy shows as the result leads to the file
+    for method in ["GET", "HEAD"] {
+        let answer = server.request(method, &url, &[]);
+        assert_eq!((answer.status, answer.field("location")), (302, stored), "{method}");
+    }
+}
+
+/// The extension "creation-with-upload": a POST may bring the first bytes, or all of them.
+#[test]
+fn an_upload_may_begin_with_bytes() {
+    let server = server(&["--max-upload", "100B"]);
+    let create = |length: &str, fields: Fields<'_>, body: &[u8]| {
+        send(server.address, "POST", "/media/", &[&[TUS, NAMED, ("Upload-Length", length)], fields].concat(), body)
+    };
+    let answer = create("10", &[OFFSET_STREAM], b"01234");
+    assert_eq!((answer.status, answer.field("upload-offset")), (201, "5"), "{}", answer.text());
+    assert_eq!(patch(server.address, answer.field("location"), 5, b"56789").status, 204);
+    assert_eq!(server.get("/media/a.txt").text(), "0123456789");
+    let answer = create("3", &[OFFSET_STREAM], b"abc");
+    assert_eq!((answer.status, answer.field("upload-offset")), (201, "3"), "{}", answer.text());
+    assert_eq!(server.get(answer.field("content-location")).text(), "abc");
+    let before = files(&server.root).len();
+    assert_eq!(create("3", &[], b"abc").status, 415, "bytes of no type are not dropped");
+    assert_eq!(create("3", &[OFFSET_STREAM], b"abcd").status, 413);
+    assert_eq!(files(&server.root).len(), before);
+}
+
+/// The extension "concatenation", as tus-js-client with `parallelUploads` speaks it.
+#[test]
+fn parts_are_put_together() {
+    let server = server(&["--max-upload", "20B"]);
+    let partial = ("Upload-Concat", "partial");
+    let part = |content: &[u8], sent: usize| {
+        let length = content.len().to_string();
+        let answer = send(server.address, "POST", "/media/in/", &[TUS, partial, ("Upload-Length", &length)], b"");
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let url = answer.field("location").to_owned();
+        assert_eq!(patch(server.address, &url, 0, &content[..sent]).status, 204);
+        url
+    };
+    let join = |urls: &[String]| {
+        let concat = format!("final;{}", urls.join(" "));
+        send(server.address, "POST", "/media/in/", &[TUS, NAMED, ("Upload-Concat", &concat)], b"")
+    };
+    let (first, second) = (part(b"01234", 5), format!("http://{}{}", server.address, part(b"56789", 5)));
+    let head = send(server.address, "HEAD", &first, &[TUS], b"");
+    assert_eq!((head.field("upload-concat"), head.field("upload-offset")), ("partial", "5"));
+    assert_eq!(server.get("/media/?format=text").text(), "", "a part is not a file");
+
+    let unfinished = part(b"xyz", 2);
+    assert_eq!(join(&[first.clone(), unfinished.clone()]).status, 400);
+    assert_eq!(join(&[first.clone(), create(server.address, "/media/in/", 3)]).status, 400, "not a part");
+    let large = part(&[b'x'; 16], 16);
+    assert_eq!(join(&[first.clone(), large]).status, 413);
+
+    let whole = join(&[first.clone(), second]);
+    assert_eq!(whole.status, 201, "{}", whole.text());
+    assert_eq!(whole.field("content-location"), "/media/in/a.txt");
+    assert_eq!(server.get("/media/in/a.txt").text(), "0123456789");
+    let url = whole.field("location");
+    let head = send(server.address, "HEAD", url, &[TUS], b"");
+    assert_eq!((head.status, head.field("upload-length"), head.field("upload-offset")), (200, "10", "10"));
+    assert!(head.field("upload-concat").starts_with("final;"), "{:?}", head.fields);
+    assert_eq!(patch(server.address, url, 10, b"").status, 403);
+    assert_eq!(send(server.address, "HEAD", &first, &[TUS], b"").status, 404, "the parts are gone");
+    assert_eq!(patch(server.address, &unfinished, 2, b"z").status, 204);
+    assert_eq!(server.get("/media/?format=text").text(), "/media/in/\n");
+}
+
+/// A client must not learn only after the last byte that nothing can be stored there.
+#[test]
+fn an_upload_into_a_folder_that_cannot_be_written_is_403_at_once() {
+    let prepared = Server::unprivileged(Way::Fast, &["--upload"], |folder| {
+        for (name, mode) in [("media", 0o777), ("media/locked", 0o555)] {
+            fs::create_dir(folder.join(name)).expect("a folder");
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).expect("our own folder");
+        }
+    });
+    let Some(server) = prepared else { return };
+    let answer = send(server.address, "POST", "/media/locked/", &[TUS, NAMED, ("Upload-Length", "3")], b"");
+    assert_eq!(answer.status, 403, "{}", answer.text());
+    assert!(answer.text().contains("permission"), "{}", answer.text());
+}
+
+/// dates that no HTTP field can hold.
+#[test]
+fn an_upload_with_an_odd_time_can_be_resumed() {
+    let server = server(&[]);
+    for seconds in [253_402_300_800, 1 << 40, 4_000_000_000] {
+        let url = create(server.address, "/media/", 4);
+        let id = url.rsplit('/').next().expect("an id");
+        let bytes = server.root.join(".devmedia-partial").join(id);
+        let file = fs::File::options().write(true).open(&bytes).expect("the bytes");
+        // not every file system can hold such a time
+        let _ = file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let head = send(server.address, "HEAD", &url, &[TUS], b"");
+        assert_eq!((head.status, head.field("upload-offset")), (200, "0"), "{seconds}");
+        assert_eq!(patch(server.address, &url, 0, b"okay").status, 204, "{seconds}");
+    }
+    let url = create(server.address, "/media/", 4);
+    let bytes = server.root.join(".devmedia-partial").join(url.rsplit('/').next().expect("an id"));
+    let file = fs::File::options().write(true).open(bytes).expect("the bytes");
+    file.set_modified(SystemTime::UNIX_EPOCH - Duration::from_secs(1 << 40))
+        .or_else(|_| file.set_modified(SystemTime::UNIX_EPOCH))
+        .expect("a time");
+    assert_eq!(send(server.address, "HEAD", &url, &[TUS], b"").status, 404, "long expired");
 }
 
 #[test]
@@ -73,6 +185,13 @@ fn messages_that_cannot_be_followed() {
         ("POST", "/media/", &[TUS], 400),
         ("POST", "/media/", &[TUS, ("Upload-Length", "-1")], 400),
         ("POST", "/media/", &[TUS, ("Upload-Defer-Length", "1")], 400),
+        ("POST", "/media/", &[TUS, length, ("Upload-Defer-Length", "1")], 400),
+        ("POST", "/media/", &[TUS, length, ("Upload-Checksum", "sha1 AAAA")], 400),
+        ("POST", "/media/", &[TUS, length, ("Upload-Concat", "partly")], 400),
+        ("POST", "/media/", &[TUS, ("Upload-Concat", "partial")], 400),
+        ("POST", "/media/", &[TUS, ("Upload-Concat", "final;")], 400),
+        ("POST", "/media/", &[TUS, ("Upload-Concat", "final;/media/a.txt")], 400),
+        ("POST", "/media/", &[TUS, ("Upload-Concat", "final;/media/.devmedia-partial/AAAAAAAAAAAAAAAAAAAAAA")], 404),
         ("POST", "/media/", &[TUS, ("Upload-Length", "101")], 413),
         ("POST", "/media/", &[TUS, length, ("Upload-Metadata", "filename %%%")], 400),
         ("POST", "/media/", &[TUS, length, ("Upload-Metadata", "filename LmJhc2hyYw==")], 400), // .bashrc
@@ -89,7 +208,8 @@ fn messages_that_cannot_be_followed() {
     assert_eq!(files(&server.root), [server.root.join("file")]);
     let options = server.request("OPTIONS", "/media/", &[]);
     let fields = ["tus-version", "tus-extension", "tus-max-size"].map(|name| options.field(name));
-    assert_eq!(fields, ["1.0.0", "creation,expiration,termination", "100"]);
+    let extensions = "creation,creation-with-upload,expiration,termination,concatenation";
+    assert_eq!(fields, ["1.0.0", extensions, "100"]);
 }
 
 #[test]

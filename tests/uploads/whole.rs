@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
@@ -184,6 +183,30 @@ fn a_full_disk_is_507_and_leaves_nothing() {
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// `ulimit -f`: to write beyond it sends a signal that ends a process which does not handle it.
+#[test]
+fn a_file_beyond_the_limit_of_the_process_is_507_and_the_server_lives() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no prlimit");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (process, address) = start(&folder, &[]);
+    let limit = ["--fsize=1000000", "--pid", &process.pid().to_string()].map(str::to_owned);
+    assert!(Command::new("prlimit").args(limit).status().expect("prlimit runs").success());
+    let large = vec![b'x'; 3_000_000];
+    let form = form(&[("form-data; name=f; filename=a", &large)]);
+    for (method, target, fields, body) in
+        [("PUT", "/media/a.bin", &[][..], &large), ("POST", "/media/", &[FORM][..], &form)]
+    {
+        let answer = send(address, method, target, fields, body);
+        assert_eq!(answer.status, 507, "{method}: {}", answer.text());
+        assert!(answer.text().contains("ulimit -f"), "{}", answer.text());
+    }
+    assert_eq!(send(address, "PUT", "/media/small.bin", &[], b"x").status, 201, "the server lives");
+    assert_eq!(files(&folder.path().join("media")).len(), 1);
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub enum BadSignature {
     NotSent(String),
     /// Signature Version 2 (s3).
     Version2,
+    /// A form whose fields are signed instead of a URL (s3).
+    PresignedPost,
 }
 
 /// What a signature may cover.
@@ -111,6 +113,9 @@ impl BadSignature {
             Self::Unsigned(_) => "Let the SDK sign the header fields that it sends; host is always one.",
             Self::NotSent(_) => "Send the field with the value that was signed, or sign without it.",
             Self::Version2 => "In boto3, make the client with config=Config(signature_version=\"s3v4\").",
+            Self::PresignedPost => {
+                "Presign a PUT instead; in boto3: generate_presigned_url(\"put_object\", Params={\"Bucket\": ..., \"Key\": ...})."
+            }
         };
         advice.to_owned()
     }
@@ -141,6 +146,7 @@ impl fmt::Display for BadSignature {
             Self::Unsigned(field) => write!(f, "The header field {field} is not signed."),
             Self::NotSent(field) => write!(f, "The header field {field} is signed, but was not sent."),
             Self::Version2 => f.write_str("This URL has a signature of version 2, which S3 no longer takes."),
+            Self::PresignedPost => f.write_str("A presigned POST (a form with a policy) is not accepted here."),
         }
     }
 }

@@ -65,6 +65,11 @@ impl S3 {
     /// Until when the URL is good.
     pub fn check(&self, asked: &Asked<'_>, now: Timestamp) -> Result<Timestamp, BadSignature> {
         let parameters = Parameters::parse(asked.uri.query().unwrap_or_default());
+        let is_form =
+            || asked.headers.get("content-type").is_some_and(|value| value.as_bytes().starts_with(b"multipart/"));
+        if *asked.method == Method::POST && is_form() && parameters.first("X-Amz-Signature").is_none() {
+            return Err(BadSignature::PresignedPost);
+        }
         let presigned = self.read(&parameters)?;
         if !METHODS.contains(asked.method) {
             return Err(BadSignature::Method { method: asked.method.clone(), has: "GET, HEAD and PUT" });

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, MetadataExt as _};
 
 use super::{Links, OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
@@ -38,12 +38,16 @@ impl Root {
             }
             result => result?,
         };
+        self.reach_from(&root, folder)
+    }
+
+    fn reach_from(&self, root: &Dir, folder: &MediaPath) -> Result<Reach, OpenError> {
         let mut reached = root.try_clone()?;
         let mut here = MediaPath::top();
         let segments: Vec<&[u8]> = folder.segments().collect();
         for (depth, segment) in segments.iter().enumerate() {
             here = here.join(segment);
-            match self.open_file(&root, &here, Links::Inside) {
+            match self.open_file(root, &here, Links::Inside) {
                 Ok(file) if file.metadata()?.is_dir() => reached = Dir::from_std_file(file),
                 Ok(_) | Err(OpenError::NotRegular) => return Ok(Reach::InTheWay(here)),
                 // below an absolute link that stays inside, a missing file looks like one outside
@@ -55,6 +59,33 @@ impl Root {
             }
         }
         Ok(Reach::Folder(reached, Vec::new()))
+    }
+
+    /// The folder that `path` leads to now: a root that was replaced a moment ago counts as replaced. Blocks.
+    fn folder_now(&self, path: &MediaPath) -> Option<Dir> {
+        match self.reach_from(&*self.dir(Duration::ZERO).ok()?, path).ok()? {
+            Reach::Folder(dir, missing) if missing.is_empty() => Some(dir),
+            _ => None,
+        }
+    }
+
+    /// Whether `path` leads to this very folder. Blocks.
+    pub fn leads_to_folder(&self, path: &MediaPath, folder: &Dir) -> bool {
+        let found = self.folder_now(path).and_then(|found| found.dir_metadata().ok());
+        let id = |metadata: cap_std::fs::Metadata| (metadata.dev(), metadata.ino());
+        found.map(id).is_some_and(|found| folder.dir_metadata().is_ok_and(|folder| id(folder) == found))
+    }
+
+    /// Whether `path` leads to this very file, not by a link of that name. Blocks.
+    pub fn leads_to_file(&self, path: &MediaPath, file: &fs::Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let name = OsStr::from_bytes(path.file_name());
+        let found = self.folder_now(&path.parent()).and_then(|folder| folder.symlink_metadata(name).ok());
+        found.is_some_and(|found| {
+            // some network file systems give a file another number when it is looked up again
+            let is_same = found.dev() == file.dev() && found.ino() == file.ino();
+            is_same || (found.is_file() && found.len() == file.len() && found.mtime_nsec() == file.mtime_nsec())
+        })
     }
 
     /// Whether nothing has this name, not even a dangling link. Blocks.

@@ -87,3 +87,23 @@ fn other_names_than_django_has_rows_for() {
     let short = alternative(&long, |name| name.len() <= 255).expect("room");
     assert!(short.len() <= 255 && short.starts_with('\u{e9}'), "{short}");
 }
+
+#[test]
+fn a_name_without_letters_gets_a_stem() {
+    for (name, expected) in [
+        ("\u{1f389}.png", "upload.png"),
+        ("\u{1f389}\u{1f389}.tar.gz", "upload.tar.gz"),
+        ("\u{2764}\u{fe0f}.png", "upload.png"),
+        ("\u{2764}\u{fe0f} .png", "\u{2764}\u{fe0f} .png"), // valid_name gives _.png
+        (" \u{1f389}.png", "upload.png"),
+        ("\u{1f468}\u{200d}\u{1f469}", "upload"),
+        ("\u{1f389}a.png", "\u{1f389}a.png"),
+        ("\u{e9}.png", "\u{e9}.png"),
+        (".png", ".png"),
+        ("???", "???"),
+        ("a.png", "a.png"),
+        ("", ""),
+    ] {
+        assert_eq!(with_stem(name), expected, "{name}");
+    }
+}

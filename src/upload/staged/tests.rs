@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 
 use tempfile::TempDir;
 
@@ -15,15 +16,15 @@ fn root() -> (TempDir, Root) {
     (folder, root)
 }
 
-/// A draft as file systems without unnamed files have it.
-fn draft(root: &Root, named_one: bool) -> StagedFile {
-    let mut draft = StagedFile::create(root, &MediaPath::top()).expect("a draft");
+/// A staged file as file systems without unnamed files have it.
+fn staged(root: &Root, named_one: bool) -> StagedFile {
+    let mut staged = StagedFile::create(root, &MediaPath::top()).expect("a staged file");
     if named_one {
-        let (file, temporary) = named(&draft.reached).expect("a file");
-        (draft.file, draft.temporary) = (Arc::new(file), Some(temporary));
+        let (file, temporary) = named(&staged.reached).expect("a file");
+        (staged.file, staged.temporary) = (Arc::new(file), Some(temporary));
     }
-    write_all(&draft.file(), &[Bytes::from_static(b"new"), Bytes::new(), Bytes::from_static(b"er")]).expect("written");
-    draft
+    write_all(&staged.file(), &[Bytes::from_static(b"new"), Bytes::new(), Bytes::from_static(b"er")]).expect("written");
+    staged
 }
 
 fn names(folder: &TempDir) -> Vec<String> {
@@ -34,27 +35,30 @@ fn names(folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn a_draft_is_seen_when_it_is_published_and_not_before() {
+fn a_staged_file_is_seen_when_it_is_published_and_not_before() {
     for named_one in [false, true] {
         let (folder, root) = root();
         let visible = |names: &[String]| names.iter().filter(|name| !name.starts_with(OWN)).count();
-        let first = draft(&root, named_one);
+        let first = staged(&root, named_one);
         assert_eq!(visible(&names(&folder)), 0);
         drop(first);
         assert_eq!(names(&folder), [""; 0], "dropped, it leaves nothing");
 
-        assert!(draft(&root, named_one).publish_new(b"a.txt").expect("published").is_ok());
+        assert!(staged(&root, named_one).publish_new(&root, b"a.txt").expect("published").is_ok());
         assert_eq!(
             (names(&folder), fs::read(folder.path().join("a.txt")).expect("read")),
             (vec!["a.txt".to_owned()], b"newer".to_vec())
         );
         fs::write(folder.path().join("a.txt"), "old").expect("written");
-        let taken = draft(&root, named_one).publish_new(b"a.txt").expect("asked").expect_err("taken");
+        let taken = staged(&root, named_one).publish_new(&root, b"a.txt").expect("asked").expect_err("taken");
         assert_eq!(fs::read(folder.path().join("a.txt")).expect("read"), b"old");
-        taken.replace(b"a.txt").expect("replaced");
+        taken.replace(&root, b"a.txt").expect("replaced");
         assert_eq!(fs::read(folder.path().join("a.txt")).expect("read"), b"newer");
-        let (_, name) = draft(&root, named_one).publish("a.txt").expect("published");
-        assert_eq!(names(&folder), ["a.txt".to_owned(), name], "{named_one}");
+        let published = staged(&root, named_one).publish(&root, "a.txt").expect("published");
+        let name = String::from_utf8_lossy(published.path.as_bytes()).into_owned();
+        assert_eq!(names(&folder), ["a.txt".to_owned(), name.clone()], "{named_one}");
+        published.withdraw();
+        assert_eq!(names(&folder), ["a.txt"], "{named_one}");
     }
 }
 
@@ -63,8 +67,53 @@ fn a_folder_cannot_be_replaced_and_nothing_is_left() {
     for named_one in [false, true] {
         let (folder, root) = root();
         fs::create_dir(folder.path().join("folder")).expect("a folder");
-        let refusal = draft(&root, named_one).replace(b"folder").expect_err("a folder");
+        let refusal = staged(&root, named_one).replace(&root, b"folder").expect_err("a folder");
         assert_eq!(refusal.code, "is-a-folder", "{refusal:?}");
         assert_eq!(names(&folder), ["folder"]);
+    }
+}
+
+/// What is done to the folder `a` while a file for `a/b` arrives.
+#[test]
+fn a_folder_that_changes_meanwhile_gets_no_file() {
+    type Change = fn(&Path);
+    let rows: &[(&str, Change)] = &[
+        ("moved away", |root| fs::rename(root.join("a"), root.join("old")).expect("moved")),
+        ("replaced", |root| {
+            fs::rename(root.join("a"), root.join("old")).expect("moved");
+            fs::create_dir_all(root.join("a")).expect("a folder");
+        }),
+        ("replaced by a link", |root| {
+            fs::rename(root.join("a"), root.join("old")).expect("moved");
+            std::os::unix::fs::symlink("/tmp", root.join("a")).expect("a link");
+        }),
+        ("replaced by a file", |root| {
+            fs::rename(root.join("a"), root.join("old")).expect("moved");
+            fs::write(root.join("a"), "x").expect("a file");
+        }),
+        ("removed", |root| fs::remove_dir(root.join("a")).expect("removed")),
+    ];
+    for (row, change) in rows {
+        for name in ["a", "a/b/c"] {
+            for way in 0..3 {
+                let (folder, root) = root();
+                fs::create_dir(folder.path().join("a")).expect("a folder");
+                let wanted = MediaPath::parse(name.as_bytes()).expect("a path");
+                let staged = StagedFile::create(&root, &wanted).expect("a staged file");
+                change(folder.path());
+                let refusal = match way {
+                    0 => staged.publish(&root, "a.txt").expect_err("nowhere"),
+                    1 => staged.publish_new(&root, b"a.txt").expect_err("nowhere"),
+                    _ => staged.replace(&root, b"a.txt").expect_err("nowhere"),
+                };
+                assert_eq!(
+                    (refusal.status.as_u16(), refusal.code),
+                    (409, "folder-changed"),
+                    "{row}, {name}: {refusal:?}"
+                );
+                let old = folder.path().join("old");
+                assert!(!old.exists() || fs::read_dir(old).expect("a folder").next().is_none(), "{row}, {name}");
+            }
+        }
     }
 }

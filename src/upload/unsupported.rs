@@ -1,0 +1,200 @@
+//! Requests that ask for something that devmedia does not do, in the words of a protocol that it speaks in part: S3, `WebDAV`
+//! and other object stores. A server that overlooks such a word does something else instead: it overwrites the file with the
+//! list of its tags, or removes the file instead of one upload. Pure.
+
+use std::borrow::Cow;
+
+use hyper::header::{self, HeaderMap, HeaderValue};
+use percent_encoding::percent_decode_str;
+
+use super::UploadError;
+use crate::request::query::Query;
+
+/// Query parameters that name another resource than the object (the S3 API's subresources and operations, and those of
+/// stores that are compatible with it).
+const SUBRESOURCES: &[&str] = &[
+    "accelerate",
+    "acl",
+    "allowunordered",
+    "analytics",
+    "append",
+    "attributes",
+    "comp", // Azure: block, blocklist, metadata, lease ...
+    "compose",
+    "continuation-token",
+    "cors",
+    "defaultobjectacl",
+    "delete",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "list-type",
+    "location",
+    "logging",
+    "metadataconfiguration",
+    "metadatainventorytable",
+    "metadatajournaltable",
+    "metadatatable",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipcontrols",
+    "partnumber",
+    "policy",
+    "policystatus",
+    "publicaccessblock",
+    "renameobject",
+    "replication",
+    "requestpayment",
+    "restore",
+    "restype", // Azure
+    "retention",
+    "select",
+    "select-type",
+    "session",
+    "symlink",
+    "tagging",
+    "torrent",
+    "upload_id", // Google
+    "uploadid",
+    "uploads",
+    "uploadtype", // Google: resumable
+    "versionid",
+    "versioning",
+    "versions",
+    "website",
+    "x-oss-process",
+];
+
+/// The operations that the SDKs of AWS name in `x-id` and that are what they seem.
+const OPERATIONS: &[&str] = &["getobject", "headobject", "putobject", "deleteobject"];
+
+/// Header fields that change what a request does, or how its body is to be read.
+const FIELDS: &[&str] = &[
+    "x-amz-copy-source",
+    "x-amz-decoded-content-length",
+    "x-amz-metadata-directive",
+    "x-amz-rename-source",
+    "x-amz-tagging-directive",
+    "x-amz-trailer",
+    "x-amz-write-offset-bytes",
+    "x-goog-copy-source",
+    "x-goog-metadata-directive",
+    "x-goog-resumable",
+    "x-ms-copy-source",
+    "x-ms-rename-source",
+];
+
+/// Refuses a request to a mount that accepts uploads if it asks for what is not implemented.
+pub(super) fn check(headers: &HeaderMap, query: Query<'_>) -> Result<(), UploadError> {
+    if let Some(what) = subresource(query).or_else(|| field(headers)) {
+        return Err(UploadError::NotImplemented { what });
+    }
+    // RFC 9112 section 6.1: the body would be stored as it is coded
+    let codings: Vec<&str> = list(headers, header::TRANSFER_ENCODING).collect();
+    if !codings.iter().all(|coding| coding.eq_ignore_ascii_case("chunked")) || codings.len() > 1 {
+        return Err(UploadError::TransferEncoding { codings: codings.join(", ") });
+    }
+    Ok(())
+}
+
+/// The query parameter that names another resource or operation, as it was typed.
+fn subresource(query: Query<'_>) -> Option<String> {
+    let asks = |&(name, value): &(&str, &str)| {
+        let name = decoded(name);
+        match name.as_str() {
+            "x-id" => !OPERATIONS.contains(&decoded(value).as_str()),
+            name => SUBRESOURCES.contains(&name),
+        }
+    };
+    let (name, value) = query.pairs().find(asks)?;
+    Some(if value.is_empty() { format!("?{name}") } else { format!("?{name}={value}") })
+}
+
+fn decoded(text: &str) -> String {
+    let text: Cow<'_, str> = percent_decode_str(text).decode_utf8_lossy();
+    text.to_ascii_lowercase()
+}
+
+/// The header field that changes what the request does.
+fn field(headers: &HeaderMap) -> Option<String> {
+    let is_framed = |value: &HeaderValue| value.as_bytes().to_ascii_uppercase().starts_with(b"STREAMING-");
+    let aws_chunked =
+        || list(headers, header::CONTENT_ENCODING).any(|coding| coding.eq_ignore_ascii_case("aws-chunked"));
+    if headers.get_all("x-amz-content-sha256").iter().any(is_framed) || aws_chunked() {
+        return Some("a body in aws-chunked coding".to_owned());
+    }
+    let names = || headers.keys().map(header::HeaderName::as_str);
+    let changes = |name: &&str| FIELDS.contains(name) || (name.starts_with("x-") && name.contains("-copy-source"));
+    names().find(changes).map(|name| format!("the header field {name}"))
+}
+
+/// The members of a field that is a list (RFC 9110 section 5.6.1).
+fn list(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or("?"));
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subresources_are_refused_and_signatures_are_not() {
+        // (query, what is refused): rows from the S3 API reference and the SDKs of AWS
+        for (query, expected) in [
+            ("acl", Some("?acl")),
+            ("acl=", Some("?acl")),
+            ("tagging", Some("?tagging")),
+            ("%74agging", Some("?%74agging")),
+            ("uploads", Some("?uploads")),
+            ("partNumber=2&uploadId=abc", Some("?partNumber=2")),
+            ("uploadId=abc", Some("?uploadId=abc")),
+            ("versionId=null", Some("?versionId=null")),
+            ("list-type=2&prefix=a", Some("?list-type=2")),
+            ("X-Amz-Date=20260101T000000Z&legal-hold", Some("?legal-hold")),
+            ("x-id=CopyObject", Some("?x-id=CopyObject")),
+            ("x-id=UploadPart", Some("?x-id=UploadPart")),
+            ("comp=block&blockid=AAAA", Some("?comp=block")),
+            ("x-id=PutObject", None),
+            ("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0", None),
+            ("response-content-type=text/plain", None),
+            ("size=200&format=json", None),
+            ("v=acl", None),
+            ("aclx", None),
+            ("", None),
+        ] {
+            assert_eq!(subresource(Query::new(Some(query))).as_deref(), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn fields_that_change_the_meaning() {
+        for (name, value, is_refused) in [
+            ("x-amz-copy-source", "/bucket/a.txt", true),
+            ("x-amz-copy-source-range", "bytes=0-1", true),
+            ("x-amz-copy-source-if-match", "\"a\"", true),
+            ("x-oss-copy-source", "/bucket/a.txt", true),
+            ("x-ms-copy-source", "http://a", true),
+            ("x-amz-metadata-directive", "REPLACE", true),
+            ("x-amz-trailer", "x-amz-checksum-crc32", true),
+            ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", true),
+            ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", true),
+            ("content-encoding", "aws-chunked", true),
+            ("content-encoding", "gzip, AWS-chunked", true),
+            ("transfer-encoding", "gzip, chunked", true),
+            ("transfer-encoding", "chunked, chunked", true),
+            ("transfer-encoding", "identity", true),
+            ("transfer-encoding", "Chunked", false),
+            ("x-amz-content-sha256", "UNSIGNED-PAYLOAD", false),
+            ("x-amz-acl", "public-read", false),
+            ("x-amz-meta-a", "b", false),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(header::HeaderName::from_static(name), HeaderValue::from_static(value))]);
+            assert_eq!(check(&headers, Query::default()).is_err(), is_refused, "{name}: {value}");
+        }
+    }
+}
