@@ -346,7 +346,6 @@ fn source() -> Vec<File> {
 }
 
 #[test]
-#[ignore = "until the rooms are in order"]
 fn a_room_uses_only_rooms_below_it() {
     let lib = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).expect("a file");
     let faults = faults(&declared(&lib), &source());

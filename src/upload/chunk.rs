@@ -209,7 +209,9 @@ mod tests {
             (&[("csrfmiddlewaretoken", "1"), ("uuid", "a")], false),
         ] {
             let mut chunk = Chunk::default();
-            fields.iter().for_each(|(name, value)| chunk.note(name, value));
+            for (name, value) in fields {
+                chunk.note(name, value);
+            }
             assert_eq!(chunk.is_part().is_some(), is_part, "{fields:?}");
         }
     }

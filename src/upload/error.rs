@@ -5,9 +5,8 @@ use std::io;
 use hyper::StatusCode;
 use rustix::io::Errno;
 
-use super::MAX_PATH;
-use super::names::NameError;
-use super::tus::TusError;
+use super::names::{MAX_PATH, NameError};
+use super::tus_error::TusError;
 use crate::refusal::Refusal;
 use crate::request::path::{MediaPath, Visible};
 

@@ -10,13 +10,14 @@ use jiff::Zoned;
 
 use super::chunk::{self, Chunk};
 use super::disposition;
+use super::error::UploadError;
 use super::file_writer::FileWriter;
 use super::folder::UploadTo;
 use super::multipart::{Boundary, Form, Head};
 use super::names;
+use super::rules::{self, Upload};
 use super::staged::{Published, StagedFile};
 use super::stored::{self, Stored};
-use super::{Upload, UploadError};
 use crate::body::Body;
 use crate::body::incoming::RequestBody;
 use crate::refusal::Refusal;
@@ -47,7 +48,7 @@ pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response
         return Err(UploadError::Chunk { field }.into());
     }
     let boundary = boundary(headers)?;
-    super::check_content_encoding(headers)?;
+    rules::check_content_encoding(headers)?;
     body.limit(uploads.max)?;
     let files = read(upload, fields, &boundary, body).await?;
     // what follows the last boundary says nothing, but a connection that is kept must be past it
@@ -176,7 +177,7 @@ pub fn place(site: &Site, to: &UploadTo, folder: &MediaPath, name: &str) -> Resu
     let name = names::uploaded_name(&names::with_stem(name))?;
     let relative = if folder.is_top() { to.generated(&name, &Zoned::now())? } else { names::generated("", &name)? };
     let path = relative.split('/').fold(folder.clone(), |path, segment| path.join(segment.as_bytes()));
-    super::check_length(&path)?;
+    rules::check_length(&path)?;
     match site.shows(&path) {
         Ok(()) => Ok(path),
         Err(_) => Err(UploadError::WouldBeHidden { path }.into()),

@@ -138,7 +138,7 @@ impl<S: Source> Form<S> {
             if let Some(found) = memmem::find(&head[searched..], b"\r\n\r\n") {
                 let end = searched + found;
                 let rest = bytes.slice(bytes.len() - (head.len() - end - 4)..);
-                self.unread(rest);
+                self.unread(&rest);
                 head.truncate(end);
                 return if end > MAX_HEAD { Err(FormError::LongHead) } else { Ok(Some(Head(head))) };
             }
@@ -182,13 +182,13 @@ impl<S: Source> Form<S> {
         Ok(())
     }
 
-    fn unread(&mut self, bytes: Bytes) {
+    fn unread(&mut self, bytes: &Bytes) {
         if self.state == State::Part {
-            self.ahead = joined(&bytes, std::mem::take(&mut self.ahead));
+            self.ahead = joined(bytes, std::mem::take(&mut self.ahead));
         } else {
             // the part's end has been read: put it back with its separator
             let separator = [b"\r\n", self.delimiter.needle()].concat();
-            self.ahead = Bytes::from([&bytes, separator.as_slice(), &self.ahead].concat());
+            self.ahead = Bytes::from([bytes.as_ref(), separator.as_slice(), &self.ahead].concat());
             self.state = State::Part;
         }
     }

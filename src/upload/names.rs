@@ -24,6 +24,10 @@ const RANDOM_CHARACTERS: usize = 7;
 /// The name, or the stem of it, of an upload whose client gave none that can be used.
 pub const STEM: &str = "upload";
 
+/// Bytes in the path of a file that is stored: as many as a key of S3 has. Without a limit a path could be made, folder by
+/// folder, that no program can open.
+pub const MAX_PATH: usize = 1024;
+
 /// Why a name cannot be given. The texts are Django's, whose users know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameError {

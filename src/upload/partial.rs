@@ -10,10 +10,10 @@ use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FlockOperation, OFlags, flock, openat, unlinkat};
 use serde::{Deserialize, Serialize};
 
+use super::error::{UploadError, cannot_write};
 use super::staged::{FILE_MODE, StagedFile};
 use super::stored::Stored;
-use super::tus::TusError;
-use super::{UploadError, cannot_write};
+use super::tus_error::TusError;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::site::Site;

@@ -9,10 +9,11 @@ use hyper::{Method, Request, Response};
 use rustix::fs::{AtFlags, unlinkat};
 
 use super::chunk::{self, Chunk};
+use super::error::{UploadError, cannot_write};
 use super::file_writer::FileWriter;
+use super::rules::{self, Upload};
 use super::staged::StagedFile;
 use super::stored::{self, Stored};
-use super::{Upload, UploadError, cannot_write};
 use crate::answer::conditional::{self, Precondition};
 use crate::answer::decide::Undecided;
 use crate::body::Body;
@@ -33,8 +34,8 @@ pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<
     if let Some(field) = chunk::part_field(headers).or_else(|| query.is_part().map(str::to_owned)) {
         return Err(UploadError::Chunk { field }.into());
     }
-    super::check_content_encoding(headers)?;
-    super::check_length(path)?;
+    rules::check_content_encoding(headers)?;
+    rules::check_length(path)?;
     if path.has_slash() {
         return Err(UploadError::IsFolder.into());
     }

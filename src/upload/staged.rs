@@ -133,7 +133,10 @@ impl StagedFile {
     pub fn publish_new(mut self, root: &Root, name: &[u8]) -> Result<Result<(), Self>, Refusal> {
         let folder = self.make_folder(root)?;
         match self.link(&folder.dir, name) {
-            Ok(()) => self.verified(root, folder, name).map(|published| Ok(published.stay())),
+            Ok(()) => {
+                self.verified(root, folder, name)?.stay();
+                Ok(Ok(()))
+            }
             Err(Errno::EXIST) => Ok(Err(self)),
             Err(errno) => Err(self.refusal(errno.into())),
         }

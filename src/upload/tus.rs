@@ -12,18 +12,18 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::error::cannot_write;
 use super::file_writer::FileWriter;
 use super::partial::{Info, PART, Partial, PartialId};
+use super::rules::{Upload, Uploads};
 use super::staged::StagedFile;
-use super::{Upload, Uploads, cannot_write, form, names, stored, sweep};
+use super::tus_error::{TusError, VERSION};
+use super::{form, names, stored, sweep};
 use crate::body::Body;
 use crate::body::incoming::{BodyError, RequestBody};
 use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::storage::blocking;
-
-/// The version spoken here.
-pub const VERSION: &str = "1.0.0";
 
 /// The extensions spoken here.
 pub const EXTENSIONS: &str = "creation,creation-with-upload,expiration,termination,concatenation";
@@ -41,114 +41,6 @@ const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
 /// The methods of an upload by its own URL (POST with `X-HTTP-Method-Override`).
 pub const METHODS: &str = "HEAD, PATCH, DELETE, POST, OPTIONS";
-
-/// Why a message of the protocol cannot be followed. The statuses are the protocol's where it names one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TusError {
-    /// Another version, or none.
-    Version,
-    /// `Upload-Length` or `Upload-Offset` is missing or no number.
-    Number(&'static str),
-    /// `Upload-Metadata` is garbled.
-    Metadata,
-    /// The body of a PATCH is of another type.
-    ContentType,
-    /// The upload is at another offset.
-    Offset(u64),
-    /// More bytes than `Upload-Length` announced.
-    TooMuch,
-    /// Another request is adding to it.
-    Locked,
-    /// No such upload, or not any more.
-    Gone,
-    /// A field of an extension that is not announced.
-    Extension(&'static str),
-    /// `Upload-Concat` is garbled, or names what is no complete part.
-    Concat,
-    /// An upload that was put together from parts takes no bytes.
-    Final,
-}
-
-impl From<TusError> for Refusal {
-    fn from(error: TusError) -> Self {
-        use StatusCode as Status;
-        let (status, code, what, advice) = match error {
-            TusError::Version => (
-                Status::PRECONDITION_FAILED,
-                "tus-version",
-                format!("Only version {VERSION} of the tus protocol is supported."),
-                "Send Tus-Resumable: 1.0.0; a tus client does.",
-            ),
-            TusError::Number(field) => (
-                Status::BAD_REQUEST,
-                "tus-number",
-                format!("{field} is missing or not a number."),
-                "Send it as a decimal number; the whole length must be known at the start.",
-            ),
-            TusError::Metadata => (
-                Status::BAD_REQUEST,
-                "tus-metadata",
-                "Upload-Metadata cannot be read.".to_owned(),
-                "Send pairs of a key and its value in base64, with commas between the pairs.",
-            ),
-            TusError::ContentType => (
-                Status::UNSUPPORTED_MEDIA_TYPE,
-                "tus-content-type",
-                "The bytes of an upload must have the content type of the tus protocol.".to_owned(),
-                "Send Content-Type: application/offset+octet-stream.",
-            ),
-            TusError::Offset(offset) => (
-                Status::CONFLICT,
-                "tus-offset",
-                format!("The upload is at another offset: {offset} bytes have arrived."),
-                "Request the offset with HEAD, and continue from there.",
-            ),
-            TusError::TooMuch => (
-                Status::PAYLOAD_TOO_LARGE,
-                "tus-too-much",
-                "More bytes arrived than Upload-Length announced.".to_owned(),
-                "Send only the missing bytes; the length of an upload cannot change.",
-            ),
-            TusError::Locked => (
-                Status::LOCKED,
-                "tus-locked",
-                "Another request is adding to this upload.".to_owned(),
-                "Wait until the other request has ended, then request the offset with HEAD.",
-            ),
-            TusError::Gone => (
-                Status::NOT_FOUND,
-                "tus-gone",
-                "There is no such upload, or it has expired.".to_owned(),
-                "Start again with POST to the folder; uploads can be resumed for 24 hours.",
-            ),
-            TusError::Extension(field) => (
-                Status::BAD_REQUEST,
-                "tus-extension",
-                format!("{field} belongs to an extension of the tus protocol that devmedia does not implement."),
-                "Send the whole length at the start in Upload-Length, and no checksums; OPTIONS lists the extensions.",
-            ),
-            TusError::Concat => (
-                Status::BAD_REQUEST,
-                "tus-concat",
-                "Upload-Concat is neither \"partial\" nor a list of complete partial uploads of this mount.".to_owned(),
-                "Complete each partial upload first, then send Upload-Concat: final; followed by their URLs.",
-            ),
-            TusError::Final => (
-                Status::FORBIDDEN,
-                "tus-final",
-                "This upload was put together from partial uploads; nothing can be added to it.".to_owned(),
-                "Start again with POST to the folder.",
-            ),
-        };
-        let refusal = Self::new(status, code, what, advice);
-        match error {
-            TusError::Version => {
-                refusal.with_field(HeaderName::from_static("tus-version"), HeaderValue::from_static(VERSION))
-            }
-            _ => refusal,
-        }
-    }
-}
 
 /// Adds `Tus-Resumable` to the answer to any request of this protocol, and to the description of it.
 pub fn add_version(request: &HeaderMap, answer: &mut HeaderMap) {
@@ -436,7 +328,7 @@ fn file_name(metadata: &str) -> Result<Option<String>, TusError> {
         let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
         let value = BASE64.decode(value.trim()).map_err(|_| TusError::Metadata)?;
         if key == "filename" || (key == "name" && found.is_none()) {
-            found = super::names::part_name(&String::from_utf8_lossy(&value));
+            found = names::part_name(&String::from_utf8_lossy(&value));
         }
     }
     Ok(found)

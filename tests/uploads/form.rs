@@ -1,5 +1,7 @@
 //! POST of a form.
 
+use std::slice;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -179,7 +181,7 @@ fn a_chunk_is_never_stored_as_the_whole_file() {
         let named = form_fields.iter().map(|(name, value)| (format!("form-data; name={name}"), *value));
         let parts: Vec<(String, &str)> = named.collect();
         // the fields may precede the file or follow it
-        for parts in [[&parts[..], &[file.clone()]].concat(), [&[file.clone()], &parts[..]].concat()] {
+        for parts in [[&parts[..], slice::from_ref(&file)].concat(), [slice::from_ref(&file), &parts[..]].concat()] {
             let parts: Vec<(&str, &[u8])> =
                 parts.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
             let answer = send(server.address, "POST", target, &[&[FORM], *fields].concat(), &form(&parts));
