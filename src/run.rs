@@ -165,12 +165,11 @@ impl Running {
 
     /// Gives the command as long as `grace` to end, then ends it. Gives its exit code as a shell counts.
     pub async fn finish(&self, grace: Duration) -> u8 {
-        let status = match timeout(grace, self.ended()).await {
-            Ok(status) => status,
-            Err(_) => {
-                self.pass_on(Signal::TERM);
-                self.ended().await
-            }
+        let status = if let Ok(status) = timeout(grace, self.ended()).await {
+            status
+        } else {
+            self.pass_on(Signal::TERM);
+            self.ended().await
         };
         let code = status.code().or_else(|| Some(128 + status.signal()?));
         code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)

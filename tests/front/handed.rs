@@ -8,6 +8,9 @@ use super::ask;
 use super::nginx::Nginx;
 use crate::support::{Answer, Server, Way};
 
+/// The method; the app's status and fields; more fields of the request.
+type Row = (&'static str, &'static str, String, &'static [(&'static str, &'static str)]);
+
 /// An app whose answer is what the request wants: its status, and its fields, joined by `|`.
 fn obedient() -> App {
     App::start(|exchange| {
@@ -72,7 +75,7 @@ fn an_answer_that_is_handed_over_is_what_nginx_sends() {
     );
     let cached = "|Cache-Control: private";
     let a = "X-Accel-Redirect: /protected/a.pdf";
-    let rows: [(&str, &str, String, &[(&str, &str)]); 21] = [
+    let rows: [Row; 21] = [
         ("GET", "200", format!("{a}{kept}"), &[]),
         ("HEAD", "200", format!("{a}{kept}"), &[]),
         ("GET", "404", format!("{a}{kept}"), &[]),
