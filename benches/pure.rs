@@ -7,6 +7,7 @@ use devmedia::access::signed::{Asked, Hmac, S3, SecureLink, Signed};
 use devmedia::answer::decide::{Decision, decide};
 use devmedia::answer::head::head;
 use devmedia::answer::range::requested;
+use devmedia::connection::ListenerKind;
 use devmedia::guard::Guard;
 use devmedia::request::path::MediaPath;
 use devmedia::storage::byte_range::ByteRange;
@@ -92,7 +93,7 @@ fn head_part(bencher: Bencher) {
 fn admit_curl(bencher: Bencher) {
     let request = Request::builder().uri("/media/a.jpg").header("host", "localhost:8001").body(()).expect("a request");
     let guard = Guard::default();
-    bencher.bench(|| guard.admit(black_box(&request)));
+    bencher.bench(|| guard.admit(black_box(&request), ListenerKind::Loopback));
 }
 
 #[divan::bench]
@@ -105,7 +106,7 @@ fn admit_page(bencher: Bencher) {
         .body(())
         .expect("a request");
     let guard = Guard::default();
-    bencher.bench(|| guard.admit(black_box(&request)));
+    bencher.bench(|| guard.admit(black_box(&request), ListenerKind::Loopback));
 }
 
 #[divan::bench(args = ["a.jpg", "a.txt", "a.mp4", "A.JPG", "a.heic", "noextension"])]

@@ -1,5 +1,5 @@
-//! May this request see it? The policy of a mount, or of some paths in it, decides before anything is looked up beneath
-//! the root.
+//! May this request see the file? The policy of a mount, or of some paths in it, decides before anything beneath the root is
+//! looked up for an answer.
 //!
 //! ```text
 //! path --rules--> the policies that guard it (every spelling, every link on the way) --all say yes--> Pass
@@ -20,6 +20,7 @@ use hyper::{Request, Response, StatusCode};
 use jiff::Timestamp;
 
 use self::ask::{Ask, AskError};
+use self::rules::PolicySet;
 use self::signed::{Asked, BadSignature, Signed};
 use crate::access_log::Verdict;
 use crate::body::Body;
@@ -128,7 +129,7 @@ impl From<AccessError> for Refusal {
             AccessError::Ask { app, error } => Self::new(
                 StatusCode::BAD_GATEWAY,
                 "app-not-asked",
-                format!("The app at {app}, which decides who may see this, could not be asked: {error}."),
+                format!("The app at {app}, which decides who may see this file, could not be asked: {error}."),
                 "Start the app, or fix access = { ask = \"...\" } of this mount; until then nothing is shown.",
             ),
         }
@@ -155,15 +156,19 @@ pub struct Visitor<'a> {
     pub path: MediaPath,
     /// Where it comes from; nothing over a Unix socket.
     pub peer: Option<IpAddr>,
+    /// The port that it came in by; nothing over a Unix socket.
+    pub port: Option<u16>,
 }
 
-/// A yes, and what it adds to the answer.
+/// A yes, and the fields that it adds to the answer.
 #[derive(Debug, Clone, Default)]
 pub struct Pass {
     /// Fields of the app's answer that go into ours.
     fields: HeaderMap,
-    /// For the log: whose yes it is.
+    /// For the log: which policies said yes.
     verdict: Option<Verdict>,
+    /// The policies that were passed.
+    pub policies: PolicySet,
 }
 
 impl Pass {
@@ -175,6 +180,7 @@ impl Pass {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.fields.extend(other.fields);
+        self.policies = self.policies.and(&other.policies);
         self.verdict = match (self.verdict, other.verdict) {
             (Some(one), Some(other)) => Some(Verdict(format!("{}; {}", one.0, other.0))),
             (one, other) => one.or(other),
@@ -182,7 +188,7 @@ impl Pass {
         self
     }
 
-    /// Puts what goes with the yes on the answer.
+    /// Adds the fields and the verdict to the answer.
     #[must_use]
     pub fn onto(self, mut response: Response<Body>) -> Response<Body> {
         response.headers_mut().extend(self.fields);

@@ -1,7 +1,7 @@
 //! Conditions, ranges, the decision and the head of an answer. Pure: no file system, no clock, no log, no async.
 
-pub mod common;
 pub mod conditional;
+pub mod cors;
 pub mod decide;
 pub mod disposition;
 pub mod head;

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod address;
+pub mod app_url;
 pub mod client;
 pub mod fields;
 pub mod handed;

@@ -1,15 +1,17 @@
-//! Who asks: this developer's machine, or a stranger's web page?
+//! Does a request come from this developer's machine, or from a stranger's web page?
 //!
 //! A web page anywhere can make a browser send requests to a server on the developer's machine. Two rules keep it from
-//! reading anything: the `Host` rule stops DNS rebinding, and the rows of [`Guard::admit`] tell the pages that may ask
-//! from those that may not. They work without configuration for an app on another port of this machine.
+//! reading anything: the `Host` rule stops DNS rebinding, and the rows of [`Guard::admit`] separate the pages that may
+//! read the media from those that may not. They work without configuration for an app on another port of this machine.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode, Version};
+use url::Url;
 
+use crate::connection::ListenerKind;
 use crate::refusal::Refusal;
 use crate::request::path::Visible;
 
@@ -17,15 +19,24 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Names that only this machine or its own network resolves (RFC 6761, RFC 8375, RFC 6762, ICANN's `.internal`).
-const LOCAL_SUFFIXES: &[&str] = &[".localhost", ".test", ".local", ".internal", ".home.arpa"];
+/// Names that lead to this machine whatever the network says: browsers resolve `localhost` themselves, and nobody can
+/// register a name below `.test` (RFC 6761).
+const OWN_SUFFIXES: &[&str] = &[".localhost", ".test"];
+
+/// Names that any machine on the local network can claim (RFC 6762, RFC 8375, ICANN's `.internal`). Names without a dot
+/// belong to them.
+const NETWORK_SUFFIXES: &[&str] = &[".local", ".internal", ".home.arpa"];
+
+/// Public services whose names resolve to a loopback address, so that a 421 can say what to type. They are refused all the
+/// same: only an honest resolver keeps a stranger from pointing them elsewhere.
+const LOOPBACK_SERVICES: &[&str] = &["lvh.me", "localtest.me", "nip.io", "sslip.io", "vcap.me", "lacolhost.com"];
 
 /// The rules, from `--allow-host` and `--allow-origin`.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
-    /// Names a request's `Host` may have beside the local ones.
+    /// Names that are accepted in `Host` in addition to the local ones.
     pub hosts: Vec<HostPattern>,
-    /// Pages that may ask beside the local ones.
+    /// Origins whose pages may read the media in addition to the local ones.
     pub origins: Vec<OriginPattern>,
 }
 
@@ -49,9 +60,9 @@ pub enum Row {
     Navigation,
     /// (d) A `Referer` that is allowed.
     Referer,
-    /// (e) A picture, sound or video shown by a page that does not say who it is; it cannot read it.
+    /// (e) An image, video or audio file on a page that hides its origin. The page can show the file, but not read it.
     Opaque,
-    /// (g) No browser at all: curl, a test.
+    /// (g) Not a browser: curl, a test.
     Tool,
 }
 
@@ -67,6 +78,18 @@ pub enum GuardError {
     UnknownHost {
         /// As the client sent it, in lower case.
         host: String,
+    },
+    /// The `Host` is a name that anybody on the local network can claim, and this listener does not accept those.
+    NetworkHost {
+        /// As the client sent it, in lower case.
+        host: String,
+    },
+    /// The same on a listener that accepts such names, for a request that would change something.
+    NetworkWrite {
+        /// As the client sent it, in lower case.
+        host: String,
+        /// The request's method.
+        method: Method,
     },
     /// A web page of another site.
     Stranger {
@@ -87,16 +110,40 @@ impl From<GuardError> for Refusal {
             GuardError::UnknownHost { host } => Self::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 "unknown-host",
-                format!("This server is not known by the name {host}."),
+                format!("This server does not answer to the name {host}."),
+                match loopback_service(&host) {
+                    Some(service) => format!(
+                        "{service} is a public name, so it is as safe as the DNS server that resolves it. Open the page \
+                         as http://app.localhost, which needs no flag, or start devmedia with --allow-host {host}"
+                    ),
+                    None => format!(
+                        "A stranger could point such a name at this machine (DNS rebinding). If {host} is yours, start \
+                         devmedia with --allow-host {host}"
+                    ),
+                },
+            ),
+            GuardError::NetworkHost { host } => Self::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "network-host",
+                format!("devmedia listens on this machine only, where it does not answer to the name {host}."),
                 format!(
-                    "Names that a stranger could point at this machine are refused (DNS rebinding). If {host} is yours, \
-                     start devmedia with --allow-host {host}"
+                    "Anybody on the local network could point such a name at this machine (DNS rebinding). Use localhost, \
+                     or start devmedia with --allow-host {host}"
+                ),
+            ),
+            GuardError::NetworkWrite { host, method } => Self::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "network-host-write",
+                format!("Under the name {host} files can be read, but {method} is not accepted."),
+                format!(
+                    "Anybody on the local network could point such a name at this machine (DNS rebinding). Use localhost \
+                     or the machine's address, or start devmedia with --allow-host {host}"
                 ),
             ),
             GuardError::Stranger { origin: Some(origin) } => Self::new(
                 StatusCode::FORBIDDEN,
                 "cross-site",
-                format!("This request was made by a page of {origin}, which may not read media from here."),
+                format!("A page of {origin} made this request, and may not read media from here."),
                 format!(
                     "If the page is yours, start devmedia with --allow-origin {origin}; behind a proxy, configure the \
                      proxy to keep the Host field (Vite: changeOrigin: false)"
@@ -105,7 +152,7 @@ impl From<GuardError> for Refusal {
             GuardError::Stranger { origin: None } => Self::new(
                 StatusCode::FORBIDDEN,
                 "cross-site",
-                "This request was made by a page of another site, which may not read media from here.",
+                "A page of another site made this request, and may not read media from here.",
                 "If the page is yours, open it under the same host name as the media: localhost or 127.0.0.1 for both.",
             ),
         }
@@ -113,12 +160,12 @@ impl From<GuardError> for Refusal {
 }
 
 impl Guard {
-    /// Admits a request or says why not. The first fitting row decides.
-    pub fn admit<B>(&self, request: &Request<B>) -> Result<Admission, GuardError> {
-        let host = self.host(request)?;
+    /// Admits a request that came in by this kind of listener, or says why not. The first row that fits decides.
+    pub fn admit<B>(&self, request: &Request<B>, listener: ListenerKind) -> Result<Admission, GuardError> {
         let headers = request.headers();
         let method = request.method();
         let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let host = self.host(request, listener, safe)?;
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let origin = text(headers, header::ORIGIN);
         let referer = text(headers, header::REFERER);
@@ -166,7 +213,7 @@ impl Guard {
 
     /// The `Host` rule. An absolute-form target overrides the field (RFC 9112 section 3.2.2); HTTP/1.0 may have none,
     /// and no browser speaks it.
-    fn host<B>(&self, request: &Request<B>) -> Result<Option<Host>, GuardError> {
+    fn host<B>(&self, request: &Request<B>, listener: ListenerKind, safe: bool) -> Result<Option<Host>, GuardError> {
         let mut fields = request.headers().get_all(header::HOST).iter();
         let field = fields.next();
         if fields.next().is_some() {
@@ -181,25 +228,38 @@ impl Guard {
             (None, None) => None,
         };
         let Some(named) = named else { return Ok(None) };
-        let host =
-            Authority::parse(named).ok_or(GuardError::BadHost { why: "its Host field is not a host name" })?.host;
-        if host.is_local() || self.hosts.iter().any(|pattern| pattern.fits(&host)) {
-            Ok(Some(host))
-        } else {
-            Err(GuardError::UnknownHost { host: host.to_string() })
+        let host = host_of(named).ok_or(GuardError::BadHost { why: "its Host field is not a host name" })?;
+        let is_allowed = self.hosts.iter().any(|pattern| pattern.matches(&host));
+        match host.trust() {
+            _ if is_allowed => Ok(Some(host)),
+            Trust::Own => Ok(Some(host)),
+            Trust::Network if listener == ListenerKind::Loopback => {
+                Err(GuardError::NetworkHost { host: host.to_string() })
+            }
+            Trust::Network if safe => Ok(Some(host)),
+            Trust::Network => {
+                Err(GuardError::NetworkWrite { host: host.to_string(), method: request.method().clone() })
+            }
+            Trust::Stranger => Err(GuardError::UnknownHost { host: host.to_string() }),
         }
     }
 
-    /// Whether a page of this URL may ask: it is of this machine, named by `--allow-origin`, or served under the very
-    /// host name that this request was sent to (a phone that opens both by the developer's address).
+    /// Whether a page of this URL may read the media: it is of this machine, named by `--allow-origin`, or served under
+    /// the very host name that this request was sent to (a phone that opens both by the developer's address).
     fn is_allowed(&self, url: &str, asked: Option<&Host>) -> bool {
         Origin::parse(url).is_some_and(|origin| {
-            let host = &origin.authority.host;
             let web = matches!(origin.scheme.as_str(), "http" | "https");
-            (web && (host.is_loopback() || Some(host) == asked))
-                || self.origins.iter().any(|pattern| pattern.fits(&origin))
+            (web && (origin.host.is_loopback() || Some(&origin.host) == asked))
+                || self.origins.iter().any(|pattern| pattern.matches(&origin))
         })
     }
+}
+
+/// The public service that this name belongs to, if it is one whose names lead to a loopback address.
+fn loopback_service(host: &str) -> Option<&'static str> {
+    let is_below =
+        |service: &&&str| host.strip_suffix(**service).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    LOOPBACK_SERVICES.iter().find(is_below).copied()
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -211,47 +271,68 @@ fn only_one(headers: &HeaderMap, name: HeaderName) -> bool {
     headers.get_all(name).iter().count() == 1
 }
 
+/// Who can make a host name lead to this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Only this machine: an address, `localhost`, `*.localhost`, `*.test`. No page of a stranger has such a name.
+    Own,
+    /// Anybody on the local network, by mDNS, DHCP or a DNS server.
+    Network,
+    /// Anybody.
+    Stranger,
+}
+
 /// A host: an address, or a name in lower case without its root dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
     /// An IP literal.
     Address(IpAddr),
-    /// A registered name.
+    /// A registered name, in its ASCII form.
     Name(String),
 }
 
 impl Host {
     /// Reads a host without a port: a name, an IPv4 address, or an IPv6 address in brackets.
     pub fn parse(text: &str) -> Option<Self> {
-        if let Some(inside) = text.strip_prefix('[') {
-            let address: Ipv6Addr = inside.strip_suffix(']')?.parse().ok()?;
-            return Some(Self::Address(address.into()));
-        }
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return address.is_ipv4().then_some(Self::Address(address));
-        }
-        let name = text.strip_suffix('.').unwrap_or(text);
-        let ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        let whole = !name.is_empty() && name.bytes().all(ok) && !name.split('.').any(str::is_empty);
-        whole.then(|| Self::Name(name.to_ascii_lowercase()))
+        Self::new(url::Host::parse(text).ok()?)
     }
 
-    /// A name or address that cannot be a stranger's domain pointed at this machine.
-    fn is_local(&self) -> bool {
+    fn new<S: AsRef<str>>(host: url::Host<S>) -> Option<Self> {
+        let name = match host {
+            url::Host::Ipv4(address) => return Some(Self::Address(address.into())),
+            url::Host::Ipv6(address) => return Some(Self::Address(address.into())),
+            url::Host::Domain(name) => name.as_ref().to_ascii_lowercase(),
+        };
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        let whole = name.bytes().all(letter) && !name.split('.').any(str::is_empty);
+        whole.then(|| Self::Name(name.to_owned()))
+    }
+
+    /// Who can make it lead to this machine.
+    fn trust(&self) -> Trust {
         match self {
             // no domain is involved, so none can be rebound
-            Self::Address(_) => true,
-            Self::Name(name) => !name.contains('.') || LOCAL_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)),
+            Self::Address(_) => Trust::Own,
+            Self::Name(name) if is_own(name) => Trust::Own,
+            Self::Name(name) if !name.contains('.') || NETWORK_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) => {
+                Trust::Network
+            }
+            Self::Name(_) => Trust::Stranger,
         }
     }
 
-    /// A page under this host is of this machine.
+    /// Whether a page under this host is of this machine.
     fn is_loopback(&self) -> bool {
         match self {
             Self::Address(address) => address.to_canonical().is_loopback(),
-            Self::Name(name) => name == "localhost" || [".localhost", ".test"].iter().any(|top| name.ends_with(top)),
+            Self::Name(name) => is_own(name),
         }
     }
+}
+
+fn is_own(name: &str) -> bool {
+    name == "localhost" || OWN_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }
 
 impl fmt::Display for Host {
@@ -264,55 +345,45 @@ impl fmt::Display for Host {
     }
 }
 
-/// `host[:port]` (RFC 3986 section 3.2, without user information).
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Authority {
-    host: Host,
-    port: Option<u16>,
-}
-
-impl Authority {
-    fn parse(text: &str) -> Option<Self> {
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (text, None),
-        };
-        let port = match port {
-            None | Some("") => None,
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
-            Some(_) => return None,
-        };
-        Some(Self { host: Host::parse(host)?, port })
-    }
+/// The host of `host[:port]` as it stands in a `Host` field (RFC 9110 section 7.2): ASCII, nothing escaped, no user.
+fn host_of(authority: &str) -> Option<Host> {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'[' | b']');
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, ""),
+    };
+    let has_port = port.bytes().all(|b| b.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
+    (has_port && host.bytes().all(letter)).then(|| Host::parse(host))?
 }
 
 /// `scheme://host[:port]` (RFC 6454); the path of a `Referer` is not looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Origin {
     scheme: String,
-    authority: Authority,
+    host: Host,
+    /// The scheme's own where the URL names none.
+    port: Option<u16>,
 }
 
 impl Origin {
     fn parse(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let authority = rest.split(['/', '?', '#']).next()?;
-        Some(Self { scheme: scheme.to_ascii_lowercase(), authority: Authority::parse(authority)? })
-    }
-
-    fn port(&self) -> Option<u16> {
-        self.authority.port.or(match self.scheme.as_str() {
-            "http" => Some(80),
-            "https" => Some(443),
-            _ => None,
-        })
+        // "http:localhost" is a URL to a browser, but no browser sends it
+        url.split_once("://")?;
+        let url = Url::parse(url).ok()?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return None;
+        }
+        Some(Self { scheme: url.scheme().to_owned(), host: Host::new(url.host()?)?, port: url.port_or_known_default() })
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.authority.host)?;
-        self.authority.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        match (self.scheme.as_str(), self.port) {
+            (_, None) | ("http", Some(80)) | ("https", Some(443)) => Ok(()),
+            (_, Some(port)) => write!(f, ":{port}"),
+        }
     }
 }
 
@@ -337,7 +408,7 @@ impl HostPattern {
         }
     }
 
-    fn fits(&self, host: &Host) -> bool {
+    fn matches(&self, host: &Host) -> bool {
         match (self, host) {
             (Self::Exactly(expected), host) => expected == host,
             (Self::Below(suffix), Host::Name(name)) => name.ends_with(suffix),
@@ -376,20 +447,17 @@ impl OriginPattern {
             Some(text) => (text, true),
             None => (text, false),
         };
-        let text = text.strip_suffix('/').unwrap_or(text);
-        let origin = Origin::parse(text)?;
-        let bare = text.split_once("://").is_some_and(|(scheme, rest)| {
-            let starts_well = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
-            let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-            starts_well && scheme.chars().all(letter) && !rest.contains(['/', '?', '#'])
-        });
-        (bare && !(any_port && origin.authority.port.is_some())).then_some(Self { origin, any_port })
+        let (_, rest) = text.split_once("://")?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+        let is_bare = !authority.contains(['/', '\\', '?', '#', '@', '*', '%']);
+        (is_bare && !(any_port && has_port)).then(|| Some(Self { origin: Origin::parse(text)?, any_port }))?
     }
 
-    fn fits(&self, origin: &Origin) -> bool {
+    fn matches(&self, origin: &Origin) -> bool {
         self.origin.scheme == origin.scheme
-            && self.origin.authority.host == origin.authority.host
-            && (self.any_port || self.origin.port() == origin.port())
+            && self.origin.host == origin.host
+            && (self.any_port || self.origin.port == origin.port)
     }
 }
 

@@ -36,6 +36,7 @@ use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::site::Site;
+use crate::storage::root::location::Location;
 
 /// Streams open at once. Each takes a connection, and files need some too.
 const MAX_STREAMS: usize = 256;
@@ -75,8 +76,8 @@ pub fn asked(query: Query<'_>) -> Option<&str> {
 /// All streams of events: the feeds of their folders, and the limits.
 #[derive(Debug)]
 pub struct Live {
-    /// By the site's prefix and the path in it. A feed exists as long as one of its streams.
-    feeds: Mutex<HashMap<(String, MediaPath), Weak<Feed>>>,
+    /// By the site's prefix, the path in it, and where the folder lies. A feed exists as long as one of its streams.
+    feeds: Mutex<HashMap<(String, MediaPath, Location), Weak<Feed>>>,
     watches: Arc<Watches>,
     poll: Option<Duration>,
     room: Arc<Semaphore>,
@@ -100,12 +101,12 @@ impl Live {
         self.stopped.send_replace(true);
     }
 
-    /// Answers with the events of a folder. A client that sends the state it knows, in `Last-Event-ID` as browsers do or in
-    /// the query, is told at once to read the folder again if the state has changed.
+    /// Answers with the events of a folder whose policies the client has passed. A client that sends the state it knows, in
+    /// `Last-Event-ID` as browsers do or in the query, is told at once to read the folder again if the state has changed.
     pub fn answer(
         &self,
         site: &Arc<Site>,
-        path: &MediaPath,
+        (path, location): (&MediaPath, Location),
         headers: &HeaderMap,
         asked: &str,
     ) -> Result<Response<Body>, LiveError> {
@@ -114,7 +115,7 @@ impl Live {
 
         let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| LiveError::TooManyStreams)?;
         let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
-        let feed = self.feed(site, path);
+        let feed = self.feed(site, path, location);
         let events = Events {
             texts: feed.texts(),
             feed,
@@ -135,14 +136,14 @@ impl Live {
     }
 
     /// The feed of a folder: the running one, or a new one.
-    fn feed(&self, site: &Arc<Site>, path: &MediaPath) -> Arc<Feed> {
+    fn feed(&self, site: &Arc<Site>, path: &MediaPath, location: Location) -> Arc<Feed> {
         let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (site.prefix.to_string(), path.clone());
+        let key = (site.prefix.to_string(), path.clone(), location.clone());
         if let Some(feed) = feeds.get(&key).and_then(Weak::upgrade) {
             return feed;
         }
         feeds.retain(|_, feed| feed.strong_count() > 0);
-        let folder = Folder::new(Arc::clone(site), path.clone(), Arc::clone(&self.watches), self.poll);
+        let folder = Folder::new(Arc::clone(site), path.clone(), location, Arc::clone(&self.watches), self.poll);
         let feed = Arc::new(Feed::start(folder));
         feeds.insert(key, Arc::downgrade(&feed));
         feed

@@ -1,6 +1,7 @@
 //! What a person sees. All pages share one frame, one style sheet and one strict policy; the gallery adds its own.
 
 pub mod app_down;
+mod entry;
 pub mod explain;
 pub mod gallery;
 pub mod landing;

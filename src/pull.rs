@@ -15,9 +15,9 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 pub use self::wanted::PullError;
 use self::wanted::{Names, Source};
-use crate::fallback::Fallback;
 use crate::fallback::fetch::{self, Beginning};
 use crate::fallback::reason::NotFetched;
+use crate::fallback::{self, Fallback};
 use crate::mount::{Mount, Mounts};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
@@ -147,7 +147,7 @@ async fn one(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Ou
         Err(error) if error.is_missing() => {}
         Err(error) => return Outcome::Failed(Refusal::cannot_open(error, path).reason()),
     }
-    let arrival = match fetch::join(site, fallback, path).await {
+    let arrival = match fetch::join(site, fallback, &fallback::Wanted::plain(path)).await {
         Ok(Beginning::Arriving(arrival)) => arrival,
         Ok(Beginning::Here) => {
             return match site.open(path).await {

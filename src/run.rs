@@ -15,6 +15,7 @@
 pub mod keeper;
 mod listening;
 mod port;
+mod shown;
 mod tree;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use self::shown::shown;
 use crate::app::Find;
 use crate::forward::address::Address;
 
@@ -37,9 +39,6 @@ pub const URL: &str = "DEVMEDIA_URL";
 
 /// How often the app is looked for while it starts.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// The letters of a command that are shown, all on one line.
-const LONGEST_SHOWN: usize = 120;
 
 /// A command that runs.
 #[derive(Debug)]
@@ -104,23 +103,6 @@ pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<S
     Ok(Started { running: Running { keeper: pid, own_group, ended }, shown, address, find })
 }
 
-/// A command as a person types it.
-fn shown(command: &[OsString]) -> String {
-    let words = command.iter().map(|word| {
-        let word = word.to_string_lossy();
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-        if !word.is_empty() && word.chars().all(is_plain) {
-            word.into_owned()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    let whole = words.collect::<Vec<_>>().join(" ");
-    let first = whole.lines().next().unwrap_or_default();
-    let short: String = first.chars().take(LONGEST_SHOWN).collect();
-    if short.len() < whole.len() { format!("{short} ...") } else { whole }
-}
-
 /// Whether this process has the terminal on stdin, so that its group gets the terminal's signals.
 fn is_on_terminal() -> bool {
     let stdin = io::stdin();
@@ -173,23 +155,5 @@ impl Running {
         };
         let code = status.code().or_else(|| Some(128 + status.signal()?));
         code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_is_shown_as_it_can_be_typed() {
-        for (words, expected) in [
-            (&["python", "manage.py", "runserver", "8000"][..], "python manage.py runserver 8000"),
-            (&["sh", "-c", "echo 'a b'; exec x"], r"sh -c 'echo '\''a b'\''; exec x'"),
-            (&["x", ""], "x ''"),
-            (&["python", "-c", "import a\nb()"], "python -c 'import a ..."),
-        ] {
-            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            assert_eq!(shown(&words), expected);
-        }
     }
 }

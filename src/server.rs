@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -19,24 +19,27 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::listener::{Listener, Stream};
-use crate::connection::Connection;
 use crate::connection::sendfile::{self, Outbox, SendfileStream};
 use crate::connection::transport::{Activity, Limits, Transport};
+use crate::connection::{Connection, ListenerKind};
 use crate::service::Service;
 
-/// Connections at once; more wait in the kernel's queue.
+/// Connections at once. For one more, the one that has been idle for the longest time is closed.
 const MAX_CONNECTIONS: usize = 1024;
+
+/// How often a client that waits for a place looks for a connection that has become idle.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long accepting pauses when the process may open no more files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// At the limit, accepting works and fails in turns as clients come and go: one line about it says enough for this long.
-const STARVED_AGAIN: Duration = Duration::from_secs(60);
+/// At a limit, accepting works and fails in turns as clients come and go: it is logged at most this often.
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 
 /// hyper queues 400 KiB per slow reader by default; this also bounds a request's head (431 beyond it).
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Serves on all listeners until `stop` is ready; then accepts no more, and gives transfers `grace` to end.
+/// Serves on all listeners until `stop` is ready; then accepts no more connections, and waits for transfers for `grace`.
 ///
 /// The caller owns the sockets and the stop signal, so a test needs neither a fixed port nor a signal.
 pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Duration, stop: impl Future<Output = ()>) {
@@ -45,6 +48,8 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
         service,
         draining,
         room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        open: Mutex::default(),
+        full: Seldom::default(),
         limits: Limits::default(),
     });
     let mut accepting = JoinSet::new();
@@ -57,7 +62,7 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
     let server = Arc::into_inner(server).expect("the accepting tasks are gone, connections do not hold it");
     server.draining.send_replace(());
     if tokio::time::timeout(grace, server.draining.closed()).await.is_err() {
-        tracing::warn!("transfers were still running after the grace of {} s and were cut", grace.as_secs_f64());
+        tracing::warn!("transfers that were still running after {} s (--grace) were cut off", grace.as_secs_f64());
     }
 }
 
@@ -77,25 +82,47 @@ struct Server {
     /// upgraded does not, and ends with the process.
     draining: watch::Sender<()>,
     room: Arc<Semaphore>,
+    /// What is known of each open connection, so that an idle one can be closed.
+    open: Mutex<Vec<Weak<Activity>>>,
+    /// When it was last logged that all places are taken.
+    full: Seldom,
     limits: Limits,
+}
+
+/// Something that is logged at most every [`LOG_AGAIN`].
+#[derive(Debug, Default)]
+struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    fn is_due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| last.elapsed() >= LOG_AGAIN);
+        if is_due {
+            *last = Some(Instant::now());
+        }
+        is_due
+    }
 }
 
 impl Server {
     async fn accept(self: Arc<Self>, listener: Listener) {
-        let mut starved: Option<Instant> = None;
+        let (starved, origin) = (Seldom::default(), (listener.kind(), listener.port()));
         loop {
-            let permit = Arc::clone(&self.room).acquire_owned().await.expect("never closed");
             match listener.accept().await {
-                Ok(Stream::Tcp(stream, peer)) if sendfile::SUPPORTED => {
-                    let outbox = Arc::new(Outbox::default());
-                    let stream = SendfileStream::new(stream, Arc::clone(&outbox));
-                    self.connect(stream, Some(outbox), Some(peer), permit);
+                Ok(stream) => {
+                    let permit = self.place().await;
+                    match stream {
+                        Stream::Tcp(stream, peer) if sendfile::SUPPORTED => {
+                            let outbox = Arc::new(Outbox::default());
+                            let stream = SendfileStream::new(stream, Arc::clone(&outbox));
+                            self.connect(stream, Some(outbox), origin, Some(peer), permit);
+                        }
+                        Stream::Tcp(stream, peer) => self.connect(stream, None, origin, Some(peer), permit),
+                        Stream::Unix(stream) => self.connect(stream, None, origin, None, permit),
+                    }
                 }
-                Ok(Stream::Tcp(stream, peer)) => self.connect(stream, None, Some(peer), permit),
-                Ok(Stream::Unix(stream)) => self.connect(stream, None, None, permit),
                 Err(error) if is_starved(&error) => {
-                    if starved.is_none_or(|since| since.elapsed() >= STARVED_AGAIN) {
-                        starved = Some(Instant::now());
+                    if starved.is_due() {
                         tracing::error!("no more connections can be accepted for now: {error} (see ulimit -n)");
                     }
                     tokio::time::sleep(PAUSE).await;
@@ -105,26 +132,73 @@ impl Server {
         }
     }
 
+    /// A place for a connection that has been accepted. Where all are taken, an idle connection is closed.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        let mut wanted = Box::pin(Arc::clone(&self.room).acquire_owned());
+        if let Some(permit) = wanted.as_mut().now_or_never() {
+            return permit.expect("never closed");
+        }
+        if self.full.is_due() {
+            tracing::warn!(
+                "all {MAX_CONNECTIONS} connections are in use: the one that has been idle for the longest time is closed \
+                 for each new one; new clients wait while none is idle"
+            );
+        }
+        loop {
+            self.close_idle();
+            if let Ok(permit) = tokio::time::timeout(LOOK_AGAIN, &mut wanted).await {
+                return permit.expect("never closed");
+            }
+        }
+    }
+
+    /// Closes the connection that has been idle for the longest time, if one is idle.
+    fn close_idle(&self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle =
+            open.iter().filter_map(Weak::upgrade).filter_map(|activity| Some((activity.idle_since()?, activity)));
+        if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since) {
+            longest.close();
+        }
+    }
+
+    /// Notes an open connection; forgets those that have ended.
+    fn note(&self, activity: &Arc<Activity>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= 2 * MAX_CONNECTIONS {
+            open.retain(|activity| activity.strong_count() > 0);
+        }
+        open.push(Arc::downgrade(activity));
+    }
+
     /// Serves one connection in a task of its own.
-    fn connect<S>(&self, stream: S, outbox: Option<Arc<Outbox>>, peer: Option<IpAddr>, permit: OwnedSemaphorePermit)
-    where
+    fn connect<S>(
+        &self,
+        stream: S,
+        outbox: Option<Arc<Outbox>>,
+        (listener, port): (ListenerKind, Option<u16>),
+        peer: Option<IpAddr>,
+        permit: OwnedSemaphorePermit,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let connection = Connection { activity: Arc::default(), outbox, peer, place: Some(Arc::new(permit)) };
+        let place = Some(Arc::new(permit));
+        let connection = Connection { activity: Arc::default(), outbox, peer, place, listener, port };
         let activity = Arc::clone(&connection.activity);
+        self.note(&activity);
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
         let service = Arc::clone(&self.service);
         let respond = move |request| {
             connection.activity.requested();
             let (service, connection) = (Arc::clone(&service), connection.clone());
-            // boxed: an idle connection would keep room for it otherwise (1.5 KiB each)
+            // boxed: each idle connection would reserve memory for it otherwise (1.5 KiB)
             async move { Ok::<_, Infallible>(service.respond(request, connection).await) }.boxed()
         };
         let http = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)
             // slices are passed on as they are: sendfile depends on it
             .writev(true)
-            // a client that has said all it will (`printf ... | nc -N`) still gets its answer
+            // a client that has closed its sending side (`printf ... | nc -N`) still gets its answer
             .half_close(true)
             .serve_connection(transport, service_fn(respond))
             .with_upgrades();
@@ -145,7 +219,7 @@ impl Server {
     }
 }
 
-/// A client that hangs up or falls asleep is not worth a line; one that does not speak HTTP is.
+/// A client that hangs up or falls silent is logged for debugging only; one that does not speak HTTP is a warning.
 fn report(error: &hyper::Error, activity: &Activity) {
     if activity.spoke_tls() {
         tracing::warn!("a client tried https: this server speaks http, not https; write http:// in the URL");

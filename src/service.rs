@@ -5,7 +5,7 @@
 //! 3. **method**: does the path have it?
 //! 4. **access**: may this request see it?
 //! 5. **upload**: what changes something is received, stored and answered.
-//! 6. **storage**: the file or the folder, opened once.
+//! 6. **storage**: the file or the folder, opened once, and judged where it lies.
 //! 7. **fallback**: a missing file is fetched, else drawn, else explained.
 //! 8. **decide**: which part of the file answers the request?
 //! 9. **answer**: status, fields and body, or a refusal that explains itself.
@@ -27,8 +27,8 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::access::{Admitted, Visitor};
-use crate::access_log::{Logged, Received, Source};
-use crate::answer::common;
+use crate::access_log::{Logged, Reason, Received, Source};
+use crate::answer::cors;
 use crate::answer::decide::decide;
 use crate::app::{App, Forwarded};
 use crate::body::Body;
@@ -47,10 +47,11 @@ use crate::request::format::Format;
 use crate::request::path::{MediaPath, Visible};
 use crate::request::prefix::Prefix;
 use crate::request::query::Query;
-use crate::site::Site;
+use crate::site::{Opened, Site};
 use crate::storage::blocking;
 use crate::storage::entity::Entity;
 use crate::storage::open_file::OpenFile;
+use crate::storage::root::location::Location;
 use crate::storage::root::{Found, OpenError};
 use crate::thumbnail::{self, Thumbnail, Thumbnails};
 use crate::upload::{self, Upload, tus};
@@ -68,6 +69,14 @@ pub struct Service {
     accepts_uploads: bool,
     /// Row (e) has been logged: once is enough for a page full of images.
     opaque_logged: AtomicBool,
+}
+
+/// What a path leads to.
+enum Located {
+    /// A file or a folder.
+    Opened(Opened),
+    /// Something else answers in its place.
+    Answer(Response<Body>),
 }
 
 /// Why nothing was opened.
@@ -107,7 +116,7 @@ impl Service {
         let received = Received::new(&request);
 
         // 1. guard
-        let admission = self.guard.admit(&request);
+        let admission = self.guard.admit(&request, connection.listener);
         let app = self.app_for(&request);
         let answer = match (&admission, app) {
             // which pages may use it is the app's own affair
@@ -118,7 +127,8 @@ impl Service {
             }
             (Ok(admission), None) => {
                 self.note(admission, &request);
-                let answer = AssertUnwindSafe(self.answer(&request, &mut body, &connection)).catch_unwind().await;
+                let answer = self.answer(&request, &mut body, &connection, admission.row);
+                let answer = AssertUnwindSafe(answer).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
             (Err(error), _) => Err(error.clone().into()),
@@ -128,7 +138,7 @@ impl Service {
         let mut response = answer.unwrap_or_else(|refusal| self.explained(refusal, &request));
         if response.extensions().get::<Source>() != Some(&Source::App) {
             let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
-            common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
+            cors::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
             tus::add_version(request.headers(), response.headers_mut());
         }
         if request.method() == Method::HEAD {
@@ -151,6 +161,7 @@ impl Service {
         request: &Request<()>,
         body: &mut RequestBody,
         connection: &Connection,
+        row: Row,
     ) -> Result<Response<Body>, Refusal> {
         let (method, query) = (request.method(), Query::new(request.uri().query()));
         if method == Method::OPTIONS {
@@ -175,8 +186,8 @@ impl Service {
             // it was admitted when it began; its URL, which nobody can guess, is the permission
             return tus::resume(site, id, request, body).await;
         }
-        let visitor = Visitor { request, path: asked, peer: connection.peer };
-        let pass = match site.admit(&path, &visitor).await? {
+        let visitor = Visitor { request, path: asked, peer: connection.peer, port: connection.port };
+        let mut pass = match site.admit(&path, &visitor).await? {
             Admitted::Pass(pass) => pass,
             Admitted::Answer(response) => return Ok(response),
             Admitted::Handed(handed) => return self.hand_over(request, *handed, connection, false).await,
@@ -186,45 +197,77 @@ impl Service {
 
             // 5. upload
             if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
-                return upload::receive(Upload { site, uploads, path: &path, request }, body).await;
+                let upload = Upload { site, uploads, path: &path, request, passed: &pass.policies };
+                return upload::receive(upload, body).await;
             }
 
             // 6. storage, 7. fallback
-            let found = match self.open(mount, &path).await {
-                Ok(found) => found,
-                Err(unopened) if unopened.error.is_missing() => {
-                    match self.missing(mount, &path, request, unopened.suggestion).await? {
-                        Instead::Found(found) => found,
-                        Instead::Answer(response) => return Ok(response),
-                    }
-                }
-                Err(unopened) => return Err(Refusal::cannot_open(unopened.error, &path)),
+            let opened = match self.find(mount, &path, request, row).await? {
+                Located::Opened(opened) => opened,
+                Located::Answer(response) => return Ok(response),
             };
+            // the policies that guard the place of the handle are asked, too
+            let Opened { found, location } = opened;
+            site.shows_at(&location)?;
+            match site.admit_at(&pass, &path, &location, &visitor).await? {
+                Admitted::Pass(more) => pass = std::mem::take(&mut pass).and(more),
+                Admitted::Answer(response) => return Ok(response),
+                Admitted::Handed(handed) => return self.hand_over(request, *handed, connection, false).await,
+            }
 
             match found {
                 Found::File(..) if path.has_slash() => {
                     let meant = site.prefix.url_of(&path.with_slash(false));
                     Err(Refusal::not_found(&path).with_suggestion(Some(meant)))
                 }
-                Found::File(opened, entity) => match thumbnail::asked(query, &entity)? {
-                    None => file_answer(mount, &path, request, opened, &entity, connection),
-                    Some(size) => match self.thumbnails.answer(request, size, opened, entity, connection).await? {
-                        Thumbnail::Answer(response) => Ok(response),
-                        Thumbnail::Itself(opened, entity) => {
-                            file_answer(mount, &path, request, opened, &entity, connection)
-                        }
-                    },
-                },
+                Found::File(opened, entity) => {
+                    let (opened, entity) = match thumbnail::asked(query, &entity)? {
+                        None => (opened, entity),
+                        Some(size) => match self.thumbnails.answer(request, size, opened, entity, connection).await? {
+                            Thumbnail::Answer(response) => return Ok(response),
+                            Thumbnail::Itself(opened, entity) => (opened, entity),
+                        },
+                    };
+                    if let Some(fallback) = mount.fallback.as_ref().filter(|_| row != Row::Opaque) {
+                        refresh::look(site, fallback, &path, query);
+                    }
+                    file_answer(site, &path, request, opened, &entity, connection)
+                }
                 Found::Directory(_) if !path.has_slash() => Ok(redirect(site, &path, query)),
                 Found::Directory(_) if !mount.listing => Err(listing_off()),
                 Found::Directory(dir) => match live::asked(query) {
-                    Some(state) => Ok(self.live.answer(site, &path, request.headers(), state)?),
+                    Some(state) => Ok(self.live.answer(site, (&path, location), request.headers(), state)?),
                     None => folder_answer(&self.mounts, mount, &path, request, dir).await,
                 },
             }
         };
         let answer = answer.await;
         Ok(pass.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
+    }
+
+    /// Steps 6 and 7: what `path` leads to, or what answers in its place.
+    async fn find(
+        &self,
+        mount: &Arc<Mount>,
+        path: &MediaPath,
+        request: &Request<()>,
+        row: Row,
+    ) -> Result<Located, Refusal> {
+        let unopened = match self.open(mount, path).await {
+            Ok(opened) => return Ok(Located::Opened(opened)),
+            Err(unopened) => unopened,
+        };
+        if !unopened.error.is_missing() {
+            return Err(Refusal::cannot_open(unopened.error, path));
+        }
+        match self.missing(mount, path, request, row, unopened.suggestion).await? {
+            Instead::Arriving(found) => Ok(Located::Opened(Opened { found, location: Location::AsAsked })),
+            Instead::Here => {
+                let opened = self.open(mount, path).await;
+                opened.map(Located::Opened).map_err(|unopened| Refusal::cannot_open(unopened.error, path))
+            }
+            Instead::Answer(response) => Ok(Located::Answer(response)),
+        }
     }
 
     /// What the app answers, or the file that it names.
@@ -256,13 +299,13 @@ impl Service {
 
     /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
     /// missing file, the same hop looks for the name that was probably meant.
-    async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Found, Unopened> {
-        if let Some(found) = mount.site.root.open_now(path) {
-            return Ok(found);
+    async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Opened, Unopened> {
+        if let Some(opened) = mount.site.find_now(path) {
+            return Ok(opened);
         }
         let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
         blocking(move || {
-            mount.site.root.open(&path).map_err(|error| {
+            mount.site.find(&path).map_err(|error| {
                 let is_final = error.is_missing() && mount.fallback.is_none() && mount.placeholder.is_none();
                 let suggestion = is_final.then(|| nearby::in_mounts(&mounts, &mount, &path)).flatten();
                 Unopened { error, suggestion }
@@ -271,24 +314,30 @@ impl Service {
         .await
     }
 
-    /// What there is for a missing file: the upstream's, a drawing, or the refusal that says why there is nothing.
+    /// What answers a request for a missing file: the upstream's file, a placeholder, or a refusal.
     async fn missing(
         &self,
         mount: &Arc<Mount>,
         path: &MediaPath,
         request: &Request<()>,
+        row: Row,
         suggestion: Option<String>,
     ) -> Result<Instead, Refusal> {
         let mut refusal = Refusal::not_found(path);
+        let mut is_missing = true;
         if let Some(fallback) = &mount.fallback {
-            match fallback::seek(&mount.site, fallback, path, request).await {
+            match fallback::seek(&mount.site, fallback, path, request, row).await {
                 Ok(instead) => return Ok(instead),
                 Err(FallbackError::NotAsked) => {}
-                Err(FallbackError::NotFetched(why)) => refusal = fallback.refusal(path, &why),
+                Err(FallbackError::NotFetched(why)) => {
+                    is_missing = why.is_missing();
+                    refusal = fallback.refusal(path, &why);
+                }
                 Err(FallbackError::Refused(refusal)) => return Err(refusal),
             }
         }
-        if let Some(placeholder) = mount.placeholder
+        if is_missing
+            && let Some(placeholder) = mount.placeholder
             && let Some(drawing) = placeholder::draw(&mount.site, placeholder, path, request, &refusal).await?
         {
             return Ok(Instead::Answer(drawing));
@@ -334,6 +383,9 @@ impl Service {
         let found = asked.as_ref().and_then(|path| self.mounts.find(path));
         let methods = found.as_ref().map_or(READ_METHODS, |(mount, path)| mount.methods(path));
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(why) = cors::refused_preflight(request, methods) {
+            response.extensions_mut().insert(Reason(why));
+        }
         if let Some(uploads) = found.and_then(|(mount, _)| mount.uploads.as_ref()) {
             tus::describe(uploads, response.headers_mut());
         }
@@ -362,21 +414,17 @@ impl Service {
 
 /// Steps 8 and 9 for a file: the part of it that answers the request.
 fn file_answer(
-    mount: &Mount,
+    site: &Site,
     path: &MediaPath,
     request: &Request<()>,
     file: OpenFile,
     entity: &Entity,
     connection: &Connection,
 ) -> Result<Response<Body>, Refusal> {
-    if let Some(fallback) = &mount.fallback {
-        refresh::look(&mount.site, fallback, path);
-    }
     let is_fetched = file.progress().is_some();
     let decision = decide(request.method(), request.headers(), entity)?;
     let outbox = connection.outbox.clone();
-    let mut response =
-        mount.site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, outbox)));
+    let mut response = site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, outbox)));
     if is_fetched {
         response.extensions_mut().insert(Source::Fetched);
     }

@@ -25,6 +25,7 @@ use hyper::{Method, Request, Response};
 
 pub use self::error::{UploadError, cannot_write};
 use self::folder::UploadTo;
+use crate::access::rules::PolicySet;
 use crate::body::Body;
 use crate::body::incoming::RequestBody;
 use crate::refusal::Refusal;
@@ -51,6 +52,8 @@ pub struct Upload<'a> {
     pub path: &'a MediaPath,
     /// The request without its body.
     pub request: &'a Request<()>,
+    /// The access policies that the request has passed.
+    pub passed: &'a PolicySet,
 }
 
 /// The fields of answers that scripts of other origins may read, beside those of every answer.

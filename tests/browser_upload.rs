@@ -67,7 +67,7 @@ fn chosen_files_are_uploaded_and_appear_and_a_refused_one_says_why() {
         await until(() => names().length === 2);
         return [...said, names(), same]",
     );
-    let why = "The upload is larger than the 64.0 KiB that are taken. \
+    let why = "The upload is larger than the limit of 64.0 KiB. \
                Start devmedia with a larger --max-upload, such as --max-upload 10GiB.";
     assert_eq!(seen, json!(["Uploaded  ·  20 B", why, "1 file uploaded, 1 failed", ["new.txt", "old.txt"], true]));
     assert_eq!(stored(&server)["new.txt"], b"brought by a browser");

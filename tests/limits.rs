@@ -145,23 +145,60 @@ fn peak_resident_kib(pid: u32) -> u64 {
 }
 
 #[test]
-fn one_connection_too_many_waits_and_is_served_when_another_closes() {
+fn a_new_connection_takes_the_place_of_the_one_that_has_been_idle_the_longest() {
     if !can_open(CONNECTIONS + 100) {
         return;
     }
-    let (_folder, _process, address) = start("true");
+    let (_folder, process, address) = start("true");
     let mut connections: Vec<TcpStream> = (0..CONNECTIONS).map(|_| connect(address)).collect();
     for stream in &mut connections {
         ask(stream, "a.txt");
         read_hello(stream);
     }
+    // the second is idle the longest now
+    ask(&mut connections[0], "a.txt");
+    read_hello(&mut connections[0]);
+    for oldest in 1..4 {
+        let mut one_more = connect(address);
+        ask(&mut one_more, "a.txt");
+        read_hello(&mut one_more);
+        assert_eq!(connections[oldest].read(&mut [0]).expect("closed, not reset"), 0);
+        connections.push(one_more);
+    }
+    drop(connections.drain(1..4));
+    for stream in &mut connections {
+        ask(stream, "a.txt");
+        read_hello(stream);
+    }
+    process.signal(rustix::process::Signal::TERM);
+    let lines = process.end().stderr;
+    let notes = lines.iter().filter(|line| line.contains("all 1024 connections are in use")).count();
+    assert_eq!(notes, 1, "{lines:#?}");
+}
+
+#[test]
+fn a_new_connection_waits_while_all_others_are_busy() {
+    if !can_open(CONNECTIONS + 100) {
+        return;
+    }
+    let (folder, _process, address) = start("true");
+    let file = File::create(folder.path().join("media/huge.bin")).expect("a file");
+    file.set_len(10_000_000_000).expect("a sparse file");
+    let mut connections: Vec<TcpStream> = (0..CONNECTIONS).map(|_| connect(address)).collect();
+    for stream in &mut connections {
+        ask(stream, "huge.bin");
+    }
+    for stream in &mut connections {
+        assert!(read_head(stream).starts_with("HTTP/1.1 200 "));
+    }
     let mut one_more = connect(address);
     ask(&mut one_more, "a.txt");
-    assert!(is_silent(&mut one_more), "all places are taken");
-    ask(&mut connections[CONNECTIONS / 2], "a.txt");
-    read_hello(&mut connections[CONNECTIONS / 2]);
+    assert!(is_silent(&mut one_more), "all places are taken, and none is idle");
     drop(connections.pop());
     read_hello(&mut one_more);
+    for stream in &mut connections {
+        stream.read_exact(&mut [0; 4096]).expect("it goes on");
+    }
 }
 
 #[test]

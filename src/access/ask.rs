@@ -13,14 +13,14 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::{Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use self::cache::Cache;
 use super::{AccessError, Admitted, Pass, Visitor};
 use crate::access_log::Reason;
 use crate::body::Body;
-use crate::forward::address::Address;
+use crate::forward::app_url::AppUrl;
 use crate::forward::client::Client;
 use crate::forward::fields::target;
 use crate::forward::handed;
@@ -32,8 +32,7 @@ const MAX_BODY: usize = 1024 * 1024;
 /// An app that says who may.
 #[derive(Debug)]
 pub struct Ask {
-    url: Uri,
-    address: Address,
+    app: AppUrl,
     patience: Duration,
     copy: Vec<HeaderName>,
     cache: Option<Cache>,
@@ -60,7 +59,9 @@ impl fmt::Display for AskError {
         match self {
             Self::NoAnswer(why) => f.write_str(why),
             Self::TimedOut(patience) => write!(f, "it did not answer within {} s", patience.as_secs_f64()),
-            Self::Status(status) => write!(f, "it answered {status}, which is neither a yes (2xx) nor a no"),
+            Self::Status(status) => {
+                write!(f, "it answered {status}, which is neither a yes (2xx) nor a no (4xx or a redirect)")
+            }
             Self::TooLong => write!(f, "its answer is longer than {} KiB", MAX_BODY / 1024),
             Self::Loop => f.write_str("it is devmedia itself"),
         }
@@ -69,7 +70,7 @@ impl fmt::Display for AskError {
 
 impl fmt::Display for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} s at most", self.shown(), self.patience.as_secs_f64())?;
+        write!(f, "{}, {} s at most", self.app, self.patience.as_secs_f64())?;
         if let Some(cache) = &self.cache {
             write!(f, ", a yes is remembered for {} s", cache.span().as_secs_f64())?;
         }
@@ -82,11 +83,11 @@ impl fmt::Display for Ask {
 }
 
 impl Ask {
-    /// Asks at `url`, which is of plain HTTP at `address`, and waits as long as `patience`. Fields named in `copy` are taken
-    /// from a yes into the answer; a yes counts for `remember`, if that is not zero.
-    pub fn new(url: Uri, address: Address, patience: Duration, copy: Vec<HeaderName>, remember: Duration) -> Self {
+    /// Asks `app` and waits as long as `patience`. Fields named in `copy` are copied from a yes into the answer; a yes counts
+    /// for `remember`, if that is not zero.
+    pub fn new(app: AppUrl, patience: Duration, copy: Vec<HeaderName>, remember: Duration) -> Self {
         let cache = (!remember.is_zero()).then(|| Cache::new(remember));
-        Self { url, address, patience, copy, cache, client: Client::default() }
+        Self { app, patience, copy, cache, client: Client::default() }
     }
 
     /// Asks whether the request may have `url_path`, the one spelling of its path.
@@ -99,7 +100,7 @@ impl Ask {
         if fields::is_question(request.headers()) {
             return Err(self.failed(AskError::Loop));
         }
-        let question = fields::question(request, &target, visitor.peer);
+        let question = fields::question(visitor, &target);
         let remembered = self.cache.as_ref().map(|cache| (cache, cache::key(&question)));
         if let Some(fields) = remembered.as_ref().and_then(|(cache, key)| cache.get(key)) {
             return Ok(yes(fields, "remembered"));
@@ -117,10 +118,11 @@ impl Ask {
             }
             return Ok(yes(fields, status.as_str()));
         }
-        // not 304, by which a browser would show what it has kept
-        if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308 | 401 | 403) {
+        // not 304, by which a browser would show what it has kept, nor 407, which is about a proxy
+        let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        if is_redirect || (status.is_client_error() && status != StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
             let (mut head, body) = answer.into_parts();
-            head.headers = fields::no(&head.headers, &self.url);
+            head.headers = fields::no(&head.headers, &self.app, visitor);
             head.extensions.insert(Reason(format!("The app was asked and answered {status}.")));
             return Ok(Admitted::Answer(Response::from_parts(head, Body::full(body))));
         }
@@ -130,13 +132,13 @@ impl Ask {
     async fn exchange(&self, question: &HeaderMap) -> Result<Response<Bytes>, AskError> {
         let request = || {
             let mut request = Request::new(Outgoing::Empty);
-            *request.uri_mut() = target(&self.url).into();
+            *request.uri_mut() = target(self.app.url()).into();
             *request.headers_mut() = question.clone();
-            let host = HeaderValue::from_str(self.address.authority()).expect("it was in a URL");
+            let host = HeaderValue::from_str(self.app.address().authority()).expect("it was in a URL");
             request.headers_mut().insert(header::HOST, host);
             request
         };
-        let answer = self.client.send_again(&self.address, request).await;
+        let answer = self.client.send_again(self.app.address(), request).await;
         let answer = answer.map_err(|error| AskError::NoAnswer(error.to_string()))?;
         let (head, body) = answer.into_parts();
         if head.status.is_success() {
@@ -156,14 +158,8 @@ impl Ask {
         self.copy.iter().flat_map(all).collect()
     }
 
-    /// Its address, without the query, which may hold a key.
-    fn shown(&self) -> String {
-        let authority = self.url.authority().map_or("", |authority| authority.as_str());
-        format!("http://{authority}{}", self.url.path())
-    }
-
     fn failed(&self, error: AskError) -> AccessError {
-        AccessError::Ask { app: self.shown(), error }
+        AccessError::Ask { app: self.app.to_string(), error }
     }
 }
 

@@ -1,7 +1,7 @@
-//! Rules by path: which policy judges it, and how it is served. Pure.
+//! Rules by path: which policy guards it, and how it is served. Pure.
 //!
-//! Of the rules that match, the first that says something of a matter decides it. A rule about caching can thus not lift
-//! the guard that a later one sets.
+//! Of the rules that match, the first that has a setting decides that setting. A rule about caching can thus not lift the
+//! guard of a later rule.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::Policy;
 use crate::answer::disposition::Disposition;
 use crate::request::path::MediaPath;
 
-/// What a rule says of the paths that it matches.
+/// The settings of a rule for the paths that it matches.
 #[derive(Debug, Default)]
 pub struct Rule {
     /// Who may see them, where that is not as in the mount as a whole.
@@ -37,7 +37,7 @@ pub struct Patterns {
     /// As they were typed.
     text: Vec<String>,
     exact: GlobSet,
-    /// Matches what a file system that does not tell case or Unicode form would take for a match.
+    /// Matches what a file system that knows other spellings of a name would take for a match.
     folded: GlobSet,
 }
 
@@ -46,7 +46,7 @@ impl Patterns {
     pub fn parse<'a>(patterns: impl Iterator<Item = &'a str> + Clone) -> Result<Self, PatternError> {
         patterns.clone().try_for_each(check)?;
         let exact = set(patterns.clone().map(str::to_owned))?;
-        let folded = set(patterns.clone().map(fold))?;
+        let folded = set(patterns.clone().map(pattern_spelling))?;
         Ok(Self { text: patterns.map(str::to_owned).collect(), exact, folded })
     }
 }
@@ -127,6 +127,32 @@ fn set(patterns: impl Iterator<Item = String>) -> Result<GlobSet, globset::Error
     set.build()
 }
 
+/// Policies of one [`Access`], by their place in it, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicySet(Vec<usize>);
+
+impl PolicySet {
+    fn add(&mut self, policy: usize) {
+        if !self.0.contains(&policy) {
+            self.0.push(policy);
+        }
+    }
+
+    /// These policies and those of another set.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        other.0.iter().for_each(|policy| self.add(*policy));
+        self
+    }
+
+    /// These policies without those of another set.
+    #[must_use]
+    pub fn without(mut self, other: &Self) -> Self {
+        self.0.retain(|policy| !other.0.contains(policy));
+        self
+    }
+}
+
 /// The rules of a mount, and the policy of what none of them matches.
 #[derive(Debug, Default)]
 pub struct Access {
@@ -167,43 +193,67 @@ impl Access {
         self.rules.iter().all(|(_, rule)| rule.access.is_none())
     }
 
-    /// All policies that judge a file under any of its `paths`, each once: the one of the path as it is, and the one of
-    /// the path as a file system reads it that tells neither case nor Unicode form.
-    pub fn policies_for<'p>(&self, paths: impl Iterator<Item = &'p MediaPath>) -> Vec<&Policy> {
+    /// All policies that guard a file under any of its `paths`: the one of the path as it is, and the one of the path as a
+    /// file system reads it that ignores case, Unicode form, or what else [`spelling`] does.
+    pub fn guarding<'p>(&self, paths: impl IntoIterator<Item = &'p MediaPath>) -> PolicySet {
+        let mut policies = PolicySet::default();
         if self.is_uniform() {
-            return vec![&self.default];
+            policies.add(DEFAULT);
+            return policies;
         }
-        let mut policies = Vec::with_capacity(1);
         for path in paths {
-            let exact = self.exact(path).find_map(|rule| rule.access.as_ref());
-            let folded = self.folded(path).find_map(|rule| rule.access.as_ref());
-            for policy in [exact, folded].map(|policy| policy.unwrap_or(&self.default)) {
-                if !is_among(policy, &policies) {
-                    policies.push(policy);
-                }
+            let decides = |(_, rule): &(usize, &Rule)| rule.access.is_some();
+            let exact = self.exact(path).find(decides);
+            let folded = self.folded(path).find(decides);
+            for policy in [exact, folded] {
+                policies.add(policy.map_or(DEFAULT, |(place, _)| place));
             }
         }
         policies
     }
 
-    /// The rules that match `path` as it is, in their order.
-    fn exact<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = &'a Rule> + use<'a> {
-        // the top is the empty path, not `.`, which `?` and `.*` would match
-        let path = OsStr::from_bytes(path.as_bytes()).to_owned();
-        let matching = move |(patterns, _): &&(Patterns, Rule)| patterns.exact.is_match(&path);
-        self.rules.iter().filter(matching).map(|(_, rule)| rule)
+    /// The policies of a set.
+    pub fn policies<'a>(&'a self, set: &'a PolicySet) -> impl Iterator<Item = &'a Policy> {
+        set.0.iter().map(|place| match place.checked_sub(1).and_then(|rule| self.rules.get(rule)) {
+            Some((_, rule)) => rule.access.as_ref().unwrap_or(&self.default),
+            None => &self.default,
+        })
     }
 
-    /// The rules that match `path` where case and Unicode form are not told, in their order.
-    fn folded<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = &'a Rule> + use<'a> {
-        let path = fold(&String::from_utf8_lossy(path.as_bytes()));
-        let matching = move |(patterns, _): &&(Patterns, Rule)| patterns.folded.is_match(&path);
-        self.rules.iter().filter(matching).map(|(_, rule)| rule)
+    /// All policies that guard a file under any of its `paths`, as [`Access::guarding`].
+    pub fn policies_for<'p>(&self, paths: impl Iterator<Item = &'p MediaPath>) -> Vec<&Policy> {
+        let set = self.guarding(paths);
+        let all = std::iter::once(&self.default).chain(self.rules.iter().filter_map(|(_, rule)| rule.access.as_ref()));
+        let wanted: Vec<*const Policy> = self.policies(&set).map(std::ptr::from_ref).collect();
+        all.filter(|policy| wanted.contains(&std::ptr::from_ref(*policy))).collect()
+    }
+
+    /// True if passing `passed` implies access to everything `required` guards.
+    pub fn implies(&self, passed: &PolicySet, required: &PolicySet) -> bool {
+        self.policies(&required.clone().without(passed)).all(Policy::is_public)
+    }
+
+    /// The rules that match `path` as it is, in their order, with the places of their policies.
+    fn exact<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = (usize, &'a Rule)> + use<'a> {
+        // the top is the empty path, not `.`, which `?` and `.*` would match
+        let path = OsStr::from_bytes(path.as_bytes()).to_owned();
+        self.matching(move |patterns| patterns.exact.is_match(&path))
+    }
+
+    /// The rules that match `path` where other spellings are not distinguished, in their order.
+    fn folded<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = (usize, &'a Rule)> + use<'a> {
+        let path = spelling(&String::from_utf8_lossy(path.as_bytes()));
+        self.matching(move |patterns| patterns.folded.is_match(&path))
+    }
+
+    fn matching<'a>(&'a self, matches: impl Fn(&Patterns) -> bool + 'a) -> impl Iterator<Item = (usize, &'a Rule)> {
+        let matching = self.rules.iter().enumerate().filter(move |(_, (patterns, _))| matches(patterns));
+        matching.map(|(place, (_, rule))| (place + 1, rule))
     }
 
     /// Whether everybody may see `path`.
     pub fn is_public(&self, path: &MediaPath) -> bool {
-        self.policies_for(std::iter::once(path)).iter().all(|policy| policy.is_public())
+        self.policies(&self.guarding([path])).all(Policy::is_public)
     }
 
     /// Puts what the rules say of a file on its answer: of each thing, what the first rule says that says any.
@@ -213,14 +263,14 @@ impl Access {
         if self.rules.is_empty() {
             return;
         }
-        // types by extension tell no case either
-        if let Some(cache_control) = self.folded(path).find_map(|rule| rule.cache_control.as_ref()) {
+        // types by extension ignore case, too
+        if let Some(cache_control) = self.folded(path).find_map(|(_, rule)| rule.cache_control.as_ref()) {
             headers.insert(header::CACHE_CONTROL, cache_control.clone());
         }
-        if let Some(disposition) = self.folded(path).find_map(|rule| rule.disposition) {
+        if let Some(disposition) = self.folded(path).find_map(|(_, rule)| rule.disposition) {
             headers.insert(header::CONTENT_DISPOSITION, disposition.header(path.file_name()));
         }
-        let fields = self.folded(path).map(|rule| &rule.fields).find(|fields| !fields.is_empty());
+        let fields = self.folded(path).map(|(_, rule)| &rule.fields).find(|fields| !fields.is_empty());
         for (name, value) in fields.into_iter().flatten() {
             if name == header::CONTENT_SECURITY_POLICY {
                 headers.append(name, value.clone());
@@ -231,17 +281,41 @@ impl Access {
     }
 }
 
-/// Whether a policy is one of these, not merely one like it.
-fn is_among(policy: &Policy, policies: &[&Policy]) -> bool {
-    policies.iter().any(|known| std::ptr::eq(*known, policy))
+/// The place of the mount's own policy; those of the rules follow.
+const DEFAULT: usize = 0;
+
+/// One spelling for all that some file system takes for the same path: it ignores case and Unicode form (APFS, HFS+, NTFS,
+/// ext4 with casefold), dots and blanks at the end of a name (VFAT, NTFS), and characters that nobody sees (ext4, HFS+).
+pub fn spelling(path: &str) -> String {
+    let visible: String = path.chars().filter(|c| !is_ignorable(*c)).collect();
+    let names = visible.split('/').map(|name| match name.trim_end_matches(['.', ' ']) {
+        // "..." is a name, too
+        "" => name,
+        short => short,
+    });
+    fold(&names.collect::<Vec<_>>().join("/"))
 }
 
-/// True if passing `passed` implies access to everything `required` guards.
-pub fn implies(passed: &[&Policy], required: &[&Policy]) -> bool {
-    required.iter().all(|policy| policy.is_public() || is_among(policy, passed))
+/// The same for a pattern. What is escaped stays.
+fn pattern_spelling(pattern: &str) -> String {
+    let visible: String = pattern.chars().filter(|c| !is_ignorable(*c)).collect();
+    let names = visible.split('/').map(|name| match name.trim_end_matches(['.', ' ']) {
+        short if short.is_empty() || short.ends_with('\\') => name,
+        short => short,
+    });
+    fold(&names.collect::<Vec<_>>().join("/"))
 }
 
-/// One spelling for what such a file system takes for the same.
+/// Unicode's `Default_Ignorable_Code_Point`, which `NFKC_Casefold` removes (Unicode 16, `DerivedCoreProperties.txt`).
+fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// One spelling for case and Unicode form.
 ///
 /// By way of upper case, so that the letters which have two small forms (`ß` and `ss`, `ſ`, `ς`) are one.
 fn fold(text: &str) -> String {

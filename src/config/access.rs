@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hyper::Uri;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::cache_control::cache_control;
@@ -17,7 +16,7 @@ use crate::access::rules::{Patterns, Rule};
 use crate::access::secret::Secret;
 use crate::access::signed::{Hmac, S3, SecureLink, Signed};
 use crate::answer::disposition::Disposition;
-use crate::forward::address::Address;
+use crate::forward::app_url::AppUrl;
 
 /// How long devmedia waits for the app, by default.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -93,7 +92,8 @@ pub(super) fn policy(section: &mut Section<'_>, problems: &mut Problems) -> Opti
 
 fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Option<Policy> {
     // it may contain a password or a key, so errors do not show it
-    let url = app_url(&url.value).map_err(|advice| problems.usage(format!("{}: ask: {advice}", section.at()))).ok();
+    let url =
+        AppUrl::parse(&url.value).map_err(|advice| problems.usage(format!("{}: ask: {advice}", section.at()))).ok();
     let patience = section.text("timeout", problems).and_then(|typed| {
         problems.check(&typed, |text| match duration(text)? {
             Duration::ZERO => Err(Advice::from("too short for any app; write one such as 10s, 500ms or 1m")),
@@ -111,27 +111,8 @@ fn ask(url: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Optio
         header::CONTENT_SECURITY_POLICY => Err("it would replace the sandbox of files that can run scripts; remove it"),
         name => Ok(name),
     });
-    let url = url?;
-    let address = Address::of(&url).expect("it is checked above");
-    let ask = Ask::new(url, address, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
+    let ask = Ask::new(url?, patience.unwrap_or(PATIENCE), copy, remember.unwrap_or_default());
     Some(Policy::Ask(Box::new(ask)))
-}
-
-fn app_url(text: &str) -> Result<Uri, &'static str> {
-    const ADVICE: &str = "not the URL of an app; write one such as http://127.0.0.1:8000/media-auth/";
-    let url: Uri = text.parse().map_err(|_| ADVICE)?;
-    match (url.scheme_str(), url.authority()) {
-        (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
-            Err("it contains a user name or a password, which devmedia does not send; remove it. The app gets the \
-                 client's cookies and Authorization header")
-        }
-        (Some("http"), Some(authority)) if authority.host() == "unix" && authority.as_str().ends_with(':') => {
-            Err("devmedia cannot ask an app on a Unix socket; let the app listen on a port, too")
-        }
-        (Some("http"), Some(_)) if Address::of(&url).is_some() => Ok(url),
-        (Some("https"), _) => Err("devmedia asks the app over http, not https: it runs on this machine; write http://"),
-        _ => Err(ADVICE),
-    }
 }
 
 fn signed(scheme: &Typed, section: &mut Section<'_>, problems: &mut Problems) -> Option<Signed> {

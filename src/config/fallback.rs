@@ -7,7 +7,9 @@ use url::Url;
 
 use super::layer::Layer;
 use super::problems::Problems;
-use super::settings::{FALLBACK, FALLBACK_HEADER, FALLBACK_MAX, FALLBACK_REFRESH, FALLBACK_STORE, PLACEHOLDER};
+use super::settings::{
+    FALLBACK, FALLBACK_HEADER, FALLBACK_MAX, FALLBACK_QUERY, FALLBACK_REFRESH, FALLBACK_STORE, PLACEHOLDER,
+};
 use super::typed::Typed;
 use super::values::Placeholders;
 use crate::fallback::{Fallback, Rules};
@@ -30,12 +32,13 @@ pub(super) fn read(
     let refresh = settings.get(&FALLBACK_REFRESH, problems);
     let headers: Vec<Typed> = settings.all(&FALLBACK_HEADER).iter().map(Typed::concealed).collect();
     let headers = problems.each(&headers, FALLBACK_HEADER.read);
-    let typed = settings.typed(&FALLBACK)?;
-    let upstream = settings.get(&FALLBACK, problems)?;
+    let query = settings.is_on(&FALLBACK_QUERY, problems);
+    let typed = &settings.typed(&FALLBACK)?.without_query();
+    let upstream = problems.check(typed, FALLBACK.read)?;
     if let Some(warning) = prefix.and_then(|prefix| doubt(prefix, &upstream.to_string())) {
         problems.warn(format!("{}: {warning}", typed.shown));
     }
-    let rules = Rules { store, max: max.unwrap_or(DEFAULT_MAX).as_u64(), refresh, guarded };
+    let rules = Rules { store, max: max.unwrap_or(DEFAULT_MAX).as_u64(), refresh, guarded, query };
     let fallback = Fallback::new(upstream, headers.into_iter().collect(), rules).map_err(|error| {
         problems.system(format!(
             "{}: this system trusts no certificate authority ({error}); install ca-certificates, or write the path of a \

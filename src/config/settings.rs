@@ -139,6 +139,10 @@ settings! {
     FALLBACK_REFRESH: Duration = values::age,
         Declared::one("fallback-refresh", "AGE").variable("DEVMEDIA_FALLBACK_REFRESH").scope(Scope::Mounts);
 
+    /// Send the query of requests to it
+    FALLBACK_QUERY: bool = values::yes_or_no,
+        Declared::switch("fallback-query").variable("DEVMEDIA_FALLBACK_QUERY").scope(Scope::Mounts);
+
     /// Draw missing images; =status keeps the 404
     PLACEHOLDER: Placeholders = values::placeholders,
         Declared::switch("placeholder").value("WHEN").variable("DEVMEDIA_PLACEHOLDER").scope(Scope::Mounts);

@@ -49,6 +49,14 @@ impl Typed {
         Self { value: value.to_owned(), ..self.clone() }
     }
 
+    /// The same URL, but errors do not show its query: it may be a secret.
+    pub(super) fn without_query(&self) -> Self {
+        let Some((_, query)) = self.value.split_once('?') else { return self.clone() };
+        // as it is quoted there
+        let quoted = format!("{query:?}");
+        Self { shown: self.shown.replace(&quoted[1..quoted.len() - 1], "..."), ..self.clone() }
+    }
+
     /// The same value, but errors do not show it: it may be a secret, or contain one.
     pub(super) fn concealed(&self) -> Self {
         Self { shown: self.shown.replace(&format!("{:?}", self.value), "\"...\""), ..self.clone() }

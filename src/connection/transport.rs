@@ -6,11 +6,12 @@
 use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -52,11 +53,18 @@ pub struct Activity {
     upgraded: AtomicBool,
     queued: AtomicBool,
     ended: AtomicBool,
+    /// Since when the connection is idle; `None` while it is not.
+    idle_since: Mutex<Option<Instant>>,
+    /// Close as soon as it is idle: its place is needed.
+    close: AtomicBool,
+    /// The task of the connection, which waits for the client's next byte.
+    task: AtomicWaker,
 }
 
 impl Activity {
     /// A request's head has arrived.
     pub fn requested(&self) {
+        self.set_idle(None);
         self.answering.store(true, Relaxed);
         self.received.store(0, Relaxed);
         self.requests.fetch_add(1, Relaxed);
@@ -122,6 +130,21 @@ impl Activity {
         self.answering.store(false, Relaxed);
         self.streaming.store(false, Relaxed);
         self.waiting.store(false, Relaxed);
+    }
+
+    /// Since when the connection has been idle: between two requests, or before the first. `None` while it is not.
+    pub fn idle_since(&self) -> Option<Instant> {
+        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the connection if it is idle, else when it is next.
+    pub fn close(&self) {
+        self.close.store(true, Relaxed);
+        self.task.wake();
+    }
+
+    fn set_idle(&self, since: Option<Instant>) {
+        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
     /// Whether the client began with a TLS hello.
@@ -195,6 +218,17 @@ impl<S> Transport<S> {
         }
     }
 
+    /// Notes since when the connection is idle, if it is, and is ready where it is to be closed then. hyper takes the end of
+    /// a connection between two requests as the client's.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let activity = &self.activity;
+        let is_busy = activity.answering.load(Relaxed) || activity.receiving.load(Relaxed) > 0;
+        let is_idle = !is_busy && self.head_began.is_none() && self.stalled_since.is_none();
+        activity.set_idle(is_idle.then_some(self.last_progress));
+        activity.task.register(cx.waker());
+        if is_idle && activity.close.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
     /// Ready when the client has taken too long.
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
@@ -242,8 +276,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
             None => Pin::new(&mut this.io).poll_read(cx, buf),
         };
         match result {
-            Poll::Pending => this.poll_timeout(cx).map(Err),
+            Poll::Pending => match this.poll_timeout(cx) {
+                Poll::Pending => this.poll_closed(cx).map(Ok),
+                Poll::Ready(error) => Poll::Ready(Err(error)),
+            },
             Poll::Ready(_) => {
+                this.activity.set_idle(None);
                 if let Some(first) = buf.filled().get(before) {
                     if !this.began {
                         this.began = true;

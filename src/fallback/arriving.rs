@@ -10,13 +10,12 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 
 use super::fetch::Arrival;
 use super::reason::NotFetched;
-use super::{Fallback, FallbackError, Instead, here, pass};
+use super::{Fallback, FallbackError, Instead, Wanted, pass};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, decide};
 use crate::answer::piece::content_range;
 use crate::body::Body;
 use crate::body::streamed::Streamed;
-use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::site::Site;
 use crate::storage::blocking;
@@ -33,17 +32,18 @@ const FAR: u64 = 4 * 1024 * 1024;
 pub(super) async fn answer(
     site: &Arc<Site>,
     fallback: &Fallback,
-    path: &MediaPath,
+    wanted: &Wanted,
     request: &Request<()>,
     arrival: Arrival,
 ) -> Result<Instead, FallbackError> {
+    let path = &wanted.path;
     let (method, headers, query) = (request.method(), request.headers(), Query::new(request.uri().query()));
     let failed = |error: io::Error| FallbackError::NotFetched(NotFetched::Unreachable(error.to_string()));
     let (file, entity) = arrival.open(site, path).await.map_err(failed)?;
     if thumbnail::asked(query, &entity).map_err(|error| FallbackError::Refused(error.into()))?.is_some() {
         // a picture is decoded when all of it is there
         arrival.progress.whole().await.map_err(failed)?;
-        return here(site, path).await.map(Instead::Found);
+        return Ok(Instead::Here);
     }
     if arrival.len.is_none() {
         let body = Body::Streamed(Streamed::new(tail(file, arrival), None));
@@ -58,16 +58,16 @@ pub(super) async fn answer(
         // the same part of the same state of the file, or it is waited for
         let range = HeaderValue::try_from(format!("bytes={}-{}", part.start, part.end - 1)).expect("digits");
         let fields = HeaderMap::from_iter([(header::RANGE, range), (header::IF_RANGE, validator.clone())]);
-        let passed = pass::pass(site, fallback, path, method, &fields).await;
-        let wanted = content_range(part, entity.len);
+        let passed = pass::pass(site, fallback, wanted, method, &fields).await;
+        let expected = content_range(part, entity.len);
         if let Ok(response) = passed
-            && response.headers().get(header::CONTENT_RANGE) == Some(&wanted)
+            && response.headers().get(header::CONTENT_RANGE) == Some(&expected)
             && is_of_state(response.headers(), validator)
         {
             return Ok(Instead::Answer(response));
         }
     }
-    Ok(Instead::Found(Found::File(file, entity)))
+    Ok(Instead::Arriving(Found::File(file, entity)))
 }
 
 /// Whether an answer is of the state that this validator names, as far as it says. An origin that does not know `If-Range`

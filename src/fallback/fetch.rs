@@ -1,5 +1,5 @@
-//! One fetch of one file, for all who wait for it. It runs in a task of its own: a client that goes away takes nothing
-//! from the others, nor from whoever asks next.
+//! One fetch of one file, for all requests that wait for it. It runs in a task of its own: it goes on for the others, and for
+//! the next request, when a client hangs up.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,12 +14,12 @@ use hyper::{Method, Response};
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
-use super::Fallback;
 use super::client;
 use super::copies::Copied;
 use super::memory::Answered;
 use super::reason::NotFetched;
 use super::verdict::{self, Verdict};
+use super::{Fallback, Wanted};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::site::Site;
@@ -31,13 +31,13 @@ use crate::storage::progress::{self, ProgressReader, ProgressWriter};
 use crate::upload::file_writer::FileWriter;
 use crate::upload::staged::{NAME_MAX, StagedFile};
 
-/// What all who wait are told as soon as the head of the upstream's answer is there.
+/// What all waiting requests get as soon as the head of the upstream's answer is there.
 pub type Head = Result<Beginning, NotFetched>;
 
-/// A head to come. Only those who wait for it hold it, and the fetch itself once the head is there.
+/// A head to come. Waiting requests hold it, and the fetch itself once the head is there.
 type Coming = Shared<oneshot::Receiver<Head>>;
 
-/// How a fetch that runs is found. It leads to nothing as soon as nobody waits for the head any more.
+/// How a running fetch is found. It leads to nothing once no request waits for the head.
 pub type Running = WeakShared<oneshot::Receiver<Head>>;
 
 /// How a fetch begins.
@@ -47,7 +47,7 @@ pub enum Beginning {
     Here,
     /// It comes.
     Arriving(Arrival),
-    /// It is not to be stored: everyone asks the upstream for what they want of it.
+    /// It is not to be stored: each request asks the upstream for its own part.
     Pass,
 }
 
@@ -86,14 +86,14 @@ impl Arrival {
 pub struct Fetch {
     site: Arc<Site>,
     fallback: Arc<Fallback>,
-    path: MediaPath,
+    wanted: Wanted,
     running: Running,
-    /// Set when the head is there: from then on the fetch goes on for whoever asks next.
+    /// Set when the head is there: from then on the fetch goes on for the next request.
     coming: Option<Coming>,
 }
 
-/// Whether a file of this path could be stored. One that could not is not asked for: thousands of folders would be made for
-/// it, or its path be remembered.
+/// Whether a file of this path could be stored. Otherwise it is not fetched: thousands of folders would be made for it, or
+/// its path would be remembered.
 pub fn fits(path: &MediaPath) -> bool {
     /// As long as a path in an object store (S3, GCS).
     const LONGEST: usize = 1024;
@@ -101,24 +101,24 @@ pub fn fits(path: &MediaPath) -> bool {
 }
 
 /// Whether a file is being fetched, or about to be.
-pub fn is_running(fallback: &Fallback, path: &MediaPath) -> bool {
-    fallback.running().get(path).and_then(Running::upgrade).is_some()
+pub fn is_running(fallback: &Fallback, wanted: &Wanted) -> bool {
+    fallback.running().get(wanted).and_then(Running::upgrade).is_some()
 }
 
 /// Joins the fetch of a file, or starts it, and waits for its head.
-pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Head {
-    if !fits(path) {
+pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, wanted: &Wanted) -> Head {
+    if !fits(&wanted.path) {
         return Err(NotFetched::TooLong);
     }
     let coming = {
         let mut running = fallback.running();
-        running.get(path).and_then(Running::upgrade).unwrap_or_else(|| {
+        running.get(wanted).and_then(Running::upgrade).unwrap_or_else(|| {
             let (sender, receiver) = oneshot::channel();
             let coming = receiver.shared();
             let weak = coming.downgrade().expect("nobody has polled it");
-            running.insert(path.clone(), weak.clone());
+            running.insert(wanted.clone(), weak.clone());
             let (site, fallback) = (Arc::clone(site), Arc::clone(fallback));
-            tokio::spawn(Fetch { site, fallback, path: path.clone(), running: weak, coming: None }.run(sender));
+            tokio::spawn(Fetch { site, fallback, wanted: wanted.clone(), running: weak, coming: None }.run(sender));
             coming
         })
     };
@@ -126,13 +126,13 @@ pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) 
 }
 
 impl Drop for Fetch {
-    /// Whoever asks from now on finds the file, or starts anew.
+    /// The next request finds the file, or starts a new fetch.
     fn drop(&mut self) {
         let mut running = self.fallback.running();
-        // who asked after this one was given up by all has begun a fetch of his own
-        let is_anothers = self.coming.is_none() && running.get(&self.path).and_then(Running::upgrade).is_some();
+        // a request that came after all others had given this one up has begun a fetch of its own
+        let is_anothers = self.coming.is_none() && running.get(&self.wanted).and_then(Running::upgrade).is_some();
         if !is_anothers {
-            running.remove(&self.path);
+            running.remove(&self.wanted);
         }
     }
 }
@@ -141,7 +141,7 @@ impl Fetch {
     async fn run(mut self, mut sender: oneshot::Sender<Head>) {
         let begun = tokio::select! {
             begun = self.begin() => begun,
-            // nobody waits for an answer any more
+            // no request waits for an answer
             () = sender.closed() => return,
         };
         self.coming = self.running.upgrade();
@@ -157,7 +157,7 @@ impl Fetch {
             Err(NotFetched::Missing { .. }) => self.note(Answered::Missing),
             _ => {}
         }
-        // from now on nobody may be waiting: what comes is stored all the same
+        // even if no request waits by now, the file is stored
         let _ = sender.send(head);
         if let Some(transfer) = transfer {
             let (sender, written) = transfer.write().await;
@@ -170,63 +170,63 @@ impl Fetch {
                     if broken.is_too_large {
                         self.note(Answered::Pass);
                     }
-                    warn!("{} was not stored: {broken}", self.path);
+                    warn!("{} was not stored: {broken}", self.wanted.path);
                     Err(broken.why)
                 }
             };
-            // before the readers hear of it: who is told that it broke off and asks again starts anew
+            // before the readers learn of it: a client that is told of the failure and retries starts a new fetch
             drop(self);
             sender.end(result);
         }
     }
 
     fn note(&self, answered: Answered) {
-        self.fallback.memory.note(&self.path, answered);
+        self.fallback.memory.note(&self.wanted, answered);
     }
 
-    /// Gives a whole file its name. Whoever waits has its bytes, whether it gets one or not.
+    /// Gives a whole file its name. Waiting requests have its bytes, whether it gets one or not.
     async fn publish(&self, staged: StagedFile, copied: Copied) {
-        let path = self.path.clone();
+        let path = self.wanted.path.clone();
         let published = blocking(move || {
             copied.note(&staged.file(), &path);
             staged.publish_new(path.file_name())
         });
         match published.await {
-            Ok(Ok(())) => debug!("stored {}", self.path),
-            Ok(Err(_)) => warn!("{} was not stored: something else has the name by now", self.path),
-            Err(refusal) => warn!("{} was not stored: {}", self.path, refusal.reason()),
+            Ok(Ok(())) => debug!("stored {}", self.wanted.path),
+            Ok(Err(_)) => warn!("{} was not stored: something else has the name by now", self.wanted.path),
+            Err(refusal) => warn!("{} was not stored: {}", self.wanted.path, refusal.reason()),
         }
     }
 
     /// Asks the upstream, unless something has the name by now.
     async fn begin(&self) -> Result<(Beginning, Option<Transfer>), NotFetched> {
-        let (site, path) = (Arc::clone(&self.site), self.path.clone());
+        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
         if !blocking(move || site.root.is_free(&path)).await {
             return Ok((Beginning::Here, None));
         }
-        let url = self.fallback.upstream.url_of(&self.path);
+        let url = self.fallback.url_of(&self.wanted);
         let answer = self.fallback.ask(&Method::GET, url, &HeaderMap::new()).await?;
-        let promised = self.site.root.types().by_name(self.path.file_name());
+        let promised = self.site.root.types().by_name(self.wanted.path.file_name());
         let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max) {
             Verdict::Store(len) => len,
             Verdict::Pass => return Ok((Beginning::Pass, None)),
             Verdict::Not(why) => return Err(why),
         };
-        let (site, path) = (Arc::clone(&self.site), self.path.clone());
+        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
         match blocking(move || StagedFile::create(&site.root, &path.parent())).await {
             Ok(staged) => {
                 let (transfer, arrival) = Transfer::new(staged, answer, len, self.fallback.rules.max);
                 Ok((Beginning::Arriving(arrival), Some(transfer)))
             }
             Err(refusal) => {
-                warn!("{} is shown, but cannot be stored: {}", self.path, refusal.reason());
+                warn!("{} is shown, but cannot be stored: {}", self.wanted.path, refusal.reason());
                 Ok((Beginning::Pass, None))
             }
         }
     }
 }
 
-/// The bytes on their way into the staged of a file.
+/// The bytes on their way into a staged file.
 pub struct Transfer {
     staged: StagedFile,
     body: Incoming,
@@ -254,7 +254,7 @@ impl Transfer {
         (Self { staged, body, len, max, copied, sender }, arrival)
     }
 
-    /// Writes until the end; gives the whole file, which has no name yet, or what kept it from being whole.
+    /// Writes until the end. Returns the whole file, which has no name yet, or why it is not whole.
     pub async fn write(self) -> (ProgressWriter, Result<(StagedFile, Copied), Broken>) {
         let Self { staged, body, len, max, copied, sender } = self;
         let filled = fill(&staged, body, len, max, &sender).await;
@@ -262,11 +262,11 @@ impl Transfer {
     }
 }
 
-/// Why a file did not become whole. `Display` is for the log.
+/// Why a file was not fetched whole. `Display` is for the log.
 #[derive(Debug)]
 pub struct Broken {
     why: String,
-    /// It has more bytes than are stored, which no head had told.
+    /// It is larger than what is stored, and its head did not announce that.
     is_too_large: bool,
 }
 
@@ -282,7 +282,7 @@ impl From<String> for Broken {
     }
 }
 
-/// Writes a body into a staged as it comes, and tells how far it has come.
+/// Writes a body into a staged file as it comes, and reports the progress.
 async fn fill(
     staged: &StagedFile,
     mut body: Incoming,
@@ -328,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_file_system_would_hold_is_not_asked_for() {
+    fn paths_that_no_file_system_can_store_are_not_fetched() {
         for (path, expected) in [
             ("a/b.jpg".to_owned(), true),
             ("x".repeat(255), true),

@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::Wanted;
 use crate::remembered::Remembered;
-use crate::request::path::MediaPath;
 
 /// How long an answer counts. Errors and time-outs are never remembered: they may be over at once.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Paths remembered.
+/// Answers remembered.
 const MAX: usize = 10_000;
 
 /// An answer that will be the same in a moment.
@@ -23,7 +23,7 @@ pub enum Answered {
 
 /// What is remembered of one upstream.
 #[derive(Debug)]
-pub struct Memory(Remembered<MediaPath, Answered>);
+pub struct Memory(Remembered<Wanted, Answered>);
 
 impl Default for Memory {
     fn default() -> Self {
@@ -32,14 +32,14 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// What was answered about a path, if that still counts.
-    pub fn recall(&self, path: &MediaPath) -> Option<Answered> {
-        self.0.get(path, Instant::now())
+    /// What was answered about a file, if that still counts.
+    pub fn recall(&self, wanted: &Wanted) -> Option<Answered> {
+        self.0.get(wanted, Instant::now())
     }
 
     /// Remembers an answer for a minute.
-    pub fn note(&self, path: &MediaPath, answered: Answered) {
+    pub fn note(&self, wanted: &Wanted, answered: Answered) {
         let now = Instant::now();
-        self.0.put(path.clone(), answered, now, now + LIFETIME);
+        self.0.put(wanted.clone(), answered, now, now + LIFETIME);
     }
 }

@@ -12,14 +12,13 @@ use hyper::{Method, Response, StatusCode};
 
 use super::reason::NotFetched;
 use super::verdict::{self, Verdict};
-use super::{Fallback, FallbackError, client};
+use super::{Fallback, FallbackError, Wanted, client};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, Undecided};
 use crate::answer::piece::length;
 use crate::answer::range::{self, Requested};
 use crate::body::Body;
 use crate::body::streamed::Streamed;
-use crate::request::path::MediaPath;
 use crate::site::Site;
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
@@ -32,10 +31,11 @@ const PASSED_ON: [HeaderName; 4] = [header::RANGE, header::IF_RANGE, header::IF_
 pub async fn pass(
     site: &Site,
     fallback: &Fallback,
-    path: &MediaPath,
+    wanted: &Wanted,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, FallbackError> {
+    let path = &wanted.path;
     let mut fields = HeaderMap::new();
     for name in PASSED_ON {
         // RFC 9110 section 14.2: a range is about a GET
@@ -50,7 +50,14 @@ pub async fn pass(
     if headers.get(header::RANGE).is_some_and(|range| range.as_bytes().contains(&b',')) {
         fields.remove(header::RANGE);
     }
-    let answer = fallback.ask(method, fallback.upstream.url_of(path), &fields).await?;
+    let url = || fallback.url_of(wanted);
+    let mut answer = fallback.ask(method, url(), &fields).await?;
+    // some production servers know GET only; the body of its answer is not read
+    if *method == Method::HEAD
+        && matches!(answer.status(), StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
+    {
+        answer = fallback.ask(&Method::GET, url(), &fields).await?;
+    }
 
     let promised = site.root.types().by_name(path.file_name());
     let (status, said) = (answer.status(), answer.headers());

@@ -13,13 +13,14 @@ use hyper::{Method, StatusCode};
 use rustix::fs::OFlags;
 use tracing::{debug, info, warn};
 
-use super::Fallback;
 use super::copies::Copied;
 use super::fetch::Transfer;
 use super::verdict::{self, Verdict};
+use super::{Fallback, Wanted};
 use crate::refusal::Refusal;
 use crate::remembered::Remembered;
 use crate::request::path::MediaPath;
+use crate::request::query::Query;
 use crate::site::Site;
 use crate::storage::blocking;
 use crate::storage::root::Root;
@@ -52,20 +53,21 @@ impl Schedule {
 }
 
 /// Notes that a file is looked at, and asks about it in the background if its time has come.
-pub fn look(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) {
+pub fn look(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath, query: Query<'_>) {
     let Some(after) = fallback.rules.refresh else { return };
     if !fallback.rules.store || !fallback.schedule.is_due(path) {
         return;
     }
-    let (site, fallback, path) = (Arc::clone(site), Arc::clone(fallback), path.clone());
+    let (site, fallback, wanted) = (Arc::clone(site), Arc::clone(fallback), fallback.wanted(path, query));
     tokio::spawn(async move {
-        let again = refresh(&site, &fallback, &path, after).await;
-        fallback.schedule.set(&path, again);
+        let again = refresh(&site, &fallback, &wanted, after).await;
+        fallback.schedule.set(&wanted.path, again);
     });
 }
 
 /// Asks about a copy that is old enough; gives the time until it is to be asked about again.
-async fn refresh(site: &Arc<Site>, fallback: &Fallback, path: &MediaPath, after: Duration) -> Duration {
+async fn refresh(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, after: Duration) -> Duration {
+    let path = &file.path;
     if !fallback.is_for(site, path).await {
         return after;
     }
@@ -74,7 +76,7 @@ async fn refresh(site: &Arc<Site>, fallback: &Fallback, path: &MediaPath, after:
     if let Some(left) = after.checked_sub(copied.age()).filter(|left| !left.is_zero()) {
         return left;
     }
-    match renew(site, fallback, path, &copied).await {
+    match renew(site, fallback, file, &copied).await {
         Ok(Outcome::Same) => debug!("{path} is still what the fallback has"),
         Ok(Outcome::Renewed) => info!("{path} was changed at the fallback, and is stored anew"),
         Ok(Outcome::Own) => debug!("{path} is no copy any more, and stays as it is"),
@@ -91,13 +93,14 @@ enum Outcome {
     Own,
 }
 
-async fn renew(site: &Arc<Site>, fallback: &Fallback, path: &MediaPath, copied: &Copied) -> Result<Outcome, String> {
+async fn renew(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, copied: &Copied) -> Result<Outcome, String> {
+    let path = &file.path;
     let conditions = copied.conditions();
     if conditions.is_empty() {
         // without a validator every answer would look like a change
         return Ok(Outcome::Same);
     }
-    let url = fallback.upstream.url_of(path);
+    let url = fallback.url_of(file);
     let answer = fallback.ask(&Method::GET, url, &conditions).await;
     let answer = answer.map_err(|why| format!("the fallback {why}"))?;
     if answer.status() == StatusCode::NOT_MODIFIED || copied.is_same_as(&Copied::of(answer.headers())) {

@@ -1,4 +1,4 @@
-//! `Upstream`: where production has the files, and how far its redirects are followed.
+//! `Upstream`: the folder of the production server that has the files, and how far its redirects are followed.
 
 use std::fmt;
 
@@ -7,54 +7,72 @@ use url::Url;
 use super::reason::NotFetched;
 use crate::request::path::MediaPath;
 
-/// The URL of a folder, http or https.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream(Url);
+/// The URL of a folder, http or https. Its query, which may be a secret (an Azure SAS token), goes with every request and is
+/// never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Without the query.
+    folder: Url,
+    query: Option<String>,
+}
 
 impl Upstream {
     /// Reads a URL as people type it; a missing slash at the end is added. The error is advice.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let mut url = Url::parse(text.trim()).map_err(|_| "it is no URL; write https://www.example.com/media/")?;
+        let mut url = Url::parse(text.trim()).map_err(|_| "not a URL; write https://www.example.com/media/")?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err("it is neither http nor https; write https://www.example.com/media/");
+            return Err("neither http nor https; write https://www.example.com/media/");
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(
-                "it holds a password, which logs would show; put 'Basic ...' into an environment variable and write \
-                        --fallback-header 'Authorization: env:NAME'",
+                "it holds a password, which logs would show; put 'Basic ...' into an environment variable and \
+                        write --fallback-header 'Authorization: env:NAME'",
             );
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("it has a '?' or a '#'; write the URL of the folder alone: https://www.example.com/media/");
+        if url.fragment().is_some() {
+            return Err("it has a '#', which is not sent to a server; write the URL of the folder: \
+                        https://www.example.com/media/");
         }
+        let query = url.query().filter(|query| !query.is_empty()).map(str::to_owned);
+        url.set_query(None);
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
-        Ok(Self(url))
+        Ok(Self { folder: url, query })
     }
 
-    /// The URL of a file.
-    pub fn url_of(&self, path: &MediaPath) -> Url {
+    /// The URL of a file, with the upstream's own query and, after it, this one.
+    pub fn url_of(&self, path: &MediaPath, query: Option<&str>) -> Url {
         // segments are escaped, none is '..', and none is empty: it can only lead below
-        Url::parse(&format!("{}{}", self.0, path.to_url())).expect("a URL and more of its path")
+        let mut url = Url::parse(&format!("{}{}", self.folder, path.to_url())).expect("a URL and more of its path");
+        let queries: Vec<&str> = [self.query.as_deref(), query].into_iter().flatten().collect();
+        url.set_query((!queries.is_empty()).then(|| queries.join("&")).as_deref());
+        url
     }
 
     /// The path below this upstream that a URL names, if it lies there.
     pub fn strip(&self, url: &str) -> Option<MediaPath> {
         let url = Url::parse(url).ok()?;
-        let below = (url.origin() == self.0.origin()).then(|| url.path().strip_prefix(self.0.path())).flatten()?;
+        let is_here = url.origin() == self.folder.origin();
+        let below = is_here.then(|| url.path().strip_prefix(self.folder.path())).flatten()?;
         MediaPath::parse(below.as_bytes()).ok()
     }
 
     /// Whether it is asked over TLS.
     pub fn is_https(&self) -> bool {
-        self.0.scheme() == "https"
+        self.folder.scheme() == "https"
     }
 }
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.folder.fmt(f)
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Upstream").field(&self.folder.as_str()).finish()
     }
 }
 
@@ -96,7 +114,11 @@ mod tests {
             ("file:///etc/", None),
             ("https://user:secret@www.example.com/", None),
             ("https://user@www.example.com/", None),
-            ("https://www.example.com/?a", None),
+            (
+                "https://account.blob.core.windows.net/media?sv=1&sig=s3cret",
+                Some("https://account.blob.core.windows.net/media/"),
+            ),
+            ("https://www.example.com/media?", Some("https://www.example.com/media/")),
             ("https://www.example.com/#a", None),
             ("", None),
         ] {
@@ -120,7 +142,7 @@ mod tests {
             ("@evil.example", "%40evil.example"),
         ] {
             let path = MediaPath::parse(target.as_bytes()).unwrap();
-            let url = upstream.url_of(&path);
+            let url = upstream.url_of(&path, None);
             assert_eq!(url.as_str(), format!("https://www.example.com/media/{expected}"));
             assert_eq!(upstream.strip(url.as_str()), Some(path), "and back");
         }
@@ -128,6 +150,23 @@ mod tests {
             ["https://example.com/media/a.jpg", "http://www.example.com/media/a.jpg", "https://www.example.com/a"]
         {
             assert_eq!(upstream.strip(elsewhere), None);
+        }
+    }
+
+    /// Azure SAS, a CDN's token: it goes with every request, and is never shown.
+    #[test]
+    fn the_query_of_an_upstream_is_sent_and_not_shown() {
+        let path = MediaPath::parse(b"a%3Fb.jpg").unwrap();
+        for (text, query, expected) in [
+            ("https://a.example/m", None, "https://a.example/m/a%3Fb.jpg"),
+            ("https://a.example/m", Some("itok=x&w=1"), "https://a.example/m/a%3Fb.jpg?itok=x&w=1"),
+            ("https://a.example/m?sig=s3cret", None, "https://a.example/m/a%3Fb.jpg?sig=s3cret"),
+            ("https://a.example/m/?sig=s3cret%3D", Some("w=1"), "https://a.example/m/a%3Fb.jpg?sig=s3cret%3D&w=1"),
+            ("https://a.example/m/?", Some("w=1"), "https://a.example/m/a%3Fb.jpg?w=1"),
+        ] {
+            let upstream = Upstream::parse(text).unwrap();
+            assert_eq!(upstream.url_of(&path, query).as_str(), expected);
+            assert!(!format!("{upstream} {upstream:?}").contains("s3cret"), "{upstream:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Where an app listens.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use hyper::Uri;
 use hyper::http::uri::Authority;
@@ -12,8 +13,9 @@ const HTTP: u16 = 80;
 /// The address of an app that speaks plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// As it is written in a URL: `127.0.0.1:8000`.
+    /// As it is written in a URL: `127.0.0.1:8000`; `localhost` for a Unix socket, as nginx has it.
     authority: Authority,
+    socket: Option<PathBuf>,
 }
 
 impl Address {
@@ -21,19 +23,29 @@ impl Address {
     pub fn of(url: &Uri) -> Option<Self> {
         let authority = url.authority().filter(|_| url.scheme_str() == Some("http"))?;
         let is_bare = !authority.as_str().contains('@') && !authority.host().is_empty();
-        is_bare.then(|| Self { authority: authority.clone() })
+        is_bare.then(|| Self { authority: authority.clone(), socket: None })
     }
 
     /// A port of this machine, at its loopback address.
     pub fn of_port(port: u16) -> Self {
         let authority = format!("127.0.0.1:{port}").parse().expect("an address and a port");
-        Self { authority }
+        Self { authority, socket: None }
     }
 
     /// A port of this machine, at its IPv6 loopback address.
     pub fn of_port_v6(port: u16) -> Self {
         let authority = format!("[::1]:{port}").parse().expect("an address and a port");
-        Self { authority }
+        Self { authority, socket: None }
+    }
+
+    /// A Unix socket.
+    pub fn of_socket(path: PathBuf) -> Self {
+        Self { authority: Authority::from_static("localhost"), socket: Some(path) }
+    }
+
+    /// The path of a Unix socket.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// `host:port`, as `Host` has it.
@@ -61,14 +73,17 @@ impl Address {
             None => return false,
         };
         let same_host = host.eq_ignore_ascii_case(self.host()) || (is_local(&host) && is_local(self.host()));
-        url.scheme() == "http" && same_host && url.port_or_known_default() == Some(self.port())
+        self.socket.is_none() && url.scheme() == "http" && same_host && url.port_or_known_default() == Some(self.port())
     }
 }
 
 /// As the beginning of a URL.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority)
+        match &self.socket {
+            Some(socket) => write!(f, "http://unix:{}:", socket.display()),
+            None => write!(f, "http://{}", self.authority),
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::address::Address;
@@ -94,15 +95,8 @@ impl Client {
         address: &Address,
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, SendError> {
-        let connecting = timeout(CONNECT, TcpStream::connect((address.host(), address.port()))).await;
-        let stream = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let stream = stream.map_err(SendError::Unreachable)?;
-        stream.set_nodelay(true).map_err(SendError::Unreachable)?;
-        let mut builder = http1::Builder::new();
-        builder.max_buf_size(MAX_BUFFER);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(SendError::NoAnswer)?;
-        // its errors come out of the answer, too
-        tokio::spawn(connection.with_upgrades());
+        let connecting = timeout(CONNECT, connect(address)).await;
+        let sender = connecting.unwrap_or_else(|_| Err(SendError::Unreachable(io::ErrorKind::TimedOut.into())))?;
         self.exchange(address, sender, request).await
     }
 
@@ -132,6 +126,26 @@ impl Client {
         idle.retain(|kept| kept.since.elapsed() < KEEP_ALIVE && kept.address == *address && kept.sender.is_ready());
         idle.pop().map(|kept| kept.sender)
     }
+}
+
+async fn connect(address: &Address) -> Result<SendRequest<Outgoing>, SendError> {
+    if let Some(path) = address.socket() {
+        return handshake(UnixStream::connect(path).await.map_err(SendError::Unreachable)?).await;
+    }
+    let stream = TcpStream::connect((address.host(), address.port())).await.map_err(SendError::Unreachable)?;
+    stream.set_nodelay(true).map_err(SendError::Unreachable)?;
+    handshake(stream).await
+}
+
+async fn handshake(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Outgoing>, SendError> {
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(MAX_BUFFER);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(SendError::NoAnswer)?;
+    // the answer reports its errors, too
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender)
 }
 
 fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {

@@ -2,7 +2,7 @@
 //!
 //! `X-Accel-Redirect` names a URL and follows nginx 1.22 as it was measured (`tests/proxy_handed.rs` compares). Of the
 //! app's answer some fields are kept; its status, its body and all else are not. `X-Sendfile` names a path of the disk and
-//! follows Apache's `mod_xsendfile` and lighttpd: all of the app's answer is kept but its body.
+//! follows `mod_xsendfile` of Apache and lighttpd: all of the app's answer is kept but its body.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -2,6 +2,10 @@ use super::*;
 
 /// A request's head as one line: method, then `Name: value` fields separated by `|`.
 fn admit(guard: &Guard, head: &str) -> Result<Row, u16> {
+    admit_by(guard, ListenerKind::Loopback, head).map_err(|error| Refusal::from(error).status.as_u16())
+}
+
+fn admit_by(guard: &Guard, listener: ListenerKind, head: &str) -> Result<Row, GuardError> {
     let mut parts = head.split('|').map(str::trim);
     let method = parts.next().expect("a method");
     let mut request = Request::builder().method(method).uri("/media/a.jpg");
@@ -13,7 +17,7 @@ fn admit(guard: &Guard, head: &str) -> Result<Row, u16> {
         request = request.header("Host", "localhost:8001");
     }
     let request = request.body(()).expect("a request");
-    guard.admit(&request).map(|admission| admission.row).map_err(|error| Refusal::from(error).status.as_u16())
+    guard.admit(&request, listener).map(|admission| admission.row)
 }
 
 #[test]
@@ -41,6 +45,15 @@ fn strangers_rows() {
         ("GET|Origin: http://any.example", Ok(Row::Origin)),
         ("GET|Origin: http://192.168.1.5:3000|Host: 192.168.1.5:8001", Ok(Row::Origin)), // a phone
         ("GET|Origin: http://media.dev.example:3000|Host: media.dev.example", Ok(Row::Origin)),
+        ("GET|Origin: http://LOCALHOST:3000", Ok(Row::Origin)),
+        ("GET|Origin: http://localhost.:3000", Ok(Row::Origin)),
+        ("GET|Origin: https://app.example:03000", Ok(Row::Origin)),
+        ("GET|Origin: http://evil.example\\@localhost", Err(403)),
+        ("GET|Origin: http://evil.example#@localhost", Err(403)),
+        ("GET|Origin: http://evil@localhost", Err(403)),
+        ("GET|Origin: http:localhost", Err(403)),
+        ("GET|Origin: http://localhost:99999", Err(403)),
+        ("GET|Origin: http://127.0.0.1.evil.example", Err(403)),
         ("GET|Origin: http://192.168.1.6:3000|Host: 192.168.1.5:8001", Err(403)), // CVE-2025-30360
         ("GET|Origin: https://evil.example", Err(403)),
         ("GET|Origin: https://evil.example|Sec-Fetch-Site: same-origin", Err(403)),
@@ -103,33 +116,47 @@ fn strangers_rows() {
 }
 
 #[test]
-fn hosts_that_nobody_can_rebind() {
+fn a_host_that_nobody_else_can_claim_passes() {
     let guard = Guard {
-        hosts: ["App.Example", "*.dev.example"].map(|name| HostPattern::parse(name).unwrap()).into(),
+        hosts: ["App.Example", "*.dev.example", "b\u{fc}cher.example", "mac.local", "devbox", "*.corp.internal"]
+            .map(|name| HostPattern::parse(name).unwrap())
+            .into(),
         origins: Vec::new(),
     };
     for (host, expected) in [
         ("localhost", Ok(())),
         ("LOCALHOST:8001", Ok(())),
         ("localhost.", Ok(())),
+        ("localhost.:8001", Ok(())),
+        ("LocalHost.:8001", Ok(())),
         ("127.0.0.1:8001", Ok(())),
+        ("127.1", Ok(())), // as curl sends it; an address in another spelling
         ("192.168.1.5", Ok(())),
         ("[::1]:8001", Ok(())),
         ("[fe80::1]", Ok(())),
-        ("media:8001", Ok(())), // a compose service
+        ("[::FFFF:127.0.0.1]", Ok(())),
         ("shop.localhost:8001", Ok(())),
+        ("SHOP.LOCALHOST.:8001", Ok(())),
         ("shop.test", Ok(())),
-        ("mac.local", Ok(())),
-        ("host.docker.internal", Ok(())),
-        ("nas.home.arpa", Ok(())),
+        ("xn--bcher-kva.test", Ok(())),
         ("app.example:8001", Ok(())),
+        ("app.example.", Ok(())),
         ("a.dev.example", Ok(())),
         ("a.b.dev.example", Ok(())),
+        ("xn--bcher-kva.example", Ok(())),
+        ("XN--BCHER-KVA.example:8001", Ok(())),
+        // named
+        ("mac.local", Ok(())),
+        ("MAC.local.:8001", Ok(())),
+        ("devbox:8001", Ok(())),
+        ("a.corp.internal", Ok(())),
         ("dev.example", Err(421)),
         ("evil.example", Err(421)),
         ("localhost.evil.example", Err(421)),
         ("127.0.0.1.nip.io", Err(421)),
         ("nothome.arpa", Err(421)),
+        ("xn--lcalhost-cf7c", Err(421)),
+        ("corp.internal", Err(421)),
         ("", Err(400)),
         (":8001", Err(400)),
         ("a b", Err(400)),
@@ -139,10 +166,100 @@ fn hosts_that_nobody_can_rebind() {
         ("[::1", Err(400)),
         ("::1", Err(400)),
         ("a..b", Err(400)),
+        (".", Err(400)),
+        ("localhost..", Err(400)),
         ("localhost/..", Err(400)),
+        ("%6cocalhost", Err(400)),
+        ("b\u{fc}cher.test", Err(400)),
+        ("300.1.1.1", Err(400)),
     ] {
         let found = admit(&guard, &format!("GET|Host: {host}")).map(|_| ());
         assert_eq!(found, expected, "{host:?}");
+    }
+}
+
+/// Anybody on the local network can make such a name lead to 127.0.0.1: DNS rebinding with reads and, worse, writes.
+#[test]
+fn a_name_of_the_network_is_for_reading_on_a_listener_of_the_network() {
+    let names = [
+        "evil.local",
+        "EVIL.Local.:8001",
+        "a.b.local",
+        "x.internal",
+        "host.docker.internal:8001",
+        "x.home.arpa",
+        "x.home.arpa.",
+        "media:8001", // a compose service
+        "MEDIA.",
+        "my_service",
+        "local",
+        "internal",
+        "xn--mdia-bpa",
+    ];
+    for host in names {
+        for (listener, reads, writes) in [
+            (ListenerKind::Loopback, "network-host", "network-host"),
+            (ListenerKind::Network, "", "network-host-write"),
+            (ListenerKind::Unix, "", "network-host-write"),
+        ] {
+            for (method, expected) in [
+                ("GET", reads),
+                ("HEAD", reads),
+                ("OPTIONS", reads),
+                ("PUT", writes),
+                ("POST", writes),
+                ("DELETE", writes),
+            ] {
+                let refusal = admit_by(&Guard::default(), listener, &format!("{method}|Host: {host}")).err();
+                let refusal = refusal.map(Refusal::from);
+                let code = refusal.as_ref().map_or("", |refusal| refusal.code);
+                assert_eq!(code, expected, "{method} {host} {listener:?}");
+                if let Some(refusal) = refusal {
+                    let name = host.to_ascii_lowercase().replace(":8001", "");
+                    let name = name.strip_suffix('.').unwrap_or(&name);
+                    assert_eq!(refusal.status, 421);
+                    assert!(refusal.advice.ends_with(&format!("--allow-host {name}")), "{}", refusal.advice);
+                }
+            }
+            let named =
+                Guard { hosts: vec![HostPattern::parse(host.trim_end_matches(":8001")).unwrap()], ..Guard::default() };
+            for method in ["GET", "PUT", "DELETE"] {
+                assert!(
+                    admit_by(&named, listener, &format!("{method}|Host: {host}")).is_ok(),
+                    "{method} {host} is named"
+                );
+            }
+        }
+    }
+    for host in ["localhost", "a.localhost", "a.test", "127.0.0.1", "10.0.0.1", "[::1]"] {
+        for listener in [ListenerKind::Loopback, ListenerKind::Network, ListenerKind::Unix] {
+            for method in ["GET", "PUT", "DELETE"] {
+                assert!(
+                    admit_by(&Guard::default(), listener, &format!("{method}|Host: {host}")).is_ok(),
+                    "{method} {host}"
+                );
+            }
+        }
+    }
+}
+
+/// Public names that lead to loopback are refused as any other, but the answer says what to type.
+#[test]
+fn a_public_name_of_loopback_is_refused_with_what_to_type() {
+    for (host, says) in [
+        ("lvh.me", "lvh.me is a public name"),
+        ("shop.lvh.me", "lvh.me is a public name"),
+        ("a.b.localtest.me", "localtest.me is a public name"),
+        ("127.0.0.1.nip.io", "nip.io is a public name"),
+        ("127-0-0-1.sslip.io", "sslip.io is a public name"),
+        ("evillvh.me", "DNS rebinding"),
+        ("lvh.me.evil.example", "DNS rebinding"),
+    ] {
+        let refusal = Refusal::from(
+            admit_by(&Guard::default(), ListenerKind::Network, &format!("GET|Host: {host}")).unwrap_err(),
+        );
+        assert!(refusal.advice.contains(says), "{host}: {}", refusal.advice);
+        assert!(refusal.advice.ends_with(&format!("--allow-host {host}")), "{host}: {}", refusal.advice);
     }
 }
 
@@ -154,7 +271,10 @@ fn the_host_is_that_of_an_absolute_target_and_stands_once() {
             request = request.header("Host", *host);
         }
         let request = request.body(()).expect("a request");
-        Guard::default().admit(&request).map(|_| ()).map_err(|error| Refusal::from(error).status.as_u16())
+        Guard::default()
+            .admit(&request, ListenerKind::Loopback)
+            .map(|_| ())
+            .map_err(|error| Refusal::from(error).status.as_u16())
     };
     for (version, uri, hosts, expected) in [
         (Version::HTTP_11, "/a", &["localhost"][..], Ok(())),
@@ -170,7 +290,7 @@ fn the_host_is_that_of_an_absolute_target_and_stands_once() {
 }
 
 #[test]
-fn patterns_as_people_type_them() {
+fn patterns_are_read_as_people_type_them() {
     for (text, valid) in [
         ("app.example", true),
         ("*.example", true),
@@ -197,6 +317,10 @@ fn patterns_as_people_type_them() {
         ("http://*.example", false),
         ("http://app.example/path", false),
         ("http://app.example:80:*", false),
+        ("http://me@app.example", false),
+        ("http://b\u{fc}cher.example", true),
+        ("http://app.example:99999", false),
+        ("http://app example", false),
         ("null", false),
         ("", false),
     ] {

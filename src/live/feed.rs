@@ -1,6 +1,6 @@
 //! The feed of one folder: one task for any number of streams.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cap_std::fs::{Dir, MetadataExt as _};
@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::change::{self, Snapshot, State};
 use super::watches::{Watched, Watches};
 use crate::request::path::MediaPath;
-use crate::site::Site;
+use crate::site::{Opened, Site};
 use crate::storage::root::Found;
+use crate::storage::root::location::Location;
 
 /// A burst of changes is reported when it has been quiet for this long,
 const QUIET: Duration = Duration::from_millis(100);
@@ -99,8 +100,8 @@ pub(super) struct Folder {
     base: String,
     watches: Arc<Watches>,
     poll: Option<Duration>,
-    /// The target of its links at the first reading, if access rules depend on it.
-    real: OnceLock<Option<MediaPath>>,
+    /// Where it lay when the client was admitted.
+    location: Location,
 }
 
 /// The folder as it was at the last reading.
@@ -122,19 +123,26 @@ impl Held {
 }
 
 impl Folder {
-    pub(super) fn new(site: Arc<Site>, path: MediaPath, watches: Arc<Watches>, poll: Option<Duration>) -> Self {
+    pub(super) fn new(
+        site: Arc<Site>,
+        path: MediaPath,
+        location: Location,
+        watches: Arc<Watches>,
+        poll: Option<Duration>,
+    ) -> Self {
         let base = site.prefix.url_of(&path.with_slash(true));
-        Self { site, path, base, watches, poll, real: OnceLock::new() }
+        Self { site, path, base, watches, poll, location }
     }
 
     /// Reads the folder; returns it, and the events to send with the state they lead to. May wait for a disk.
     fn look(&self, held: Option<Held>, changed: bool) -> (Option<Held>, Option<(State, String)>) {
         // reported once, not at each failed reading
         let gone = held.is_some().then(|| (State::GONE, change::refresh(&self.base, State::GONE)));
-        let Ok(Found::Directory(dir)) = self.site.root.open(&self.path) else { return (None, gone) };
-        if !self.is_as_judged() {
-            return (None, gone);
-        }
+        // a link may be pointed to a folder that the client may not see
+        let dir = match self.site.find(&self.path) {
+            Ok(Opened { found: Found::Directory(dir), location }) if self.is_as_admitted(&location) => dir,
+            _ => return (None, gone),
+        };
         let same = held.filter(|held| held.is(&dir));
         if same.is_some() && !changed {
             return (same, None);
@@ -157,13 +165,9 @@ impl Folder {
         (Some(now), Some((state, text)))
     }
 
-    /// Whether it is still the folder that the access rules allowed: a link may have changed its target.
-    fn is_as_judged(&self) -> bool {
-        if self.site.access.is_uniform() {
-            return true;
-        }
-        let real = self.site.root.real(&self.path);
-        real.is_ok_and(|real| *self.real.get_or_init(|| real.clone()) == real)
+    /// Whether the folder is the one that the client was admitted to.
+    fn is_as_admitted(&self, location: &Location) -> bool {
+        self.site.shows_at(location).is_ok() && (self.site.access.is_uniform() || *location == self.location)
     }
 
     fn watch(&self) -> Option<Watched> {

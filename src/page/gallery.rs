@@ -3,6 +3,7 @@
 //! The page works without JavaScript: it is a table of links, which the style sheet lays out as a grid of cards. The script
 //! adds sorting, filtering, the table view, the preview and live changes; all it knows of an entry is in the entry's row.
 
+mod glyph;
 mod upload;
 
 use std::sync::LazyLock;
@@ -13,7 +14,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::listing::{href, size};
+use self::glyph::glyph;
+use super::entry::{href, size};
 use super::way;
 use crate::live::change::State;
 use crate::mount::{Mount, Mounts};
@@ -289,10 +291,6 @@ fn symbols() -> Markup {
 
 fn icon(icon: Icon) -> Markup {
     glyph(icon.name())
-}
-
-fn glyph(name: &str) -> Markup {
-    html! { svg class={ "i i-" (name) } aria-hidden="true" { use href={ "#i-" (name) }; } }
 }
 
 /// A time as this machine's clock shows it.

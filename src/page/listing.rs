@@ -11,12 +11,13 @@ use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
+use super::entry::{href, size};
 use super::gallery::{self, FILES, ROWS};
 use crate::body::Body;
 use crate::live::change::State;
 use crate::mount::{Mount, Mounts};
 use crate::request::format::Format;
-use crate::request::path::{MediaPath, encode_segment};
+use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::storage::folder::{Entry, Kind};
 
@@ -123,19 +124,6 @@ fn pieces(
         let piece: String = entries.by_ref().take(PIECE).map(&mut text).collect();
         (!piece.is_empty()).then_some(piece)
     })
-}
-
-/// The entry's URL relative to the folder. Every `:` is escaped, so it cannot be read as a scheme.
-pub(super) fn href(entry: &Entry) -> String {
-    let slash = if entry.kind == Kind::Directory { "/" } else { "" };
-    encode_segment(&entry.name) + slash
-}
-
-pub(super) fn size(entry: &Entry) -> Option<u64> {
-    match entry.kind {
-        Kind::File(len) => Some(len),
-        Kind::Directory | Kind::Other => None,
-    }
 }
 
 #[cfg(test)]

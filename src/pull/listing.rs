@@ -69,16 +69,18 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
 
 /// The entries of a folder, and whether each is a folder itself.
 async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(MediaPath, bool)>, String> {
-    let url = fallback.upstream.url_of(&folder.with_slash(true));
+    let url = fallback.upstream.url_of(&folder.with_slash(true), None);
+    let mut shown = url.clone();
+    // it may be a secret
+    shown.set_query(None);
     let unreadable = |why: String| {
         format!(
-            "{url} has no listing that can be read ({why}). devmedia has one, and so has nginx with 'autoindex on; \
+            "{shown} has no listing that can be read ({why}). devmedia has one, and so has nginx with 'autoindex on; \
              autoindex_format json;'. Otherwise write the names into a file, a line each, and use --from FILE"
         )
     };
     let fields = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
-    let answer =
-        fallback.ask(&Method::GET, url.clone(), &fields).await.map_err(|why| unreadable(format!("it {why}")))?;
+    let answer = fallback.ask(&Method::GET, url, &fields).await.map_err(|why| unreadable(format!("it {why}")))?;
     if !answer.status().is_success() {
         return Err(unreadable(format!("it answered {}", answer.status())));
     }

@@ -24,6 +24,13 @@ impl<'a> Query<'a> {
         pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 
+    /// The text without the parameters of this name; `None` where nothing is left.
+    pub fn without(self, name: &str) -> Option<String> {
+        let is_other = |pair: &&str| !pair.is_empty() && pair.split('=').next() != Some(name);
+        let rest: Vec<&str> = self.0.into_iter().flat_map(|text| text.split('&')).filter(is_other).collect();
+        (!rest.is_empty()).then(|| rest.join("&"))
+    }
+
     /// The value of the first parameter of this name.
     pub fn get(self, name: &str) -> Option<&'a str> {
         self.pairs().find(|(found, _)| *found == name).map(|(_, value)| value)
@@ -33,6 +40,20 @@ impl<'a> Query<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parameter_is_taken_out_and_the_others_stay_as_they_are() {
+        for (text, expected) in [
+            (None, None),
+            (Some(""), None),
+            (Some("a"), None),
+            (Some("a=1"), None),
+            (Some("itok=x%3D=&a=1&w"), Some("itok=x%3D=&w")),
+            (Some("&&ab=1&b=a"), Some("ab=1&b=a")),
+        ] {
+            assert_eq!(Query::new(text).without("a").as_deref(), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn the_first_parameter_of_a_name_counts() {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
+use crate::connection::ListenerKind;
+
 /// The port of the default address.
 pub const DEFAULT_PORT: u16 = 8001;
 
@@ -345,6 +347,30 @@ fn inode(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 impl Listener {
+    /// Its port; nothing for a Unix socket.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => Some(listener.local_addr().ok()?.port()),
+            Self::Unix(..) => None,
+        }
+    }
+
+    /// Who can reach it.
+    pub fn kind(&self) -> ListenerKind {
+        match self {
+            Self::Tcp(listener) => {
+                let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+                // an address that cannot be told is guarded as the stricter kind
+                if listener.local_addr().is_ok_and(|address| !is_loopback(address)) {
+                    ListenerKind::Network
+                } else {
+                    ListenerKind::Loopback
+                }
+            }
+            Self::Unix(..) => ListenerKind::Unix,
+        }
+    }
+
     /// The next connection.
     pub async fn accept(&self) -> io::Result<Stream> {
         match self {

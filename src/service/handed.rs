@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::Service;
+use super::{Located, Service};
 use crate::access::{Admitted, Visitor};
 use crate::access_log::Verdict;
 use crate::answer::decide::{Decision, decide};
@@ -15,11 +15,12 @@ use crate::body::file::FileBody;
 use crate::body::paced::paced;
 use crate::body::streamed::Streamed;
 use crate::connection::Connection;
-use crate::fallback::Instead;
 use crate::forward::handed::{Handed, Mistake, Wanted};
+use crate::guard::Row;
 use crate::mount::Mount;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
+use crate::site::Opened;
 use crate::storage::blocking;
 use crate::storage::entity::Entity;
 use crate::storage::media_type::MediaType;
@@ -119,7 +120,7 @@ impl Service {
         for _ in 0..MAX_HOPS {
             let (mount, path) = self.place_of(&handed).await.map_err(|error| error.refusal(&handed.shown))?;
             let asked = MediaPath::parse(mount.site.prefix.url_of(&path).as_bytes())?;
-            let visitor = Visitor { request, path: asked, peer: connection.peer };
+            let visitor = Visitor { request, path: asked, peer: connection.peer, port: connection.port };
             let pass = match mount.site.admit(&path, &visitor).await? {
                 Admitted::Pass(pass) => pass,
                 Admitted::Answer(response) => return Ok(response),
@@ -129,15 +130,19 @@ impl Service {
                 }
             };
             mount.site.shows(&path)?;
-            let found = match self.open(&mount, &path).await {
-                Ok(found) => found,
-                Err(unopened) if unopened.error.is_missing() => {
-                    match self.missing(&mount, &path, request, unopened.suggestion).await? {
-                        Instead::Found(found) => found,
-                        Instead::Answer(response) => return Ok(response),
-                    }
+            // the app asks, and it may cause a fetch
+            let Opened { found, location } = match self.find(&mount, &path, request, Row::Tool).await? {
+                Located::Opened(opened) => opened,
+                Located::Answer(response) => return Ok(response),
+            };
+            mount.site.shows_at(&location)?;
+            let pass = match mount.site.admit_at(&pass, &path, &location, &visitor).await? {
+                Admitted::Pass(more) => pass.and(more),
+                Admitted::Answer(response) => return Ok(response),
+                Admitted::Handed(next) => {
+                    handed = *next;
+                    continue;
                 }
-                Err(unopened) => return Err(Refusal::cannot_open(unopened.error, &path)),
             };
             let Found::File(file, entity) = found else { return Err(HandedError::Folder.refusal(&handed.shown)) };
             let entity = as_handed(entity, &handed, is_own);

@@ -46,11 +46,22 @@ impl Kind {
     }
 }
 
+/// What a link in a folder leads to.
+#[derive(Debug)]
+pub enum Target {
+    /// A file or folder that is served.
+    Served(Metadata),
+    /// Nothing that is served: the link is shown as [`Kind::Other`].
+    Broken,
+    /// Something that must not be named: the link is left out.
+    Secret,
+}
+
 /// Reads a folder: folders first, then by name as people number them. Hidden names only if `hidden` is set.
 /// `follow` describes the target of a link: beneath this folder's handle alone, a link such as `../a.jpg` would lead out.
 ///
 /// Cost: one system call for each entry, and an open for each link. An entry that vanishes meanwhile is left out.
-pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Option<Metadata>) -> io::Result<Vec<Entry>> {
+pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in dir.entries()? {
         let entry = entry?;
@@ -61,9 +72,13 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Option<Metadata>)
         }
         let Ok(own) = entry.metadata() else { continue };
         let (kind, modified) = if own.is_symlink() {
-            follow(name.as_encoded_bytes()).map_or((Kind::Other, None), |target| {
-                (Kind::new(target.is_dir(), target.is_file(), target.len()), target.modified().ok())
-            })
+            match follow(name.as_encoded_bytes()) {
+                Target::Served(target) => {
+                    (Kind::new(target.is_dir(), target.is_file(), target.len()), target.modified().ok())
+                }
+                Target::Broken => (Kind::Other, None),
+                Target::Secret => continue,
+            }
         } else {
             let modified = own.modified().ok().map(cap_std::time::SystemTime::into_std);
             (Kind::new(own.is_dir(), own.is_file(), own.len()), modified)

@@ -14,6 +14,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
+use self::location::Location;
 use super::entity::Entity;
 #[cfg(target_os = "linux")]
 use super::follow::{self, FollowError};
@@ -21,6 +22,7 @@ use super::media_type::{MediaTypes, SNIFF_LEN};
 use super::open_file::{NoWait, OpenFile};
 use crate::request::path::MediaPath;
 
+pub mod location;
 pub mod reach;
 pub mod real;
 
@@ -130,8 +132,8 @@ impl Root {
         self.nowait.clone()
     }
 
-    /// Opens `path` if that does not have to wait: its names and its first page are in the kernel's caches. `None` only
-    /// means "call [`Root::open`]", which can wait and has the answer.
+    /// Opens `path` if that does not have to wait: its names and its first page are in the kernel's caches, and no link is on
+    /// the way. `None` only means "call [`Root::open`]", which can wait and has the answer.
     #[cfg(target_os = "linux")]
     pub fn open_now(&self, path: &MediaPath) -> Option<Found> {
         use rustix::fs::{Mode, ResolveFlags, openat2};
@@ -140,7 +142,8 @@ impl Root {
         }
         let dir = self.dir(RECHECK).ok()?;
         let flags = OPEN_FLAGS | OFlags::RDONLY | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::CACHED;
+        // without links the file is where its path says, so it need not be asked
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
         let file = openat2(&*dir, path.as_path(), flags, Mode::empty(), resolve).ok()?;
         let sniff = |file: &OpenFile, first: &mut [u8]| file.peek(0, first).ok_or(io::ErrorKind::WouldBlock.into());
         self.describe(file.into(), path, sniff).ok()
@@ -170,10 +173,27 @@ impl Root {
         }
     }
 
-    /// The target of a link, for a listing; `None` if it is not served.
-    pub fn follow(&self, link: &MediaPath) -> Option<Metadata> {
+    /// The same, and where that lies. Blocks.
+    pub fn find(&self, path: &MediaPath) -> Result<(Found, Location), OpenError> {
+        let locate = |found: &Found| match found {
+            Found::File(file, _) => self.locate(file, path),
+            Found::Directory(dir) => self.locate(dir, path),
+        };
+        let found = self.open(path)?;
+        if let Ok(location) = locate(&found) {
+            return Ok((found, location));
+        }
+        // renamed or replaced since it was opened, or its root was
+        let found = self.open(path)?;
+        let location = locate(&found)?;
+        Ok((found, location))
+    }
+
+    /// What a link leads to and where that lies, for a listing; `None` where it is not served. Blocks.
+    pub fn follow(&self, link: &MediaPath) -> Option<(Metadata, Location)> {
         let dir = self.dir(RECHECK).ok()?;
-        self.open_file(&dir, link, self.links).ok()?.metadata().ok()
+        let file = self.open_file(&dir, link, self.links).ok()?;
+        Some((file.metadata().ok()?, self.locate(&file, link).ok()?))
     }
 
     fn open_in(&self, dir: &Dir, path: &MediaPath) -> Result<Found, OpenError> {

@@ -2,99 +2,25 @@
 //!
 //! Decoders are as lenient as browsers: of a damaged file they give what is there.
 
+mod facts;
 mod gif;
 mod jpeg;
 mod png;
 mod webp;
 
-use std::fmt;
 use std::io::{BufRead, Read as _, Seek, SeekFrom};
 
-use image::metadata::Orientation;
-
+pub(super) use self::facts::Decoded;
+pub use self::facts::Unmade;
+use self::facts::{Facts, MAX_MEMORY, broken};
 use self::gif::Gif;
 use self::jpeg::Jpeg;
 use self::png::Png;
 use self::webp::WebP;
-use super::colour::Colours;
 use super::format::{FIRST, Format};
-use super::raster::{Layout, Raster};
-
-/// Pixels of the largest picture that is decoded, which bounds the time it takes: 16,384 by 16,384.
-const MAX_PIXELS: u64 = 1 << 28;
-
-/// Bytes that a decoder may need for one picture. Most need a few rows only.
-const MAX_MEMORY: u64 = 192 * 1024 * 1024;
 
 /// From this many bytes on a picture is large: those are decoded one at a time.
 const LARGE: u64 = 32 * 1024 * 1024;
-
-/// Why there is no thumbnail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unmade {
-    /// The file is longer than is read.
-    TooLong {
-        /// The longest.
-        limit: u64,
-    },
-    /// It announces more pixels than are decoded.
-    TooLarge {
-        /// As announced.
-        width: u32,
-        /// As announced.
-        height: u32,
-    },
-    /// Its format is none of ours.
-    Unknown,
-    /// It is damaged: the decoder's own words.
-    Broken(String),
-}
-
-impl fmt::Display for Unmade {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { limit } => write!(f, "the file is too large: more than {} MiB", limit >> 20),
-            Self::TooLarge { width, height } => write!(f, "the picture is too large: {width} x {height} pixels"),
-            Self::Unknown => f.write_str("the format is not supported"),
-            Self::Broken(why) => write!(f, "the picture is damaged: {why}"),
-        }
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes a value")]
-fn broken(why: impl ToString) -> Unmade {
-    Unmade::Broken(why.to_string())
-}
-
-/// What a file announces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Facts {
-    width: u32,
-    height: u32,
-    /// Bytes that its decoder needs.
-    memory: u64,
-}
-
-impl Facts {
-    fn are_too_large(self) -> bool {
-        self.memory > MAX_MEMORY || u64::from(self.width) * u64::from(self.height) > MAX_PIXELS
-    }
-}
-
-/// A reduced picture, as it is stored.
-pub(super) struct Decoded {
-    pub(super) raster: Raster,
-    /// How it is turned to stand upright.
-    pub(super) orientation: Option<Orientation>,
-    pub(super) colours: Colours,
-}
-
-impl Default for Decoded {
-    fn default() -> Self {
-        let raster = Raster { width: 0, height: 0, layout: Layout::Gray, pixels: Vec::new() };
-        Self { raster, orientation: None, colours: Colours::default() }
-    }
-}
 
 /// A picture of which the beginning has been read.
 pub struct Picture<R: BufRead + Seek> {

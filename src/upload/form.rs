@@ -45,7 +45,7 @@ type Received = (MediaPath, StagedFile);
 
 /// Stores the files of a form: 201 with what they are called now, or for a browser's form 303 back to the folder.
 pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
-    let Upload { site, uploads, path: folder, request } = upload;
+    let Upload { site, uploads, path: folder, request, .. } = upload;
     let boundary = boundary(request.headers())?;
     body.limit(uploads.max)?;
     let files = read(upload, boundary, body).await?;
@@ -73,7 +73,7 @@ fn boundary(headers: &HeaderMap) -> Result<String, Refusal> {
 
 /// Receives the files of a form. A part without a file name is an ordinary field, and passed over.
 async fn read(upload: Upload<'_>, boundary: String, body: &mut RequestBody) -> Result<Vec<Received>, Refusal> {
-    let Upload { site, uploads, path: folder, .. } = upload;
+    let Upload { site, uploads, path: folder, passed, .. } = upload;
     let fruitless = Arc::new(AtomicUsize::new(0));
     let mut form = Multipart::new(feed(body, Arc::clone(&fruitless)), boundary);
     let mut files = Vec::new();
@@ -95,9 +95,13 @@ async fn read(upload: Upload<'_>, boundary: String, body: &mut RequestBody) -> R
         }
         let path = place(site, &uploads.to, folder, &name)?;
         let (owner, posted_to, place) = (Arc::clone(site), folder.clone(), path.clone());
+        let passed = passed.clone();
         let staged = blocking(move || {
             owner.allows_storing_at(&posted_to, &place)?;
-            StagedFile::create(&owner.root, &place.parent())
+            let staged = StagedFile::create(&owner.root, &place.parent())?;
+            let (folder, below) = staged.destination();
+            owner.allows_changing(&passed, folder, below.chain([place.file_name()]))?;
+            Ok::<_, Refusal>(staged)
         });
         let staged = staged.await?;
         let mut writer = FileWriter::new(staged.file());

@@ -62,6 +62,9 @@ pub struct Info {
     pub metadata: String,
     /// Where it shall be, percent-encoded; when it is complete, where it is.
     pub path: String,
+    /// Where that lay when the upload began, percent-encoded: by that its policies were judged.
+    #[serde(default)]
+    pub place: String,
     /// It has its name: only this note is left, for a client that missed the last answer.
     pub complete: bool,
 }
@@ -137,6 +140,11 @@ impl Partial {
         let wanted = self.path()?;
         let folder = wanted.parent();
         let staged = StagedFile::adopt(&site.root, &folder, &self.file, &self.folder, &self.id.0)?;
+        // since it was begun, a link on the way may have been pointed elsewhere
+        let (reached, below) = staged.destination();
+        let place = MediaPath::parse(self.info.place.as_bytes())?;
+        let passed = site.access.guarding([&wanted, &place]);
+        site.allows_changing(&passed, reached, below.chain([wanted.file_name()]))?;
         let (_, name) = staged.publish(&String::from_utf8_lossy(wanted.file_name()))?;
         let path = folder.join(name.as_bytes());
         self.info.path = path.to_url();

@@ -38,10 +38,14 @@ pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<
         return Err(UploadError::IsFolder.into());
     }
     body.limit(upload.uploads.max)?;
-    let staged = in_thread(upload, |site, path, request| {
+    let passed = upload.passed.clone();
+    let staged = in_thread(upload, move |site, path, request| {
         // also asked at the end; here it spares the client the sending
         check(site, path, request)?;
-        StagedFile::create(&site.root, &path.parent())
+        let staged = StagedFile::create(&site.root, &path.parent())?;
+        let (folder, below) = staged.destination();
+        site.allows_changing(&passed, folder, below.chain([path.file_name()]))?;
+        Ok::<_, Refusal>(staged)
     });
     let staged = staged.await?;
     let mut writer = FileWriter::new(staged.file());
@@ -59,7 +63,8 @@ pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<
 
 /// Removes a file.
 pub async fn delete(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
-    in_thread(upload, |site, path, request| {
+    let passed = upload.passed.clone();
+    in_thread(upload, move |site, path, request| {
         let changing = site.root.changing();
         if !check(site, path, request)? || path.has_slash() {
             return Err(Refusal::not_found(path));
@@ -72,6 +77,7 @@ pub async fn delete(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
         if !missing.is_empty() {
             return Err(Refusal::not_found(path));
         }
+        site.allows_changing(&passed, &folder, [path.file_name()])?;
         unlinkat(&folder, OsStr::from_bytes(path.file_name()), AtFlags::empty())
             .map_err(|errno| cannot_write(errno.into()))?;
         drop(changing);

@@ -84,6 +84,11 @@ impl StagedFile {
         Ok(staged)
     }
 
+    /// The open folder that the file goes below, and the folders on the way to it that are made later.
+    pub fn destination(&self) -> (&Dir, impl Iterator<Item = &[u8]>) {
+        (&self.reached, self.missing.iter().map(Vec::as_slice))
+    }
+
     /// What to write to; it may be read meanwhile.
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)

@@ -147,7 +147,7 @@ pub fn describe(uploads: &Uploads, headers: &mut HeaderMap) {
 
 /// Begins an upload to a folder (the extension "creation").
 pub async fn create(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
-    let Upload { site, uploads, path: folder, request } = upload;
+    let Upload { site, uploads, path: folder, request, passed } = upload;
     let headers = request.headers();
     check_version(headers)?;
     let length = number(headers, &UPLOAD_LENGTH, "Upload-Length")?;
@@ -157,17 +157,20 @@ pub async fn create(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
     let metadata = headers.get(UPLOAD_METADATA).map_or(Ok(""), HeaderValue::to_str).map_err(|_| TusError::Metadata)?;
     let name = file_name(metadata)?.unwrap_or_else(|| NAMELESS.to_owned());
     let path = form::place(site, &uploads.to, folder, &name)?;
-    let info = Info { length, metadata: metadata.to_owned(), path: path.to_url(), complete: false };
-    let (owner, posted_to) = (Arc::clone(site), folder.clone());
+    let mut info =
+        Info { length, metadata: metadata.to_owned(), path: path.to_url(), place: String::new(), complete: false };
+    let (owner, posted_to, passed) = (Arc::clone(site), folder.clone(), passed.clone());
     let partial = blocking(move || {
         owner.allows_storing_at(&posted_to, &path)?;
         // it would be sad to learn this after the last byte
         let parent = path.parent();
-        if let Reach::InTheWay(path) =
-            owner.root.reach(&parent).map_err(|error| Refusal::cannot_open(error, &parent))?
-        {
-            return Err(Refusal::from(UploadError::InTheWay { path }));
-        }
+        let reached = owner.root.reach(&parent).map_err(|error| Refusal::cannot_open(error, &parent))?;
+        let (reached, missing) = match reached {
+            Reach::Folder(reached, missing) => (reached, missing),
+            Reach::InTheWay(path) => return Err(Refusal::from(UploadError::InTheWay { path })),
+        };
+        let below = missing.iter().map(Vec::as_slice).chain([path.file_name()]);
+        info.place = owner.allows_changing(&passed, &reached, below)?.to_url();
         let mut partial = Partial::create(&owner.root, &info)?;
         if length == 0 {
             partial.publish(&owner)?;

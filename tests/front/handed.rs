@@ -8,9 +8,6 @@ use super::ask;
 use super::nginx::Nginx;
 use crate::support::{Answer, Server, Way};
 
-/// The method; the app's status and fields; more fields of the request.
-type Row = (&'static str, &'static str, String, &'static [(&'static str, &'static str)]);
-
 /// An app whose answer is what the request wants: its status, and its fields, joined by `|`.
 fn obedient() -> App {
     App::start(|exchange| {
@@ -75,7 +72,8 @@ fn an_answer_that_is_handed_over_is_what_nginx_sends() {
     );
     let cached = "|Cache-Control: private";
     let a = "X-Accel-Redirect: /protected/a.pdf";
-    let rows: [Row; 21] = [
+    type Row<'a> = (&'a str, &'a str, String, &'a [(&'a str, &'a str)]);
+    let rows: [Row<'_>; 21] = [
         ("GET", "200", format!("{a}{kept}"), &[]),
         ("HEAD", "200", format!("{a}{kept}"), &[]),
         ("GET", "404", format!("{a}{kept}"), &[]),

@@ -210,10 +210,15 @@ fn follow_links_opens_links_out_but_never_the_magic_ones() {
 }
 
 #[test]
-fn a_link_may_have_a_hidden_target_but_no_hidden_name() {
+fn neither_a_link_nor_its_target_may_be_hidden() {
     let server: Server = start(&[]);
     server.put(".store/a.txt", "stored");
     symlink(".store/a.txt", server.root.join("a.txt")).expect("a link");
-    assert_eq!(server.get("/media/a.txt").text(), "stored", "a content store: names are public, places are not");
+    assert_eq!(server.get("/media/a.txt").status, 404, "a link must not make a hidden file public");
     assert_eq!(server.get("/media/.store/a.txt").status, 404);
+    // a content store is served with --hidden
+    let server: Server = start(&["--hidden"]);
+    server.put(".store/a.txt", "stored");
+    symlink(".store/a.txt", server.root.join("a.txt")).expect("a link");
+    assert_eq!(server.get("/media/a.txt").text(), "stored");
 }

@@ -1,6 +1,7 @@
 //! Who may ask: the Host rule, strangers' pages, CORS and CORP (design section 4).
 
 use super::start;
+use crate::support::client::send;
 use crate::support::{Answer, Server};
 
 /// A picture on the page, as browsers fetch it without `crossorigin`.
@@ -52,7 +53,7 @@ type Row<'a> = (&'a [(&'a str, &'a str)], Access<'a>, Access<'a>);
 
 /// The rows of the design, in its order. The second access is that of an unsafe method: (a), (b) and (g) only.
 #[test]
-fn each_row_lets_in_whom_it_should() {
+fn each_row_admits_the_requests_that_it_should() {
     use Access::{Reads, Refused, Shows, Tool};
     const SITE: &str = "Sec-Fetch-Site";
     const MODE: &str = "Sec-Fetch-Mode";
@@ -170,9 +171,9 @@ fn each_row_lets_in_whom_it_should() {
 
 /// A phone on the LAN opens app and media by the developer's address; nobody else's page may use that address.
 #[test]
-fn a_page_of_this_very_host_may_ask() {
+fn a_page_under_the_host_name_of_the_request_may_read() {
     use Access::{Reads, Refused, Shows};
-    let server = server(&[]);
+    let server = server(&["--allow-host", "devbox", "--allow-host", "devbox.local"]);
     for (host, fields, expected) in [
         ("192.168.1.5:8001", &[("Origin", "http://192.168.1.5:3000")][..], Reads("http://192.168.1.5:3000")),
         ("192.168.1.5:8001", &[("Referer", "http://192.168.1.5:3000/")], Shows),
@@ -202,13 +203,19 @@ fn a_host_is_one_that_no_stranger_can_point_here() {
         ("8.8.8.8", 200), // an address cannot be rebound
         ("[::1]:8001", 200),
         ("[2001:db8::1]", 200),
-        ("media", 200), // a container's name
-        ("my_service:80", 200),
+        ("127.1", 200),
         ("app.localhost", 200),
+        ("APP.localhost.:80", 200),
         ("a.b.test", 200),
-        ("devbox.local", 200),
-        ("db.corp.internal", 200),
-        ("nas.home.arpa", 200),
+        ("xn--bcher-kva.test", 200),
+        // whoever is on the local network can claim these
+        ("media", 421),
+        ("my_service:80", 421),
+        ("devbox.local", 421),
+        ("DEVBOX.local.:8001", 421),
+        ("db.corp.internal", 421),
+        ("host.docker.internal", 421),
+        ("nas.home.arpa", 421),
         ("media.example.com", 200),
         ("MEDIA.Example.COM.:8001", 200),
         ("a.example.dev", 200),
@@ -220,6 +227,8 @@ fn a_host_is_one_that_no_stranger_can_point_here() {
         ("127.0.0.1.evil.com", 421),
         ("127.0.0.1.nip.io", 421),
         ("localtest.me", 421),
+        ("app.lvh.me:8001", 421),
+        ("127-0-0-1.sslip.io", 421),
         ("evillocalhost.com", 421),
         ("xlocal.example", 421),
         ("evil.com.", 421),
@@ -227,7 +236,7 @@ fn a_host_is_one_that_no_stranger_can_point_here() {
         ("x.media.example.com", 421),
         ("example.dev", 421),
         ("evilexample.dev", 421),
-        ("notlocal", 200),
+        ("notlocal", 421),
         // garbled (webpack-dev-server CVE-2026-14631 died, Starlette CVE-2026-48710 was confused)
         ("", 400),
         (" ", 400),
@@ -261,6 +270,56 @@ fn a_host_is_one_that_no_stranger_can_point_here() {
             let page = [("Host", host), ("Origin", "http://evil.com")];
             assert_eq!(server.request("GET", "/media/a.txt", &page).field("access-control-allow-origin"), "");
         }
+    }
+}
+
+/// Shown in Chromium: with devmedia on 127.0.0.1 a page of evil.local could PUT and DELETE. On the LAN and in containers such
+/// names are how devmedia is reached, so there they may read.
+#[test]
+fn a_name_of_the_local_network_reads_on_its_listener_and_never_writes_unless_allowed() {
+    let socket = tempfile::tempdir().expect("a folder");
+    let socket = socket.path().join("media.sock");
+    let unix = format!("unix:{}", socket.display());
+    let server = start(&["--upload", "--listen", "0.0.0.0:0", "--listen", &unix, "--allow-host", "named.local"]);
+    server.put("a.txt", "hello");
+    let network = server.urls[1].split('/').nth(2).and_then(|address| address.parse().ok()).expect("an address");
+    let by_socket = |method: &str, host: &str| {
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket).expect("the server accepts");
+        let head =
+            format!("{method} /media/a.txt HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut stream, head.as_bytes()).expect("sent");
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut stream, &mut bytes).expect("an answer");
+        Answer::take(&mut bytes.as_slice(), method).status
+    };
+    for (host, on_loopback, reads, writes) in [
+        ("evil.local", 421, 200, 421),
+        ("media:8001", 421, 200, 421), // a compose service
+        ("host.docker.internal", 421, 200, 421),
+        ("x.home.arpa.", 421, 200, 421),
+        ("named.local", 200, 200, 204),
+        ("localhost", 200, 200, 204),
+        ("10.0.0.1:8001", 200, 200, 204),
+        ("evil.example", 421, 421, 421),
+    ] {
+        let loopback = server.request("GET", "/media/a.txt", &[("Host", host)]);
+        assert_eq!(loopback.status, on_loopback, "{host}: {}", loopback.text());
+        let loopback_write = send(server.address, "PUT", "/media/a.txt", &[("Host", host)], b"hello");
+        assert_eq!(loopback_write.status, if on_loopback == 200 { 204 } else { 421 }, "{host}");
+        let read = send(network, "GET", "/media/a.txt", &[("Host", host)], b"");
+        assert_eq!((read.status, by_socket("GET", host)), (reads, reads), "{host}: {}", read.text());
+        for method in ["PUT", "DELETE", "POST"] {
+            let write = send(network, method, "/media/a.txt", &[("Host", host)], b"hello");
+            match method {
+                _ if writes == 421 => {
+                    assert_eq!((write.status, by_socket(method, host)), (421, 421), "{method} {host}");
+                    assert!(write.text().contains("--allow-host"), "{}", write.text());
+                }
+                "PUT" | "DELETE" => assert_eq!(write.status, 204, "{host}: {}", write.text()),
+                _ => assert!(write.status != 421, "{host}: {}", write.text()),
+            }
+        }
+        server.put("a.txt", "hello");
     }
 }
 
@@ -345,6 +404,47 @@ fn a_preflight_of_a_known_page_is_answered_in_full() {
     assert_eq!(plain.field("access-control-allow-methods"), "", "no preflight without the method it asks about");
 }
 
+/// dropzone#354, sentry-javascript#7358: pages of allowed origins send fields of their own.
+#[test]
+fn a_preflight_is_granted_the_fields_that_it_asks_for() {
+    let server = server(&["--upload"]);
+    for names in ["x-requested-with", "baggage,sentry-trace,traceparent", "x-csrf-token, content-md5", "x-amz-acl"] {
+        let preflight =
+            [("Origin", APP), ("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", names)];
+        let answer = server.request("OPTIONS", "/media/a.txt", &preflight);
+        assert_eq!(answer.status, 204);
+        let allowed = answer.field("access-control-allow-headers").to_ascii_lowercase();
+        let allowed: Vec<&str> = allowed.split(", ").collect();
+        for name in names.split(',').map(str::trim) {
+            assert!(allowed.contains(&name), "{name} is not in {allowed:?}");
+        }
+        assert!(allowed.contains(&"range"), "{allowed:?}");
+        let vary = answer.field("vary").to_ascii_lowercase();
+        assert!(
+            vary.contains("access-control-request-headers") && vary.contains("access-control-request-method"),
+            "{vary}"
+        );
+    }
+    // what the browser will refuse is logged with the reason
+    for (method, names, says) in [
+        ("PATCH", "x-a", "refuses PATCH to the page: only GET, HEAD, POST, PUT, DELETE, OPTIONS are allowed here"),
+        ("PUT", "x a", "Access-Control-Request-Headers holds something that is not the name of a field"),
+        ("PUT", &"x-a,".repeat(2000), "longer than 4096 bytes"),
+    ] {
+        let preflight =
+            [("Origin", APP), ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", names)];
+        let answer = server.request("OPTIONS", "/media/a.txt", &preflight);
+        let is_granted = answer.field("access-control-allow-headers").contains("x-a");
+        assert_eq!(is_granted, method == "PATCH", "{names:.20}");
+        server.logged(says);
+    }
+    let stranger =
+        [("Origin", EVIL), ("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "x-a")];
+    let answer = server.request("OPTIONS", "/media/a.txt", &stranger);
+    assert_eq!((answer.status, answer.field("access-control-allow-headers")), (403, ""));
+    server.logged("may not read media from here");
+}
+
 #[test]
 fn a_preflight_of_a_stranger_is_refused() {
     let server = server(&[]);
@@ -360,7 +460,7 @@ fn a_preflight_of_a_stranger_is_refused() {
 }
 
 #[test]
-fn every_kind_of_answer_names_the_page_that_may_read_it() {
+fn every_kind_of_answer_names_the_origin_that_may_read_it() {
     let server = server(&[]);
     server.put("dir/a.txt", "x");
     let tag = server.settled("/media/a.txt").field("etag").to_owned();
@@ -385,7 +485,7 @@ fn every_kind_of_answer_names_the_page_that_may_read_it() {
 }
 
 #[test]
-fn a_page_that_hides_who_it_is_is_noted_once() {
+fn a_page_that_hides_its_origin_is_logged_once() {
     let server = server(&[]);
     for _ in 0..3 {
         assert_eq!(server.request("GET", "/media/a.txt", &IMAGE).status, 200);

@@ -80,6 +80,8 @@ def jpegs():
     # a table that cannot be, between two scans
     last = progressive.rindex(b"\xff\xda")
     save("damaged-table-progressive.jpg", progressive[:last] + b"\xff\xc4\0\x14\0" + b"\xff" * 17 + progressive[last:])
+    # a segment that is longer than the rest of the file
+    save("long-segment-progressive.jpg", progressive[:last] + b"\xff\xe5\xff\xff" + progressive[last:])
     save("cut-progressive.jpg", progressive[: len(progressive) * 3 // 4])
 
     inks = Image.merge("CMYK", [Image.new("L", SIZE, value) for value in (255, 0, 0, 0)])

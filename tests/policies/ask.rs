@@ -11,7 +11,7 @@ use crate::support::{Answer, PATIENCE, Server, Way};
 const YES: &str = "HTTP/1.1 204 No Content\r\nX-User: ada\r\nSet-Cookie: mine=1\r\n\r\n";
 const NO: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nMembers only";
 
-/// `/media/` for everybody, `/members/` for whom the app lets.
+/// `/media/` for everybody, `/members/` for requests that the app approves.
 fn guarded(app: &App, options: &str) -> Server {
     let ask = app.url();
     Server::prepared(Way::Fast, &["--upload"], |folder| {
@@ -40,6 +40,7 @@ fn a_yes_lets_through_and_the_log_says_whose() {
         "cookie: sessionid=1",
         "x-original-uri: /members/a%20b.txt?x=1",
         "x-original-method: GET",
+        &format!("x-original-url: http://{}/members/a%20b.txt?x=1", server.address),
         "x-forwarded-for: 127.0.0.1",
         "x-forwarded-proto: http",
         &format!("x-forwarded-host: {}", server.address),
@@ -73,6 +74,30 @@ fn the_apps_own_no_is_passed_on() {
             ("location", "https://sso.example/?next=a"),
             "",
         ),
+        (
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\n\r\nNo such user",
+            404,
+            ("cache-control", "no-store"),
+            "No such user",
+        ),
+        (
+            "HTTP/1.1 410 Gone\r\nContent-Length: 12\r\n\r\nIt was here.",
+            410,
+            ("cache-control", "no-store"),
+            "It was here.",
+        ),
+        (
+            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 12\r\n\r\nSlow down :)",
+            429,
+            ("retry-after", "30"),
+            "Slow down :)",
+        ),
+        (
+            "HTTP/1.1 451 No\r\nContent-Length: 12\r\n\r\nA judge did.",
+            451,
+            ("cache-control", "no-store"),
+            "A judge did.",
+        ),
     ] {
         let server = guarded(&App::saying(no), "");
         let answer = server.get("/members/a%20b.txt");
@@ -82,14 +107,77 @@ fn the_apps_own_no_is_passed_on() {
     }
 }
 
+/// Behind Vite or nginx the login page must be under the proxy's origin; the proxy of this machine may have taken the TLS off.
 #[test]
-fn an_app_that_cannot_say_is_a_502_that_says_why() {
+fn a_login_page_stays_under_the_proxys_origin() {
+    let app = App::saying("HTTP/1.1 302 Found\r\nLocation: /login/?next=/a\r\nContent-Length: 0\r\n\r\n");
+    let server = guarded(&app, "");
+    let address = app.url().split('/').nth(2).expect("an authority").to_owned();
+    let own = server.address.to_string();
+    for (host, proto, location, asked) in [
+        (&*own, "http", format!("http://{address}/login/?next=/a"), format!("http://{own}")),
+        ("localhost:5173", "http", "/login/?next=/a".to_owned(), "http://localhost:5173".to_owned()),
+        ("app.test", "https", "/login/?next=/a".to_owned(), "https://app.test".to_owned()),
+    ] {
+        let fields = [("Host", host), ("X-Forwarded-Proto", proto)];
+        let answer = server.request("GET", "/members/a%20b.txt", &fields);
+        assert_eq!((answer.status, answer.field("location")), (302, &*location), "{host}");
+        let question = app.question();
+        assert!(question.contains(&format!("x-original-url: {asked}/members/a%20b.txt\r\n")), "{question}");
+        assert!(question.contains(&format!("x-forwarded-proto: {proto}\r\n")), "{question}");
+    }
+}
+
+#[test]
+fn an_app_on_a_unix_socket_is_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("app.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    let (sender, questions) = channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                head.push(byte[0]);
+            }
+            let answer: &[u8] = if head.windows(10).any(|part| part == b"cookie: in") {
+                b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+            } else {
+                b"HTTP/1.1 302 Found\r\nLocation: /login/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            };
+            let _ = stream.write_all(answer);
+            let _ = sender.send(String::from_utf8_lossy(&head).into_owned());
+        }
+    });
+    let url = format!("http://unix:{}:/media-auth/", socket.display());
+    let server = Server::prepared(Way::Fast, &[], |folder| {
+        fs::create_dir_all(folder.join("media")).expect("the folder");
+        fs::write(folder.join("media/a.txt"), "for members").expect("the file");
+        let text = format!("[[mount]]\nurl = \"/media/\"\nroot = \"media\"\naccess = {{ ask = \"{url}\" }}\n");
+        fs::write(folder.join("devmedia.toml"), text).expect("the configuration");
+    });
+    assert_eq!(server.request("GET", "/media/a.txt", &[("Cookie", "in")]).text(), "for members");
+    let question = questions.recv_timeout(PATIENCE).expect("a question");
+    assert!(
+        question.starts_with("GET /media-auth/ HTTP/1.1\r\n") && question.contains("host: localhost\r\n"),
+        "{question}"
+    );
+    let no = server.get("/media/a.txt");
+    assert_eq!((no.status, no.field("location")), (302, "/login/"), "no browser reaches the socket");
+    fs::remove_file(&socket).expect("the socket");
+    let gone = server.get("/media/a.txt");
+    assert_eq!(gone.status, 502);
+    assert!(gone.text().contains(&url) && gone.text().contains("cannot be reached"), "{}", gone.text());
+}
+
+#[test]
+fn an_app_that_gives_no_answer_is_a_502_that_says_why() {
     let long = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: 2000000\r\n\r\n{}", "x".repeat(2_000_000));
     let rows: [(Vec<u8>, &str); 8] = [
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 500"),
         // by which a browser would show what it has kept
         (b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n".to_vec(), "it answered 304"),
-        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 404"),
+        (b"HTTP/1.1 407 Proxy\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 407"),
         (b"".to_vec(), "it closed the connection before it answered"),
         (b"HTTP/1.1 403 For...".to_vec(), "it closed the connection before it answered"),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "it broke off"),
@@ -155,7 +243,7 @@ fn nothing_happens_before_the_policy_said_yes() {
 }
 
 #[test]
-fn an_app_that_hangs_is_waited_for_so_long_only() {
+fn an_app_that_hangs_is_given_up_after_the_timeout() {
     let (keep, hung) = channel::<()>();
     let hung = Mutex::new(hung);
     let app = App::start(move |_| {
@@ -170,7 +258,7 @@ fn an_app_that_hangs_is_waited_for_so_long_only() {
 }
 
 #[test]
-fn a_yes_is_remembered_for_who_asked_and_a_no_never() {
+fn a_yes_is_remembered_for_the_same_question_and_a_no_never() {
     let app = App::start(|head| if head.contains("cookie: in") { YES.into() } else { NO.into() });
     let server = guarded(&app, ", cache = \"10s\", copy = \"X-User\"");
     let get = |target: &str, fields: &[(&str, &str)]| {

@@ -55,7 +55,10 @@ fn a_wrong_file_is_told_by_line_and_with_what_to_type() {
         ("{M}acess = \"deny\"", r#"devmedia.toml:4: unknown key "acess"; did you mean access?"#),
         ("{M}access = \"private\"", r#"access = "private": not an access rule; write "public", "deny""#),
         ("{M}access = {}", "devmedia.toml:4: access is either { ask = \"http://...\" } or { signed = \"...\" }"),
-        ("{M}access = { ask = \"localhost:8000\" }", "not the URL of an app; write one such as http://127.0.0.1:8000/"),
+        (
+            "{M}access = { ask = \"localhost:8000\" }",
+            "not the address of an app; write one such as http://127.0.0.1:8000/",
+        ),
         ("{M}access = { ask = \"https://a/\" }", "devmedia asks the app over http, not https"),
         ("{M}access = { ask = \"http://u:p@a/\" }", "it contains a user name or a password"),
         ("{M}access = { ask = \"http://a/\", cache = \"1m\" }", "an approval is remembered for 10s at most"),

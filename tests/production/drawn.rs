@@ -86,6 +86,34 @@ fn a_drawing_comes_after_production() {
     assert_eq!(files(&server.root).len(), 1, "a drawing is not stored");
 }
 
+/// A placeholder in the place of a refusal would hide a fallback that is configured wrongly.
+#[test]
+fn only_a_missing_file_is_drawn() {
+    for (bytes, is_drawn) in [
+        (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], true),
+        (b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", true),
+        (b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", false),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", false),
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", false),
+        (b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n", false),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", false),
+        (b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n", false),
+        (b"HTTP/1.1 302 Found\r\nLocation: /files/a.jpg\r\nContent-Length: 0\r\n\r\n", false),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nlogin", false),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", false),
+    ] {
+        let origin = Origin::saying(bytes);
+        for store in ["--fallback-store=yes", "--fallback-store=no"] {
+            let server = server(&origin.url(), &["--placeholder", store]);
+            let answer = server.get("/media/a.jpg");
+            let shown = String::from_utf8_lossy(bytes);
+            assert_eq!(answer.field("x-devmedia") == "placeholder", is_drawn, "{shown}: {answer:?}");
+            assert_eq!(answer.status, if is_drawn { 200 } else { 404 }, "{shown}");
+        }
+    }
+}
+
 #[test]
 fn what_is_guarded_is_neither_fetched_nor_drawn_unless_its_mount_says_so() {
     let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");

@@ -23,8 +23,8 @@ fn is_cut_short(answer: &str) -> bool {
 fn what_is_not_the_whole_file_is_never_stored() {
     type Row<'a> = (&'a str, &'a [u8], u16, &'a str);
     let rows: &[Row<'_>] = &[
-        ("/media/a.jpg", b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone", 404, "has none either"),
-        ("/media/a.jpg", b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", 404, "has none either"),
+        ("/media/a.jpg", b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone", 404, "does not have it either"),
+        ("/media/a.jpg", b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", 404, "does not have it either"),
         ("/media/a.jpg", b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 404, "answered 403 Forbidden"),
         ("/media/a.jpg", b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", 404, "answered 500"),
         ("/media/a.jpg", b"HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n\r\nx", 404, "answered 206"),
@@ -38,10 +38,15 @@ fn what_is_not_the_whole_file_is_never_stored() {
             "/media/a.jpg",
             b"HTTP/1.1 302 Found\r\nLocation: /a.jpg\r\nContent-Length: 0\r\n\r\n",
             404,
-            "round in redirects",
+            "answered with a redirect loop",
         ),
-        ("/media/a", b"HTTP/1.1 301 Moved\r\nLocation: /files/a/\r\nContent-Length: 0\r\n\r\n", 404, "has none either"),
-        ("/media/a.jpg", b"HTTP/1.1 302 Found\r\n\r\n", 404, "round in redirects"),
+        (
+            "/media/a",
+            b"HTTP/1.1 301 Moved\r\nLocation: /files/a/\r\nContent-Length: 0\r\n\r\n",
+            404,
+            "does not have it either",
+        ),
+        ("/media/a.jpg", b"HTTP/1.1 302 Found\r\n\r\n", 404, "answered with a redirect loop"),
         (
             "/media/a.jpg",
             b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nlogin",
@@ -52,7 +57,7 @@ fn what_is_not_the_whole_file_is_never_stored() {
             "/media/a.jpg",
             b"HTTP/1.1 200 OK\r\nX-Devmedia: placeholder\r\nContent-Length: 5\r\n\r\n<svg>",
             404,
-            "none either",
+            "not have it either",
         ),
         ("/media/a.jpg", b"", 404, "could not be reached"),
         ("/media/a.jpg", b"SSH-2.0-OpenSSH_9.2\r\n", 404, "could not be reached"),
@@ -161,6 +166,112 @@ fn head_is_asked_as_head_and_stores_nothing() {
     assert_eq!(answer.field("last-modified"), "Tue, 01 Feb 2022 10:00:00 GMT");
     assert_eq!(origin.asked()[0].method, "HEAD");
     assert_eq!(files(&server.root).len(), 0);
+}
+
+/// WSGI apps and object stores that know GET only.
+#[test]
+fn a_head_that_the_upstream_refuses_is_asked_as_get() {
+    for status in ["405 Method Not Allowed", "501 Not Implemented"] {
+        let origin = Origin::start(move |asked, stream| {
+            let answer = match asked.method.as_str() {
+                "GET" => "HTTP/1.1 200 OK\r\nETag: \"one\"\r\nContent-Length: 5\r\n\r\nwhole".to_owned(),
+                _ => format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
+            };
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let server = server(&origin.url(), &[]);
+        let answer = server.request("HEAD", "/media/a.jpg", &[]);
+        assert_eq!((answer.status, answer.field("content-length"), answer.field("etag")), (200, "5", "\"one\""));
+        let methods: Vec<String> = origin.asked().into_iter().map(|asked| asked.method).collect();
+        assert_eq!(methods, ["HEAD", "GET"]);
+        assert_eq!(files(&server.root).len(), 0, "HEAD stores nothing");
+        assert_eq!(server.get("/media/a.jpg").text(), "whole");
+    }
+    // any other refusal is one
+    let origin = Origin::saying("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    let server = server(&origin.url(), &[]);
+    assert_eq!((server.request("HEAD", "/media/a.jpg", &[]).status, origin.count()), (404, 1));
+}
+
+/// Drupal's `itok`, an Azure SAS token: the one in the URL of the fallback is a secret.
+#[test]
+fn a_query_is_sent_where_it_is_wanted_and_a_secret_one_is_not_shown() {
+    let origin = Origin::start(|asked, stream| {
+        let answer: &[u8] = match asked.target.split_once('?') {
+            Some((_, query)) if query.contains("itok=right") || query.contains("sig=s3cret") => {
+                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole"
+            }
+            _ => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        };
+        let _ = stream.write_all(answer);
+    });
+    let (plain, secret) = (origin.url(), format!("{}?sv=2&sig=s3cret", origin.url()));
+    let last = || origin.asked().last().expect("asked").target.clone();
+    let without = server(&plain, &[]);
+    assert_eq!((without.get("/media/a.jpg?itok=right").status, last()), (404, "/files/a.jpg".to_owned()));
+
+    let with = server(&plain, &["--fallback-query"]);
+    assert_eq!((with.get("/media/a.jpg?itok=wrong").status, last()), (404, "/files/a.jpg?itok=wrong".to_owned()));
+    // a miss is remembered for its own query
+    assert_eq!(
+        (with.get("/media/a.jpg?itok=right&thumbnail=zzz").status, last()),
+        (400, "/files/a.jpg?itok=right".to_owned())
+    );
+    assert_eq!(with.settled("/media/a.jpg").text(), "whole");
+
+    let by_token = server(&secret, &["-v"]);
+    assert_eq!(
+        (by_token.get("/media/a.jpg?x=1").text(), last()),
+        ("whole".to_owned(), "/files/a.jpg?sv=2&sig=s3cret".to_owned())
+    );
+    let both = server(&secret, &["--fallback-query"]);
+    assert_eq!(
+        (both.request("HEAD", "/media/b.jpg?x=1", &[]).status, last()),
+        (200, "/files/b.jpg?sv=2&sig=s3cret&x=1".to_owned())
+    );
+    let broken = server(&format!("http://{}/files/?sig=s3cret", closed()), &[]);
+    let answer = broken.get("/media/a.jpg");
+    assert!(answer.text().contains("could not be reached") && !answer.text().contains("s3cret"), "{}", answer.text());
+    for server in [by_token, both, broken] {
+        server.get("/media/.the-end");
+        loop {
+            let line = server.logged("");
+            assert!(!line.contains("s3cret"), "{line}");
+            if line.contains("the-end") {
+                break;
+            }
+        }
+    }
+}
+
+/// An address at which nothing listens.
+fn closed() -> std::net::SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+}
+
+/// An `<img referrerpolicy=no-referrer>` on a stranger's page must not make this machine download.
+#[test]
+fn a_page_that_hides_its_origin_fetches_nothing() {
+    const OPAQUE: [(&str, &str); 3] =
+        [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")];
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    for args in [&["--fallback-store=no"][..], &["--placeholder"], &["--fallback-refresh", "0s"]] {
+        let server = server(&origin.url(), args);
+        let asked = origin.count();
+        for (method, destination) in
+            [("GET", "image"), ("HEAD", "image"), ("GET", "video"), ("GET", "audio"), ("GET", "track")]
+        {
+            let fields = [OPAQUE[0], OPAQUE[1], ("Sec-Fetch-Dest", destination)];
+            let answer = server.request(method, "/media/a.jpg", &fields);
+            assert_eq!((answer.status, answer.field("x-devmedia")), (404, ""), "{method} {destination} {args:?}");
+        }
+        server.logged("hides its address");
+        assert_eq!((origin.count(), files(&server.root).len()), (asked, 0), "{args:?}");
+        // the developer's own page may
+        let own = [OPAQUE[0], OPAQUE[1], OPAQUE[2], ("Referer", "http://localhost:8000/")];
+        assert_eq!(server.request("GET", "/media/a.jpg", &own).text(), "whole", "{args:?}");
+        assert_eq!(origin.count(), asked + 1);
+    }
 }
 
 #[test]

@@ -146,6 +146,6 @@ fn a_copy_outlives_production() {
         assert!(copied.expect("cp").success());
     });
     assert_eq!(again.get("/media/a.jpg").text(), "version 1");
-    again.logged("has none either");
+    again.logged("does not have it either");
     assert_eq!(again.get("/media/a.jpg").text(), "version 1");
 }

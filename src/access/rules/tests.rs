@@ -43,14 +43,14 @@ fn patterns_match_as_in_a_gitignore() {
 
 /// A rule about caching that stands first must not lift a guard.
 #[test]
-fn the_first_rule_that_says_something_of_a_matter_decides_it() {
+fn the_first_rule_that_has_a_setting_decides_it() {
     let access = access(&[("*.jpg", None), ("private/**", Some(Policy::Deny)), ("**", Some(Policy::Public))]);
     assert!(!access.is_public(&path("private/a.jpg")));
     assert!(access.is_public(&path("a.jpg")));
 }
 
 #[test]
-fn what_can_match_nothing_is_no_pattern() {
+fn a_pattern_that_matches_nothing_is_refused() {
     for pattern in [
         "",
         "/",
@@ -84,7 +84,7 @@ fn the_first_match_decides() {
 /// Where the file system tells no case, `OPEN/a` is `open/a`; where it does, it is another file. No rule may let it pass
 /// that does not let both.
 #[test]
-fn a_spelling_that_some_file_system_takes_for_another_is_judged_as_both() {
+fn another_spelling_is_guarded_by_both_policies() {
     let guarded = access(&[("private/**", Some(Policy::Deny)), ("e\u{301}te\u{301}/**", Some(Policy::Deny))]);
     for text in ["private/a", "PRIVATE/a", "Private/A", "%50rivate/a", "private//a", "private/./a", "./private/a"] {
         assert!(!guarded.is_public(&path(text)), "{text}");
@@ -103,8 +103,43 @@ fn a_spelling_that_some_file_system_takes_for_another_is_judged_as_both() {
     assert!(!both.is_public(&path("PRIVATE/a")));
 }
 
+/// VFAT and NTFS drop dots and blanks at the end of a name, ext4 with casefold and HFS+ characters that nobody sees.
 #[test]
-fn each_policy_judges_once() {
+fn a_rule_guards_the_spellings_that_a_file_system_ignores() {
+    let guarded =
+        access(&[("invoices/**", Some(Policy::Deny)), ("*.key", Some(Policy::Deny)), ("etc.", Some(Policy::Deny))]);
+    for text in [
+        "invoices./a",
+        "invoices.../a",
+        "invoices%20/a",
+        "invoices%20.%20/a",
+        "INVOICES./a",
+        "in%C2%ADvoices/a",    // soft hyphen
+        "%E2%80%8Binvoices/a", // zero-width space
+        "invoices%E2%80%8D/a", // zero-width joiner
+        "invoices%EF%B8%8F/a", // variation selector
+        "%EF%BB%BFinvoices/a", // byte order mark
+        "invoices%C2%AD./a",
+        "a/x.key.",
+        "a/x.KEY%20",
+        "a/x.k%C2%ADey",
+        "etc",
+        "etc./a",
+    ] {
+        assert!(!guarded.is_public(&path(text)), "{text}");
+    }
+    for text in ["invoices.d/a", ".invoices/a", "invoices%C2%A0/a", "x.keys", ".../a", "%20/a"] {
+        assert!(guarded.is_public(&path(text)), "{text}");
+    }
+    let dots = access(&[("...", Some(Policy::Deny)), (r"a\ /**", Some(Policy::Deny))]);
+    assert!(
+        !dots.is_public(&path(".../a")) && !dots.is_public(&path("a%20/b")),
+        "names of dots or blanks match themselves"
+    );
+}
+
+#[test]
+fn each_policy_is_asked_once() {
     let access = access(&[("a/**", Some(Policy::Deny))]);
     assert_eq!(access.policies_for([path("a/b"), path("a/b")].iter()).len(), 1);
     assert_eq!(access.policies_for([path("b"), path("a/b")].iter()).len(), 2, "a link leads from b to a/b");

@@ -11,6 +11,7 @@
 //! counts, their names have no case, values are not decoded, padding is ignored. One thing it does is not: where the
 //! expression leaves the method out, a link is good for reading only.
 
+mod argument;
 mod expression;
 
 use ::hmac::digest::CtOutput;
@@ -22,6 +23,7 @@ use hyper::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
+use self::argument::argument;
 use self::expression::Expression;
 use super::mistake::{explain, taken_for_path};
 use super::{Asked, BadSignature, decoded_path, path_of, with_query};
@@ -160,12 +162,6 @@ impl SecureLink {
         }
         Ok(with_query(url, &parameters))
     }
-}
-
-/// The value of a parameter as nginx's `$arg_NAME` has it: raw, the first one, whatever its case; else empty.
-fn argument<'a>(uri: &'a Uri, name: &str) -> &'a str {
-    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    pairs.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
 }
 
 /// As `ngx_atotm` reads: decimal digits, and greater than 0.

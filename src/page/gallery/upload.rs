@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::glyph;
+use super::glyph::glyph;
 
 /// The button. Without JavaScript it is an ordinary form: choose, send, and the folder is shown again.
 pub(super) fn form() -> Markup {

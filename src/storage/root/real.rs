@@ -9,9 +9,8 @@ use cap_std::fs::Dir;
 #[cfg(target_os = "linux")]
 use rustix::fs::OFlags;
 
-#[cfg(target_os = "linux")]
-use super::RECHECK;
-use super::{OpenError, Root};
+use super::location::stored;
+use super::{OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
 
 impl Root {
@@ -31,8 +30,10 @@ impl Root {
         false
     }
 
-    /// The path with its links followed, as far as it exists; `None` if it leaves the root. It is an error if the links
-    /// cannot be followed to their end. Blocks.
+    /// The path with its links followed, as far as it exists, with each name as it is stored; `None` if it leaves the root.
+    /// It is an error if the links cannot be followed to their end. Blocks.
+    ///
+    /// What is opened a moment later may lie elsewhere: that is judged by its [`Location`](super::location::Location).
     pub fn real(&self, path: &MediaPath) -> Result<Option<MediaPath>, OpenError> {
         let root = self.path.canonicalize().map_err(|_| OpenError::RootGone)?;
         let resolve = |count| match self.path.join(path.head(count).as_path()).canonicalize() {
@@ -52,6 +53,7 @@ impl Root {
         let Some((count, real)) = deepest else { return Err(OpenError::RootGone) };
         let Ok(real) = real.strip_prefix(&root) else { return Ok(None) };
         let top = real.iter().fold(MediaPath::top(), |path, name| path.join(name.as_encoded_bytes()));
+        let top = stored(&*self.dir(RECHECK)?, &top)?;
         Ok(Some(path.segments().skip(count).fold(top, |path, segment| path.join(segment))))
     }
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, Seek};
 
 use gif::{ColorOutput, DecodeOptions, Decoder, MemoryLimit};
 
-use super::{Decoded, Facts, Unmade, broken};
+use super::facts::{Decoded, Facts, Unmade, broken};
 use crate::thumbnail::raster::{Full, Layout, Shrinker};
 
 /// A GIF whose first frame is announced.

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::{Decoded, Facts, Unmade, broken};
+use super::facts::{Decoded, Facts, Unmade, broken};
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::exif::{self, Exif};
 use crate::thumbnail::raster::{Full, Layout, Raster, Shrinker};
@@ -143,7 +143,15 @@ impl<R: BufRead + Seek> Jpeg<R> {
         }
         let several_scans = self.head.coefficients > 0;
         let scans = several_scans.then_some(0);
-        Ok(Watched { inner: Cursor::new(start).chain(&mut self.source), at, window, end, scans, counted: 0 })
+        Ok(Watched {
+            inner: Cursor::new(start).chain(&mut self.source),
+            at,
+            window,
+            end,
+            scans,
+            counted: 0,
+            ended: false,
+        })
     }
 }
 
@@ -183,7 +191,18 @@ fn decode(source: impl BufRead, pixels: u32) -> Result<Raster, String> {
     }
 }
 
-/// A file on its way to libjpeg.
+/// What follows the end of every file: libjpeg takes a truncated one as complete then, even within a segment.
+static END: [u8; 512] = {
+    let mut bytes = [0xff; 512];
+    let mut at = 1;
+    while at < bytes.len() {
+        bytes[at] = marker::EOI;
+        at += 2;
+    }
+    bytes
+};
+
+/// A file on its way to libjpeg, and [`END`] behind it without an end.
 struct Watched<'a, R> {
     inner: R,
     /// Bytes that libjpeg has done with.
@@ -196,6 +215,7 @@ struct Watched<'a, R> {
     scans: Option<usize>,
     /// How far they are.
     counted: u64,
+    ended: bool,
 }
 
 impl<R: BufRead> Read for Watched<'_, R> {
@@ -208,12 +228,17 @@ impl<R: BufRead> Read for Watched<'_, R> {
 
 impl<R: BufRead> BufRead for Watched<'_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.scans.is_some_and(|scans| scans > MAX_SCANS) {
-            return Ok(&[]);
+        if self.ended || self.scans.is_some_and(|scans| scans > MAX_SCANS) {
+            self.ended = true;
+            return Ok(&END);
         }
         let left = usize::try_from(self.end.saturating_sub(self.at.get())).unwrap_or(usize::MAX);
         let bytes = self.inner.fill_buf()?;
         let bytes = &bytes[..bytes.len().min(left).min(self.window)];
+        if bytes.is_empty() {
+            self.ended = true;
+            return Ok(&END);
+        }
         if let Some(scans) = &mut self.scans
             && self.at.get() >= self.counted
         {
@@ -224,8 +249,10 @@ impl<R: BufRead> BufRead for Watched<'_, R> {
     }
 
     fn consume(&mut self, amount: usize) {
-        self.at.set(self.at.get() + amount as u64);
-        self.inner.consume(amount);
+        if !self.ended {
+            self.at.set(self.at.get() + amount as u64);
+            self.inner.consume(amount);
+        }
     }
 }
 

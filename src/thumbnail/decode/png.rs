@@ -4,7 +4,7 @@ use std::io::{BufRead, Seek};
 
 use png::{ColorType, InterlaceInfo, Limits, Reader, Transformations};
 
-use super::{Decoded, Facts, Unmade, broken};
+use super::facts::{Decoded, Facts, Unmade, broken};
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::exif::Exif;
 use crate::thumbnail::raster::{Full, Layout, MAX_BAND, Shrinker};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use image_webp::WebPDecoder;
 
-use super::{Decoded, Facts, Unmade, broken};
+use super::facts::{Decoded, Facts, Unmade, broken};
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::exif::Exif;
 use crate::thumbnail::raster::{Full, Layout, Shrinker};

@@ -248,6 +248,7 @@ fn unusual_files_look_as_in_browsers() {
         "short-app14-12.jpg",
         "no-huffman-tables.jpg", // a frame of Motion JPEG
         "damaged-table-progressive.jpg",
+        "long-segment-progressive.jpg",
         "no-end.png",
         "wrong-sum.png",
         "interlaced.png",

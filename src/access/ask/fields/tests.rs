@@ -1,4 +1,18 @@
+use hyper::Request;
+
 use super::*;
+use crate::request::path::MediaPath;
+
+const LOCAL: Option<std::net::IpAddr> = Some(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+/// A request that came from `peer`, in by port 8001.
+fn visitor(request: &Request<()>, peer: Option<std::net::IpAddr>) -> Visitor<'_> {
+    Visitor { request, path: MediaPath::top(), peer, port: Some(8001) }
+}
+
+fn app(text: &str) -> AppUrl {
+    AppUrl::parse(text).expect("an address")
+}
 
 fn headers(rows: &[(&'static str, &'static str)]) -> HeaderMap {
     rows.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
@@ -40,12 +54,13 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
         ("x-real-ip", "1.2.3.4"),
         ("x-http-method-override", "GET"),
     ]);
-    let asked = question(&request, "/members/a%20b?x=1", Some([127, 0, 0, 1].into()));
+    let asked = question(&visitor(&request, LOCAL), "/members/a%20b?x=1");
     let expected = headers(&[
         ("cookie", "sessionid=1"),
         ("authorization", "Bearer t"),
         ("accept-language", "fr"),
         ("x-original-uri", "/members/a%20b?x=1"),
+        ("x-original-url", "http://localhost:8001/members/a%20b?x=1"),
         ("x-original-method", "PUT"),
         ("x-forwarded-proto", "http"),
         ("x-forwarded-host", "localhost:8001"),
@@ -59,29 +74,72 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
     assert!(is_question(&headers(&[("via", "1.1 devmedia-ask, 1.1 vite")])), "RFC 9110 section 7.6.3: others append");
 }
 
-/// RFC 3986 section 5.2: the login page is the app's, which does not live where the media do.
+/// traefik#11313: behind nginx or Vite the login page is under the proxy's origin.
 #[test]
-fn a_location_is_made_whole() {
-    let app: Uri = "http://127.0.0.1:8000/auth/media/".parse().expect("an address");
-    for (location, expected) in [
-        ("/login/?next=/a", "http://127.0.0.1:8000/login/?next=/a"),
-        ("login/", "http://127.0.0.1:8000/auth/media/login/"),
-        ("?next=a:b", "http://127.0.0.1:8000/auth/media/?next=a:b"),
-        ("//app.test/login", "http://app.test/login"),
-        ("https://sso.example/", "https://sso.example/"),
-        ("/next:1", "http://127.0.0.1:8000/next:1"),
+fn a_relative_location_stays_a_path_behind_a_proxy_and_is_made_absolute_without_one() {
+    let (tcp, socket) = ("http://127.0.0.1:8000/auth/media/", "http://unix:/run/app.sock:/auth/media/");
+    for (host, location, directly, by_socket) in [
+        ("localhost:8001", "/login/?next=/a", "http://127.0.0.1:8000/login/?next=/a", "/login/?next=/a"),
+        ("localhost:8001", "login/", "http://127.0.0.1:8000/auth/media/login/", "/auth/media/login/"),
+        ("localhost:8001", "?next=a:b", "http://127.0.0.1:8000/auth/media/?next=a:b", "/auth/media/?next=a:b"),
+        ("localhost:8001", "//app.test/login", "http://app.test/login", "//app.test/login"),
+        ("localhost:8001", "https://sso.example/", "https://sso.example/", "https://sso.example/"),
+        ("localhost:8001", "/next:1", "http://127.0.0.1:8000/next:1", "/next:1"),
+        ("[::1]:8001", "/login/", "http://127.0.0.1:8000/login/", "/login/"),
+        ("localhost:5173", "/login/?next=/a#b", "/login/?next=/a#b", "/login/?next=/a#b"),
+        ("localhost:5173", "login/", "/auth/media/login/", "/auth/media/login/"),
+        ("localhost:5173", "../x", "/auth/x", "/auth/x"),
+        ("localhost:5173", "//app.test/login", "//app.test/login", "//app.test/login"),
+        ("localhost:5173", "https://sso.example/", "https://sso.example/", "https://sso.example/"),
+        ("app.test", "/login/", "/login/", "/login/"), // a proxy on port 80 or 443
+        ("[::1]", "/login/", "/login/", "/login/"),
     ] {
-        let mut answer = HeaderMap::new();
-        answer.insert(header::LOCATION, HeaderValue::from_static(location));
-        assert_eq!(no(&answer, &app)["location"], expected);
+        let request = request(&[("host", host)]);
+        let answer = headers(&[("location", location)]);
+        for (text, expected) in [(tcp, directly), (socket, by_socket)] {
+            assert_eq!(
+                no(&answer, &app(text), &visitor(&request, LOCAL))["location"],
+                expected,
+                "{host} {location} {text}"
+            );
+        }
+        let by_unix_listener = Visitor { port: None, ..visitor(&request, None) };
+        assert!(!no(&answer, &app(tcp), &by_unix_listener)["location"].to_str().unwrap().contains("8000"));
     }
+}
+
+/// Only a proxy of this machine is believed that the browser spoke https to it.
+#[test]
+fn https_is_believed_of_a_proxy_of_this_machine() {
+    for (peer, claimed, expected) in [
+        (LOCAL, Some("https"), "https"),
+        (LOCAL, Some("HTTPS"), "https"),
+        (LOCAL, Some("https, http"), "https"), // a TLS proxy, then Vite
+        (LOCAL, Some("http"), "http"),
+        (LOCAL, Some("http, https"), "http"),
+        (LOCAL, Some("httpsx"), "http"),
+        (LOCAL, None, "http"),
+        (Some([127, 9, 9, 9].into()), Some("https"), "https"),
+        (Some(std::net::Ipv6Addr::LOCALHOST.into()), Some("https"), "https"),
+        (Some([192, 168, 1, 5].into()), Some("https"), "http"),
+        (None, Some("https"), "https"), // by a Unix socket
+    ] {
+        let mut rows = vec![("host", "media.test")];
+        rows.extend(claimed.map(|claimed| ("x-forwarded-proto", claimed)));
+        let asked = question(&visitor(&request(&rows), peer), "/a?b");
+        assert_eq!(asked["x-forwarded-proto"], expected, "{peer:?} {claimed:?}");
+        // Authelia, authentik
+        assert_eq!(asked["x-original-url"], format!("{expected}://media.test/a?b"), "{peer:?} {claimed:?}");
+    }
+    assert!(!question(&visitor(&request(&[]), LOCAL), "/a").contains_key("x-original-url"), "HTTP/1.0 without Host");
 }
 
 #[test]
 fn a_no_keeps_what_its_client_needs() {
-    let app: Uri = "http://127.0.0.1:8000/".parse().expect("an address");
+    let request = request(&[("host", "localhost:8001")]);
     let answer = headers(&[
         ("www-authenticate", "Basic realm=\"a\""),
+        ("retry-after", "30"),
         ("set-cookie", "a=1"),
         ("content-type", "text/html"),
         ("content-length", "3"),
@@ -97,9 +155,10 @@ fn a_no_keeps_what_its_client_needs() {
     ]);
     let expected = headers(&[
         ("www-authenticate", "Basic realm=\"a\""),
+        ("retry-after", "30"),
         ("set-cookie", "a=1"),
         ("content-type", "text/html"),
         ("cache-control", "no-store"),
     ]);
-    assert_eq!(no(&answer, &app), expected);
+    assert_eq!(no(&answer, &app("http://127.0.0.1:8000/"), &visitor(&request, LOCAL)), expected);
 }

@@ -6,7 +6,7 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 
 use super::super::{Asked, host};
-use super::argument;
+use super::argument::argument;
 
 /// What is hashed.
 #[derive(Debug, Clone)]

@@ -1,0 +1,41 @@
+//! A command as a person types it. Pure.
+
+use std::ffi::OsString;
+
+/// The letters of a command that are shown, all on one line.
+const LONGEST_SHOWN: usize = 120;
+
+/// A command as a person types it.
+pub(super) fn shown(command: &[OsString]) -> String {
+    let words = command.iter().map(|word| {
+        let word = word.to_string_lossy();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+        if !word.is_empty() && word.chars().all(is_plain) {
+            word.into_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    let whole = words.collect::<Vec<_>>().join(" ");
+    let first = whole.lines().next().unwrap_or_default();
+    let short: String = first.chars().take(LONGEST_SHOWN).collect();
+    if short.len() < whole.len() { format!("{short} ...") } else { whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_it_can_be_typed() {
+        for (words, expected) in [
+            (&["python", "manage.py", "runserver", "8000"][..], "python manage.py runserver 8000"),
+            (&["sh", "-c", "echo 'a b'; exec x"], r"sh -c 'echo '\''a b'\''; exec x'"),
+            (&["x", ""], "x ''"),
+            (&["python", "-c", "import a\nb()"], "python -c 'import a ..."),
+        ] {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert_eq!(shown(&words), expected);
+        }
+    }
+}
