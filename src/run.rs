@@ -30,6 +30,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use self::shown::shown;
 use crate::app::Find;
 use crate::forward::address::Address;
 
@@ -64,7 +65,7 @@ pub struct Started {
 ///
 /// Must be called by the main thread: the keeper ends when the thread that started it does.
 pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<Started, String> {
-    let shown = shown::shown(command);
+    let shown = shown(command);
     let given = std::env::var("PORT").ok().and_then(|port| port.parse().ok());
     let named = app.is_some() || port::is_named(command);
     let port: Option<u16> = match given {

@@ -91,13 +91,14 @@ fn the_page_of_an_app_that_is_down_reloads_itself() {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut line = String::new();
             let _ = BufReader::new(&stream).read_line(&mut line);
-            let body = "<!doctype html><p>The app is up.</p>";
+            let body = "<!doctype html><title>The app is up</title>";
             let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n", body.len());
             let body = if line.starts_with("HEAD") { "" } else { body };
             let _ = stream.write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes());
         }
     });
-    wait_until("the app's page", || tab.text().contains("The app is up."));
+    // not the text: there is none for a moment while a page is replaced
+    wait_until("the app's page", || tab.title() == "The app is up");
 }
 
 /// Express: each event is there before the next is sent.

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::shown::shown;
 use super::tree;
 
 /// The first argument that makes this binary a keeper. It is no command of the command line: nobody types it.
@@ -34,7 +35,7 @@ pub fn run() -> Option<ExitCode> {
     let command: Vec<OsString> = arguments.collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let code = runtime.block_on(keep(parent, &command)).unwrap_or_else(|error| {
-        let shown = super::shown::shown(&command);
+        let shown = shown(&command);
         if error.kind() == io::ErrorKind::NotFound {
             eprintln!("devmedia: there is no command '{shown}'; write it as you type it in a terminal, after --");
             NOT_FOUND

@@ -1,4 +1,4 @@
-//! A command as a person types it.
+//! A command as a person types it. Pure.
 
 use std::ffi::OsString;
 
