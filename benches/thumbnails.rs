@@ -1,4 +1,4 @@
-//! Thumbnails, one core: `cargo bench --bench thumbnails`. Prints what they weigh, too, and why transparent ones are WebP.
+//! Thumbnails on one core: `cargo bench --bench thumbnails`. It also prints their sizes, which show why transparent ones are WebP.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -8,13 +8,13 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use image::{DynamicImage, ImageFormat, imageops::FilterType};
 
-/// The sample media, and a photograph of 24 megapixels that is made of one of them.
-const PICTURES: [&str; 5] =
+/// The sample media, and a photograph that is enlarged to 24 megapixels.
+const IMAGES: [&str; 5] =
     ["photos/dunes.jpg", "avatars/ada.png", "art/bloom.gif", "art/paper-strata.webp", "24 megapixels"];
 
 fn main() {
-    for name in PICTURES {
-        let bytes = picture(name);
+    for name in IMAGES {
+        let bytes = image_bytes(name);
         let made = made(&bytes, Size::Medium);
         let small = image::load_from_memory(&made).expect("a thumbnail");
         let png = encoded(&small, ImageFormat::Png);
@@ -23,19 +23,19 @@ fn main() {
     divan::main();
 }
 
-fn picture(name: &str) -> Vec<u8> {
+fn image_bytes(name: &str) -> Vec<u8> {
     let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
     let read = |name| std::fs::read(media.join(name)).expect("a sample");
     if name.contains('/') {
         return read(name);
     }
-    let small = image::load_from_memory(&read(PICTURES[0])).expect("a sample");
+    let small = image::load_from_memory(&read(IMAGES[0])).expect("a sample");
     encoded(&small.resize_exact(6000, 4000, FilterType::Triangle), ImageFormat::Jpeg)
 }
 
-fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).expect("it encodes");
+    image.write_to(&mut bytes, format).expect("it encodes");
     bytes.into_inner()
 }
 
@@ -43,14 +43,14 @@ fn made(bytes: &[u8], size: Size) -> Vec<u8> {
     make(Cursor::new(bytes), bytes.len() as u64, size, || ()).expect("it decodes")
 }
 
-#[divan::bench(args = PICTURES, sample_count = 20)]
+#[divan::bench(args = IMAGES, sample_count = 20)]
 fn medium(bencher: Bencher, name: &str) {
-    let bytes = picture(name);
+    let bytes = image_bytes(name);
     bencher.counter(ItemsCount::new(1_usize)).bench_local(|| made(black_box(&bytes), Size::Medium));
 }
 
-#[divan::bench(args = PICTURES, sample_count = 20)]
+#[divan::bench(args = IMAGES, sample_count = 20)]
 fn large(bencher: Bencher, name: &str) {
-    let bytes = picture(name);
+    let bytes = image_bytes(name);
     bencher.counter(ItemsCount::new(1_usize)).bench_local(|| made(black_box(&bytes), Size::Large));
 }
