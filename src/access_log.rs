@@ -89,7 +89,7 @@ struct Record {
     media_type: Option<HeaderValue>,
     source: Option<Source>,
     reason: Option<String>,
-    /// The policies that allowed it, if any was asked.
+    /// The access policies that allowed the request, if any applied.
     access: Option<String>,
     /// Bytes of the body.
     sent: u64,
@@ -97,13 +97,13 @@ struct Record {
     arrived: u64,
 }
 
-/// A body that counts the bytes it hands over, and logs at its end.
+/// A body that counts its bytes and logs the request at its end.
 #[derive(Debug)]
 pub struct Logged {
     body: Body,
     /// `None` once it has been logged.
     record: Option<Record>,
-    /// Some of what was handed over went into the connection's outbox.
+    /// Whether some of the data is sent through the connection's send queue.
     by_sendfile: bool,
     connection: Connection,
 }
@@ -120,7 +120,7 @@ impl HttpBody for Logged {
                 Some(Ok(frame)) => {
                     let data = frame.data_ref().map_or(&[][..], |data| data);
                     record.sent += data.len() as u64;
-                    this.by_sendfile |= sendfile::is_stand_in(data);
+                    this.by_sendfile |= sendfile::is_placeholder(data);
                 }
                 Some(Err(error)) => record.reason = Some(error.to_string()),
                 None => this.body = Body::Empty,
@@ -146,12 +146,12 @@ impl Drop for Logged {
         if !self.body.is_end_stream() {
             record.cut_short();
         }
-        match &self.connection.outbox {
-            // hyper has finished with it, but the socket has not
-            Some(outbox) if self.by_sendfile => outbox.when_sent(Box::new(move |unsent| {
-                if unsent.bytes > 0 {
-                    record.sent -= unsent.bytes;
-                    record.reason = unsent.error;
+        match &self.connection.send_queue {
+            // hyper has written everything, but the socket may not have sent it yet
+            Some(send_queue) if self.by_sendfile => send_queue.on_sent(Box::new(move |outcome| {
+                if outcome.unsent > 0 {
+                    record.sent -= outcome.unsent;
+                    record.reason = outcome.error;
                     record.cut_short();
                 }
                 record.log();

@@ -1,4 +1,4 @@
-//! One connection: what its transport and the answers on it tell each other, its time-outs, and sendfile.
+//! One connection: the state that its transport shares with the responses on it, its time-outs, and sendfile.
 
 pub mod sendfile;
 pub mod transport;
@@ -6,16 +6,16 @@ pub mod transport;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use self::sendfile::Outbox;
+use self::sendfile::SendQueue;
 use self::transport::Activity;
 
-/// What a connection and the answers on it share.
+/// The state that a connection shares with the responses on it.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
-    /// What the service tells the transport.
+    /// Notes from the service to the transport.
     pub activity: Arc<Activity>,
-    /// The way of file bytes around this process, where there is one.
-    pub outbox: Option<Arc<Outbox>>,
-    /// Who is at its other end, where that has an address.
+    /// The queue of the file ranges that sendfile will send, if this connection supports it.
+    pub send_queue: Option<Arc<SendQueue>>,
+    /// The address of the client; `None` on a Unix socket.
     pub peer: Option<IpAddr>,
 }

@@ -1,4 +1,4 @@
-//! Listen, accept, time out, drain.
+//! The server: listens, accepts connections, and shuts down.
 
 pub mod listener;
 
@@ -20,30 +20,31 @@ use tokio::task::JoinSet;
 
 use self::listener::{Listener, Stream};
 use crate::connection::Connection;
-use crate::connection::sendfile::{self, Outbox, SendfileStream};
+use crate::connection::sendfile::{self, SendQueue, SendfileStream};
 use crate::connection::transport::{Activity, Limits, Transport};
 use crate::service::Service;
 
-/// Connections at once; more wait in the kernel's queue.
+/// The maximum number of connections. Further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// How long accepting pauses when the process may open no more files.
+/// How long accepting pauses when the process cannot open more files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// At the limit, accepting works and fails in turns as clients come and go: one line about it says enough for this long.
-const STARVED_AGAIN: Duration = Duration::from_secs(60);
+/// At the limit, accepting succeeds and fails alternately as clients come and go, so the error is logged only this
+/// often.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// hyper queues 400 KiB per slow reader by default; this also bounds a request's head (431 beyond it).
+/// By default, hyper queues 400 KiB per slow reader. This also limits the head of a request (431 if it is larger).
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Serves on all listeners until `stop` is ready; then accepts no more, and gives transfers `grace` to end.
+/// Serves on all listeners until `stop` is ready. Then stops accepting, and waits up to `grace` for transfers to end.
 ///
 /// The caller owns the sockets and the stop signal, so a test needs neither a fixed port nor a signal.
 pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Duration, stop: impl Future<Output = ()>) {
     let server = Arc::new(Server {
         service,
         graceful: GracefulShutdown::new(),
-        room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         limits: Limits::default(),
     });
     let mut accepting = JoinSet::new();
@@ -53,74 +54,80 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
     stop.await;
     server.service.stop();
     accepting.shutdown().await;
-    let server = Arc::into_inner(server).expect("the accepting tasks are gone, connections do not hold it");
+    let server =
+        Arc::into_inner(server).expect("the accepting tasks have ended, and connections do not hold a reference");
     if tokio::time::timeout(grace, server.graceful.shutdown()).await.is_err() {
-        tracing::warn!("transfers were still running after the grace of {} s and were cut", grace.as_secs_f64());
+        tracing::warn!("transfers were still running after {} s and were aborted (see --grace)", grace.as_secs_f64());
     }
 }
 
-/// Raises the soft limit of open files to the hard one: a browser page of pictures is many connections.
+/// Raises the soft limit of open files to the hard limit: a page with many images opens many connections.
 pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::debug!("the limit of open files could not be raised: {error}");
+        tracing::debug!("cannot raise the limit of open files: {error}");
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Server {
     service: Arc<Service>,
     graceful: GracefulShutdown,
-    room: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
     limits: Limits,
 }
 
 impl Server {
     async fn accept(self: Arc<Self>, listener: Listener) {
-        let mut starved: Option<Instant> = None;
+        let mut last_logged: Option<Instant> = None;
         loop {
-            let permit = Arc::clone(&self.room).acquire_owned().await.expect("never closed");
+            let permit = Arc::clone(&self.connections).acquire_owned().await.expect("never closed");
             match listener.accept().await {
                 Ok(Stream::Tcp(stream, peer)) if sendfile::SUPPORTED => {
-                    let outbox = Arc::new(Outbox::default());
-                    let stream = SendfileStream::new(stream, Arc::clone(&outbox));
-                    self.connect(stream, Some(outbox), Some(peer), permit);
+                    let send_queue = Arc::new(SendQueue::default());
+                    let stream = SendfileStream::new(stream, Arc::clone(&send_queue));
+                    self.connect(stream, Some(send_queue), Some(peer), permit);
                 }
                 Ok(Stream::Tcp(stream, peer)) => self.connect(stream, None, Some(peer), permit),
                 Ok(Stream::Unix(stream)) => self.connect(stream, None, None, permit),
-                Err(error) if is_starved(&error) => {
-                    if starved.is_none_or(|since| since.elapsed() >= STARVED_AGAIN) {
-                        starved = Some(Instant::now());
+                Err(error) if is_out_of_descriptors(&error) => {
+                    if last_logged.is_none_or(|since| since.elapsed() >= LOG_INTERVAL) {
+                        last_logged = Some(Instant::now());
                         tracing::error!("no more connections can be accepted for now: {error} (see ulimit -n)");
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(error) => tracing::debug!("a client hung up before it was accepted: {error}"),
+                Err(error) => tracing::debug!("a client disconnected before its connection was accepted: {error}"),
             }
         }
     }
 
-    /// Serves one connection in a task of its own.
-    fn connect<S>(&self, stream: S, outbox: Option<Arc<Outbox>>, peer: Option<IpAddr>, permit: OwnedSemaphorePermit)
-    where
+    /// Serves one connection in a new task.
+    fn connect<S>(
+        &self,
+        stream: S,
+        send_queue: Option<Arc<SendQueue>>,
+        peer: Option<IpAddr>,
+        permit: OwnedSemaphorePermit,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let connection = Connection { activity: Arc::default(), outbox, peer };
+        let connection = Connection { activity: Arc::default(), send_queue, peer };
         let activity = Arc::clone(&connection.activity);
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
         let service = Arc::clone(&self.service);
         let respond = move |request| {
             connection.activity.requested();
             let (service, connection) = (Arc::clone(&service), connection.clone());
-            // boxed: an idle connection would keep room for it otherwise (1.5 KiB each)
+            // boxed, because an idle connection would otherwise reserve 1.5 KiB for it
             async move { Ok::<_, Infallible>(service.respond(request, connection).await) }.boxed()
         };
         let http = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)
-            // slices are passed on as they are: sendfile depends on it
+            // passes slices on without copying, which sendfile requires
             .writev(true)
-            // a client that has said all it will (`printf ... | nc -N`) still gets its answer
+            // a client that closes its sending side (`printf ... | nc -N`) still gets its response
             .half_close(true)
             .serve_connection(transport, service_fn(respond));
         let http = self.graceful.watch(http);
@@ -133,21 +140,21 @@ impl Server {
     }
 }
 
-/// A client that hangs up or falls asleep is not worth a line; one that does not speak HTTP is.
+/// Logs why a connection failed. A client that disconnects or times out is logged only at the debug level.
 fn report(error: &hyper::Error, activity: &Activity) {
     if activity.spoke_tls() {
         tracing::warn!("a client tried https: this server speaks http, not https; write http:// in the URL");
     } else if error.is_parse_version_h2() {
-        tracing::warn!("a client spoke HTTP/2 without asking: this server speaks HTTP/1.1");
+        tracing::warn!("a client spoke HTTP/2 without negotiation: this server speaks HTTP/1.1");
     } else if error.is_parse() {
-        tracing::warn!("a request was malformed and got a bare answer: {error}");
+        tracing::warn!("a request was malformed and got a response without an explanation: {error}");
     } else {
-        tracing::debug!("a connection ended early: {error}");
+        tracing::debug!("a connection ended prematurely: {error}");
     }
 }
 
-/// Out of descriptors: of this process (EMFILE) or of the machine (ENFILE).
-fn is_starved(error: &io::Error) -> bool {
+/// Whether the process (EMFILE) or the system (ENFILE) has run out of file descriptors.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(
         error.raw_os_error().map(Errno::from_raw_os_error),

@@ -315,7 +315,7 @@ fn file_answer(
     }
     let is_fetched = file.progress().is_some();
     let decision = decide(request.method(), request.headers(), entity)?;
-    let outbox = connection.outbox.clone();
+    let outbox = connection.send_queue.clone();
     let mut response =
         mount.site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, outbox)));
     if is_fetched {

@@ -251,7 +251,7 @@ fn a_transfer_that_outlives_the_grace_is_cut_and_the_end_is_still_a_good_one() {
         server.process.signal(Signal::TERM);
         let ended = server.process.end();
         assert_eq!(ended.code, Some(0), "{grace}: {ended:?}");
-        assert!(ended.stderr.iter().any(|line| line.contains("and were cut")), "{grace}: {ended:?}");
+        assert!(ended.stderr.iter().any(|line| line.contains("and were aborted")), "{grace}: {ended:?}");
         assert!(drain(transfer) < LARGE);
     }
 }
