@@ -9,7 +9,7 @@ use crate::support::{Answer, Server, python};
 
 const ACCESS_KEY: &str = "AK/DEV";
 
-/// Prints a presigned URL for each line that it reads: key, secret, how long ago, signature version, operation,
+/// Prints a presigned URL for each line of input: key, secret, age in seconds, signature version, operation,
 /// parameters.
 const PRESIGN: &str = r#"
 import datetime, json, sys
@@ -26,7 +26,7 @@ for line in sys.stdin:
     print(client.generate_presigned_url(operation, Params=parameters, ExpiresIn=60), flush=True)
 "#;
 
-/// A boto3 that has devmedia as its endpoint.
+/// A boto3 process with devmedia as its endpoint.
 struct Boto {
     server: Server,
     endpoint: String,
@@ -35,7 +35,7 @@ struct Boto {
     answers: BufReader<ChildStdout>,
 }
 
-/// What differs from the common case.
+/// The settings of a signature; [`USUAL`] is the common case.
 struct With<'a> {
     key: &'a str,
     secret: &'a str,
@@ -80,7 +80,7 @@ impl Drop for Boto {
 }
 
 #[test]
-fn what_boto3_presigns_is_taken_and_nothing_else() {
+fn urls_presigned_by_boto3_are_accepted_and_others_are_not() {
     let Some(python) = python(&["boto3"]) else { return };
     let config = format!(
         "[[mount]]
@@ -93,7 +93,7 @@ fn what_boto3_presigns_is_taken_and_nothing_else() {
     boto.server.put("a.txt", "0123456789");
     let a_txt = serde_json::json!({ "Key": "a.txt" });
 
-    // reading, whatever the key's letters are
+    // reading, with any characters in the key
     for key in ["a.txt", "a b.txt", "été/a+b.txt", "100% & more=x;y.txt", "a~b(1)!'*$@,:.txt", "%41.txt", "a?b#c.txt"]
     {
         boto.server.put(key, key);
@@ -119,7 +119,7 @@ fn what_boto3_presigns_is_taken_and_nothing_else() {
     assert_eq!(boto.send("PUT", &put, &fields, b"new").status, 201);
     assert_eq!(std::fs::read(boto.server.root.join("new/été.txt")).expect("stored"), b"new");
 
-    // and nothing else: (method, target, fields, status, what is said)
+    // invalid URLs: (method, target, headers, status, a part of the message)
     let localhost = format!("localhost:{}", boto.server.address.port());
     let mut sign = |with: With<'_>| boto.presign(&with, "get_object", &a_txt);
     let typed = [("Content-Type", "text/html"), ("x-amz-meta-a", "b  c")];
@@ -150,7 +150,7 @@ fn what_boto3_presigns_is_taken_and_nothing_else() {
         assert_eq!(answer.status, *status, "{method} {target}: {}", answer.text());
         assert!(answer.text().contains(said), "{method} {target}: {}", answer.text());
     }
-    // another spelling of the same path is the same key
+    // a different spelling of the same path is the same key
     let spelled = get.replace("/private/a.txt", "/%70rivate/%61.txt");
     assert_eq!(boto.send("GET", &spelled, &[], b"").status, 200, "{spelled}");
 }
