@@ -508,7 +508,7 @@ fn a_path_that_is_not_an_unused_socket_is_never_deleted() {
         let listen = format!("unix:{name}");
         let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", &listen]));
         assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{name}: {ended:?}");
-        assert!(ended.stderr[0].contains(&format!("unix:{name} exists and is not a dead socket")), "{ended:?}");
+        assert!(ended.stderr[0].contains(&format!("unix:{name} exists and is not an unused socket")), "{ended:?}");
         assert!(path(name).symlink_metadata().is_ok(), "{name} is still there");
     }
     assert_eq!(fs::read_to_string(path("link")).expect("the file"), "precious");

@@ -595,7 +595,7 @@ mod tests {
             assert_eq!(types.by_content(b"name.unknown", first), by_name, "{extension}");
         }
         let mine = MediaTypes::new(HashMap::from([("png".to_owned(), MediaType::parse("image/x-mine").unwrap())]));
-        assert_eq!(mine.by_content(b"name", b"\x89PNG\r\n\x1a\n").header, "image/x-mine", "--type has its say");
+        assert_eq!(mine.by_content(b"name", b"\x89PNG\r\n\x1a\n").header, "image/x-mine", "--type takes precedence");
     }
 
     #[test]
