@@ -1,4 +1,5 @@
-//! Thumbnails on one core: `cargo bench --bench thumbnails`. It also prints their sizes, which show why transparent ones are WebP.
+//! Thumbnails on one core: `cargo bench --bench thumbnails`. It also prints their sizes: transparent ones are WebP because of
+//! them.
 
 use std::io::Cursor;
 use std::path::Path;

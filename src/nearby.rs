@@ -16,8 +16,8 @@ const MAX_NAMES: usize = 10_000;
 /// How many letters a mistyped prefix may differ in.
 const PREFIX_TYPOS: usize = 2;
 
-/// The URL that was probably meant by a missing path of a mount: the path without a doubled prefix or with its backslashes
-/// turned, a similar name beside it, or the same path on another mount. Blocks.
+/// The URL that was probably meant by a missing path of a mount: the path without a doubled prefix or with its
+/// backslashes turned, a similar name beside it, or the same path on another mount. Blocks.
 pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<String> {
     let spelled_otherwise = [mount.site.prefix.strip(missing), missing.with_backslashes_turned()];
     let mut others = mounts.iter().filter(|other| other.site.prefix != mount.site.prefix);
@@ -63,8 +63,8 @@ fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     Some(mount.site.prefix.url_of(&path.with_slash(slash)))
 }
 
-/// The nearest existing path of this mount: each missing segment is replaced by the name that is most like it. Hidden names
-/// are suggested only if they are served.
+/// The nearest existing path of this mount: each missing segment is replaced by the name that is most like it. Hidden
+/// names are suggested only if they are served.
 ///
 /// Walks from the top and stops at the first segment without a similar name, so a path of 30,000 segments costs no more
 /// than the folders that exist.
@@ -105,7 +105,7 @@ fn names(mount: &Mount, dir: &Dir) -> impl Iterator<Item = Vec<u8>> {
 enum Likeness {
     /// The same but for case, Unicode form, escapes, `+`, and the kind of space.
     Spelling,
-    /// The same but for what stands between words: spaces, hyphens, underscores or nothing.
+    /// Equal except for the separators between words: spaces, hyphens, underscores or nothing.
     Separators,
     /// The same stem with another extension.
     Extension,
@@ -241,8 +241,8 @@ fn digits(text: &str) -> impl Iterator<Item = u8> {
     text.bytes().filter(u8::is_ascii_digit)
 }
 
-/// One spelling for names that people take for the same. Kinds of space are one: macOS puts U+202F before AM and PM in the
-/// names of screenshots, web pages U+00A0; what has no width is nothing.
+/// One spelling for names that people take for the same. Kinds of space are one: macOS puts U+202F before AM and PM in
+/// the names of screenshots, web pages U+00A0; what has no width is nothing.
 fn fold(name: &[u8]) -> String {
     if name.iter().all(|b| b.is_ascii() && !matches!(b, b'%' | b'+')) {
         return String::from_utf8_lossy(name).to_ascii_lowercase();

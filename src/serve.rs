@@ -17,12 +17,12 @@ use crate::service::Service;
 use crate::thumbnail::Thumbnails;
 use crate::upload::sweep;
 
-/// The exit codes of a process that SIGINT or SIGTERM ends before `--grace` is over, by a shell's convention: 128 and the
-/// signal's number.
+/// The exit codes if a second SIGINT or SIGTERM ends the process before `--grace` is over: 128 plus the number of the
+/// signal, as in shells.
 const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
 
-/// Serves until a signal. `debug` is the value of `--debug`; without a yes, not even the configuration is read.
+/// Serves until a signal. `debug` is the value of `--debug`; if debugging is off, not even the configuration is read.
 pub fn run(
     debug: Option<&str>,
     loudness: i16,
@@ -38,12 +38,12 @@ pub fn run(
     server::raise_descriptor_limit();
     let runtime = runtime()?;
     let result = runtime.block_on(serve(config));
-    // a read that waits for a dead disk must not keep the process
+    // a read that waits for a broken disk must not keep the process running
     runtime.shutdown_background();
     result
 }
 
-/// What async code runs on.
+/// The async runtime.
 pub fn runtime() -> Result<Runtime, Problems> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Problems::of_system(format!("cannot start: {error}")))
@@ -87,7 +87,7 @@ async fn serve(config: Config) -> Result<(), Problems> {
     Ok(())
 }
 
-/// Logs what is served where, and starts to remove stale partial uploads.
+/// Logs the mounts, and starts to remove stale partial uploads.
 fn announce_mounts(config: &Config) {
     for folder in &config.created {
         tracing::info!("created the folder {}", folder.display());
@@ -107,7 +107,7 @@ fn announce_mounts(config: &Config) {
     }
 }
 
-/// Completes at the first SIGINT or SIGTERM; a second one ends the process at once.
+/// Completes at the first SIGINT or SIGTERM; a second one ends the process immediately.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -119,7 +119,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     };
     Ok(async move {
         next().await;
-        tracing::info!("stopping; a second signal stops at once");
+        tracing::info!("stopping; a second signal stops immediately");
         tokio::spawn(async move { std::process::exit(next().await) });
     })
 }

@@ -829,7 +829,7 @@ fn settings_in_the_style_of_other_servers_get_an_explanation() {
         ("max-upload = \"10MB\"", "unknown key \"max-upload\"; write max_upload"),
         ("logFormat = \"json\"", "write log_format"),
         ("[[rule]]\nmatch = \"*\"", "write [[mount.rule]]"),
-        ("[server]\nlisten = \"8001\"", "settings stand at the top of the file"),
+        ("[server]\nlisten = \"8001\"", "write settings at the top of the file"),
         ("[[mounts]]\nurl = \"/media/\"", "write [[mount]]"),
         ("root = \"./media\"", "write it below [[mount]]"),
         ("{M}path = \"./media\"", "write root = \"./media\""),

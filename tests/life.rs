@@ -264,7 +264,7 @@ fn a_second_signal_ends_the_process_immediately() {
         let server = Served::start(&["--grace", "1h"]);
         let transfer = server.begin_transfer();
         server.process.signal(first);
-        server.process.stderr.with("a second signal stops at once");
+        server.process.stderr.with("a second signal stops immediately");
         server.process.signal(second);
         assert_eq!(server.process.end().code, Some(code), "{first:?} {second:?}");
         assert!(drain(transfer) < LARGE);
