@@ -27,7 +27,7 @@ use crate::storage::root::Links;
 
 /// What the file says about mounts.
 pub(super) struct FileLayers<'a> {
-    /// What stands at its top.
+    /// The settings at its top.
     pub top: &'a Layer,
     pub mounts: Vec<FileMount>,
     /// Its path, if there is a file.
