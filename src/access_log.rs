@@ -19,20 +19,20 @@ use crate::request::path::Visible;
 /// The target of these events, for `RUST_LOG` and the formatter.
 pub const TARGET: &str = "devmedia::access";
 
-/// Why a request was refused: an extension of the answer.
+/// The reason why a request was refused: an extension of the response.
 #[derive(Debug, Clone)]
 pub struct Reason(pub String);
 
-/// The decision of an access policy, for the log: an extension of the answer.
+/// The decision of an access policy, for the log: an extension of the response.
 #[derive(Debug, Clone)]
 pub struct Verdict(pub String);
 
-/// Where an answer came from, if not from a file here: an extension of the answer.
+/// The source of a response, if it is not a local file: an extension of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// Fetched from the upstream for this request.
     Fetched,
-    /// Not fetched: the upstream did not have it a moment ago.
+    /// Not fetched, because the upstream did not have it recently.
     RememberedMiss,
     /// A placeholder.
     Placeholder,
@@ -48,7 +48,7 @@ impl Source {
     }
 }
 
-/// A request, noted before it is answered.
+/// A request, recorded before it is handled.
 #[derive(Debug)]
 pub struct Received {
     at: Instant,
@@ -58,7 +58,7 @@ pub struct Received {
 }
 
 impl Received {
-    /// Notes a request; its duration counts from here.
+    /// Records a request; its duration is measured from now on.
     pub fn new<B>(request: &Request<B>) -> Self {
         Self {
             at: Instant::now(),
@@ -68,8 +68,8 @@ impl Received {
         }
     }
 
-    /// Attaches the event to an answer: it is logged when the last byte has been sent, or will not be. It includes
-    /// the answer's extensions [`Reason`], [`Verdict`].
+    /// Attaches the event to a response: it is logged when the last byte has been sent, or will not be. It includes
+    /// the response's extensions [`Reason`], [`Verdict`].
     pub fn answered(self, mut response: Response<Body>, connection: Connection) -> Response<Logged> {
         let status = response.status();
         let reason = response.extensions_mut().remove().map(|Reason(reason)| reason);
@@ -196,10 +196,10 @@ impl Record {
     }
 }
 
-/// Path and query as a person reads them; what could act on a terminal is escaped.
+/// The path and query in readable form; characters that could control a terminal are escaped.
 ///
-/// The query tells a thumbnail from the file itself. Values that look like a secret, a signature or a session are left
-/// out: a log is pasted into issues.
+/// The query distinguishes a thumbnail from the file itself. Values that look like a secret, a signature or a session
+/// are omitted, because people paste logs into issues.
 fn readable(target: &Uri) -> String {
     let visible = |text: &str| Visible(&percent_decode_str(text).decode_utf8_lossy()).to_string();
     let path = visible(target.path());
@@ -211,7 +211,7 @@ fn readable(target: &Uri) -> String {
     format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Whether a parameter of this name may hold what nobody else should know.
+/// Whether a parameter of this name may contain a secret.
 fn is_secret(name: &str) -> bool {
     const MARKS: [&str; 12] =
         ["auth", "code", "cred", "key", "md5", "pass", "policy", "secret", "session", "sig", "state", "tok"];

@@ -1,21 +1,23 @@
-//! What every answer carries, whatever it is: the fields that tell browsers who may use it.
+//! The headers of every response that tell browsers who may use it.
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
 
 use crate::guard::{Admission, Row};
 
-/// Fields of a request that scripts of other origins may send (the Fetch standard's CORS protocol).
+/// Request headers that scripts of other origins may send (the Fetch standard's CORS protocol).
 const ALLOWED: &str = "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, \
                        Cache-Control, Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, \
                        X-HTTP-Method-Override";
 
-/// Fields of an answer that they may read.
+/// Response headers that they may read.
 const EXPOSED: &str = "Content-Range, Content-Length, Accept-Ranges, ETag";
 
-/// What every answer carries, a 304 and a refusal too: no guessing of types, and which pages may use it.
+/// Adds the headers of every response, including 304 and refusals: types must not be guessed, and which pages may use
+/// it.
 ///
-/// `exposed` names more fields that scripts may read. A 304 without the CORS fields would break a `fetch` that follows an `<img>` of the same URL.
+/// `exposed` names more headers that scripts may read. A 304 without the CORS headers would break a `fetch` that
+/// follows an `<img>` of the same URL.
 pub fn add<B>(request: &Request<B>, admission: Option<&Admission>, exposed: &'static str, headers: &mut HeaderMap) {
     const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
     const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");

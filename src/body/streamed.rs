@@ -1,4 +1,4 @@
-//! A body that arrives from elsewhere while it is sent.
+//! A body that arrives from another server while it is sent.
 
 use std::fmt;
 use std::io;

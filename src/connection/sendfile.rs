@@ -151,7 +151,7 @@ impl SendQueue {
             }
             Poll::Ready(Err(error)) if is_disconnect(error) => {}
             Poll::Ready(Err(error)) => {
-                *self.error.lock().expect("nothing panics while holding it") = Some(error.to_string())
+                *self.error.lock().expect("nothing panics while holding it") = Some(error.to_string());
             }
         }
         sent

@@ -30,7 +30,7 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// Describes a file that is still being fetched. Its only validator is its final modification time; the ETag
+    /// Describes a file that is still being fetched. Its only validator is its final modification time; the `ETag`
     /// depends on an inode that still changes.
     pub fn incomplete(len: u64, last_modified: Option<HttpDate>, media_type: MediaType) -> Self {
         Self { device: 0, len, etag: None, last_modified, media_type }
@@ -63,7 +63,7 @@ fn age_of_change(metadata: &Metadata, now: SystemTime) -> Duration {
     since_epoch.checked_sub(changed).unwrap_or(Duration::MAX)
 }
 
-/// The ETag is strong, because every write changes ctime, which programs cannot set, and a replaced file has another
+/// The `ETag` is strong, because every write changes ctime, which programs cannot set, and a replaced file has another
 /// inode.
 fn etag(metadata: &Metadata) -> HeaderValue {
     let tag = format!(

@@ -13,7 +13,7 @@ const DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
 const EARLIER: &str = "Sun, 09 Sep 2001 01:46:39 GMT";
 const LATER: &str = "Sun, 09 Sep 2001 01:46:41 GMT";
 
-/// A server with a file of 100 bytes, and the file's strong ETag.
+/// A server with a file of 100 bytes, and the file's strong `ETag`.
 fn server() -> (Server, String) {
     let server = start(&[]);
     let path = server.put("a.txt", super::pattern(100));
@@ -29,7 +29,7 @@ fn set_modified(path: &std::path::Path, time: SystemTime) {
     File::options().write(true).open(path).expect("our file").set_modified(time).expect("a time that fits");
 }
 
-/// Sends a request with these headers, in which `{tag}` is replaced by the file's strong ETag.
+/// Sends a request with these headers, in which `{tag}` is replaced by the file's strong `ETag`.
 fn ask(server: &Server, tag: &str, method: &str, fields: &[(&str, &str)]) -> Answer {
     let fields: Vec<(&str, String)> = fields.iter().map(|(name, value)| (*name, value.replace("{tag}", tag))).collect();
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
