@@ -1,4 +1,4 @@
-//! The pure parts of a request: `cargo bench --bench pure`. The whole server beside its peers: `benches/peers/run`.
+//! The pure parts of a request: `cargo bench --bench pure`. `benches/peers/run` compares the whole server with others.
 
 use std::time::SystemTime;
 
@@ -114,33 +114,33 @@ fn media_type(name: &str) -> Option<MediaType> {
     MediaTypes::default().by_name(black_box(name).as_bytes())
 }
 
-/// What each scheme adds to a request whose URL it takes.
+/// The cost of checking a valid URL, for each scheme.
 #[divan::bench(args = ["secure_link", "hmac", "s3"])]
 fn signature(bencher: Bencher, scheme: &str) {
     signed(bencher, scheme, "http://localhost:8001/private/photos/a%20b.jpg", true);
 }
 
-/// A URL that was signed for something else, and no likely mistake explains it: the most work there is.
+/// The worst case: the signature is for another URL, and none of the likely mistakes explains it.
 #[divan::bench(args = ["secure_link", "hmac", "s3"])]
 fn signature_refused(bencher: Bencher, scheme: &str) {
     signed(bencher, scheme, "http://localhost:8001/private/photos/another.jpg", false);
 }
 
-fn signed(bencher: Bencher, scheme: &str, made_for: &str, good: bool) {
-    let secret = Secret::new("a secret of some length").expect("something");
+fn signed(bencher: Bencher, scheme: &str, signed_url: &str, valid: bool) {
+    let secret = Secret::new("a secret of some length").expect("not empty");
     let signed = match scheme {
         "secure_link" => Signed::SecureLink(SecureLink::new(secret, None, None).expect("an expression")),
         "hmac" => Signed::Hmac(Hmac::new(secret)),
         _ => Signed::S3(S3::new("AKIDEXAMPLE", secret, None)),
     };
     let now = Timestamp::now();
-    let made_for = made_for.parse().expect("a URL");
-    let url = signed.sign(&Method::GET, &made_for, now, now + SignedDuration::from_hours(1)).expect("signed");
+    let signed_url = signed_url.parse().expect("a URL");
+    let url = signed.sign(&Method::GET, &signed_url, now, now + SignedDuration::from_hours(1)).expect("signed");
     let (_, query) = url.split_once('?').expect("a query");
     let uri: Uri = format!("/private/photos/a%20b.jpg?{query}").parse().expect("a URL");
     let path = MediaPath::parse(uri.path().as_bytes()).expect("a path");
     let headers = fields(&[("host", "localhost:8001"), ("user-agent", "curl/8.5.0"), ("accept", "*/*")]);
     let asked = Asked { method: &Method::GET, uri: &uri, path: &path, headers: &headers, remote: None };
-    assert_eq!(signed.check(&asked, now).is_ok(), good);
+    assert_eq!(signed.check(&asked, now).is_ok(), valid);
     bencher.bench(|| signed.check(black_box(&asked), now).is_ok());
 }

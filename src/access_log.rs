@@ -19,20 +19,20 @@ use crate::request::path::Visible;
 /// The target of these events, for `RUST_LOG` and the formatter.
 pub const TARGET: &str = "devmedia::access";
 
-/// Why a request was refused: an extension of the answer.
+/// The reason why a request was refused: an extension of the response.
 #[derive(Debug, Clone)]
 pub struct Reason(pub String);
 
-/// The decision of an access policy, for the log: an extension of the answer.
+/// The decision of an access policy, for the log: an extension of the response.
 #[derive(Debug, Clone)]
 pub struct Verdict(pub String);
 
-/// Where an answer came from, if not from a file here: an extension of the answer.
+/// The source of a response, if it is not a local file: an extension of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// Fetched from the upstream for this request.
     Fetched,
-    /// Not fetched: the upstream did not have it a moment ago.
+    /// Not fetched, because the upstream did not have it recently.
     RememberedMiss,
     /// A placeholder.
     Placeholder,
@@ -51,7 +51,7 @@ impl Source {
     }
 }
 
-/// A request, noted before it is answered.
+/// A request, recorded before it is handled.
 #[derive(Debug)]
 pub struct Received {
     at: Instant,
@@ -61,7 +61,7 @@ pub struct Received {
 }
 
 impl Received {
-    /// Notes a request; its duration counts from here.
+    /// Records a request; its duration is measured from now on.
     pub fn new<B>(request: &Request<B>) -> Self {
         Self {
             at: Instant::now(),
@@ -71,8 +71,8 @@ impl Received {
         }
     }
 
-    /// Attaches the event to an answer: it is logged when the last byte has been sent, or will not be. It includes
-    /// the answer's extensions [`Reason`], [`Verdict`].
+    /// Attaches the event to a response: it is logged when the last byte has been sent, or will not be. It includes
+    /// the response's extensions [`Reason`], [`Verdict`].
     pub fn answered(self, mut response: Response<Body>, connection: Connection) -> Response<Logged> {
         let status = response.status();
         let reason = response.extensions_mut().remove().map(|Reason(reason)| reason);
@@ -92,7 +92,7 @@ struct Record {
     media_type: Option<HeaderValue>,
     source: Option<Source>,
     reason: Option<String>,
-    /// The policies that allowed it, if any was asked.
+    /// The access policies that allowed the request, if any applied.
     access: Option<String>,
     /// Bytes of the body.
     sent: u64,
@@ -100,13 +100,13 @@ struct Record {
     arrived: u64,
 }
 
-/// A body that counts the bytes it hands over, and logs at its end.
+/// A body that counts its bytes and logs the request at its end.
 #[derive(Debug)]
 pub struct Logged {
     body: Body,
     /// `None` once it has been logged.
     record: Option<Record>,
-    /// Some of what was handed over went into the connection's outbox.
+    /// Whether some of the data is sent through the connection's send queue.
     by_sendfile: bool,
     connection: Connection,
 }
@@ -123,9 +123,9 @@ impl HttpBody for Logged {
                 Some(Ok(frame)) => {
                     let data = frame.data_ref().map_or(&[][..], |data| data);
                     record.sent += data.len() as u64;
-                    this.by_sendfile |= sendfile::is_stand_in(data);
+                    this.by_sendfile |= sendfile::is_placeholder(data);
                     if frame.is_trailers() {
-                        // nothing follows them, and nobody asks whether something does
+                        // nothing follows the trailers, and hyper does not poll the body again
                         this.body = Body::Empty;
                     }
                 }
@@ -153,12 +153,12 @@ impl Drop for Logged {
         if !self.body.is_end_stream() {
             record.cut_short();
         }
-        match &self.connection.outbox {
-            // hyper has finished with it, but the socket has not
-            Some(outbox) if self.by_sendfile => outbox.when_sent(Box::new(move |unsent| {
-                if unsent.bytes > 0 {
-                    record.sent -= unsent.bytes;
-                    record.reason = unsent.error;
+        match &self.connection.send_queue {
+            // hyper has written everything, but the socket may not have sent it yet
+            Some(send_queue) if self.by_sendfile => send_queue.on_sent(Box::new(move |outcome| {
+                if outcome.unsent > 0 {
+                    record.sent -= outcome.unsent;
+                    record.reason = outcome.error;
                     record.cut_short();
                 }
                 record.log();
@@ -203,10 +203,10 @@ impl Record {
     }
 }
 
-/// Path and query as a person reads them; what could act on a terminal is escaped.
+/// The path and query in readable form; characters that could control a terminal are escaped.
 ///
-/// The query tells a thumbnail from the file itself. Values that look like a secret, a signature or a session are left
-/// out: a log is pasted into issues.
+/// The query distinguishes a thumbnail from the file itself. Values that look like a secret, a signature or a session
+/// are omitted, because people paste logs into issues.
 fn readable(target: &Uri) -> String {
     let visible = |text: &str| Visible(&percent_decode_str(text).decode_utf8_lossy()).to_string();
     let path = visible(target.path());
@@ -218,7 +218,7 @@ fn readable(target: &Uri) -> String {
     format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Whether a parameter of this name may hold what nobody else should know.
+/// Whether a parameter of this name may contain a secret.
 fn is_secret(name: &str) -> bool {
     const MARKS: [&str; 12] =
         ["auth", "code", "cred", "key", "md5", "pass", "policy", "secret", "session", "sig", "state", "tok"];

@@ -1,4 +1,4 @@
-//! Conditions, ranges, the decision and the head of an answer. Pure: no file system, no clock, no log, no async.
+//! Conditions, ranges, the decision and the head of a response. Pure: no file system, no clock, no log, no async.
 
 pub mod conditional;
 pub mod cors;

@@ -168,7 +168,7 @@ impl App {
         }
         let sent = self.send(request, body, connection, &address).await;
         if let Err(SendError::Unreachable(_)) = sent {
-            // it may have begun anew, on another port
+            // it may have restarted on another port
             self.look_soon();
         }
         let (mut answer, unread) = sent.map_err(|error| AppError::NoAnswer {

@@ -1,4 +1,4 @@
-//! The bodies of answers and of requests.
+//! The bodies of responses and requests.
 
 pub mod file;
 pub mod incoming;
@@ -16,18 +16,18 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use self::file::FileBody;
 use self::streamed::Streamed;
 
-/// The body of any answer. Its length is known, except for listings, which are made while they are sent, for events, and
-/// for bytes from elsewhere whose number was not announced.
+/// The body of any response. Its length is known, except for listings, which are generated while they are sent, for
+/// events, and for streamed bytes whose number was not announced.
 pub enum Body {
     /// Nothing more to send.
     Empty,
     /// Bytes in memory.
     Full(Bytes),
-    /// Pieces made one after the other, so that a huge listing is never completely in memory.
+    /// Chunks that are generated one after the other, so that a huge listing is never completely in memory.
     Chunks(Box<dyn Iterator<Item = Bytes> + Send + Sync>),
     /// Events as they happen; they never end.
     Events(BoxStream<'static, Bytes>),
-    /// Bytes from elsewhere, as they arrive.
+    /// Bytes from another server, as they arrive.
     Streamed(Streamed),
     /// The body of another server's answer, as it arrives, with its trailers.
     Passed(Incoming),

@@ -10,11 +10,11 @@ use crate::config::{Config, Problems, file};
 use crate::mount::Mount;
 use crate::server::listener::Listen;
 
-/// The effective configuration and its warnings, or what would keep it from being served.
+/// The effective configuration and its warnings, or the problems that prevent serving.
 pub fn report(config: &Config) -> Result<String, Problems> {
     config.check_fallbacks()?;
     let mut text = String::new();
-    write(config, &mut text).expect("a String takes everything");
+    write(config, &mut text).expect("writing to a String cannot fail");
     Ok(text)
 }
 

@@ -1,7 +1,8 @@
-//! The command line: `Args` is what was typed, and `--help`, completions and the manual page describe what can be typed.
+//! The command line: `Args` has the typed values, and `--help`, completions and the manual page describe the valid
+//! ones.
 //!
-//! The flags are made from [`crate::config::settings`]; values stay text here, so that [`crate::config`] can report all
-//! mistakes at once.
+//! The flags are created from [`crate::config::settings`]; values stay text here, so that [`crate::config`] can report
+//! all mistakes at once.
 
 mod hints;
 
@@ -18,10 +19,10 @@ use crate::config::setting::{Declared, Form};
 use crate::config::settings::{ALL, ROOT, URL};
 use crate::config::{Layer, Typed};
 
-/// What was typed, and what the environment adds to it.
+/// The values from the command line and the environment.
 #[derive(Debug)]
 pub struct Args {
-    /// What to do; `None` is to serve.
+    /// The command; `None` means to serve.
     pub command: Option<Command>,
     /// The settings.
     pub settings: Layer,
@@ -31,7 +32,7 @@ pub struct Args {
     pub loudness: i16,
 }
 
-/// What the binary does besides serving.
+/// The commands other than serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Start the app, and serve in front of it
@@ -89,9 +90,9 @@ or DEBUG, -p and --host are DEVMEDIA_LISTEN. Settings can be written in
 devmedia.toml, too: no_index = true. See docs/flags.md and docs/access.md.";
 
 impl Args {
-    /// Reads the command line and the environment. Ends the process as clap does: for help, version, an unknown flag.
+    /// Parses the command line and the environment. Exits the process, as clap does, for help, version and errors.
     ///
-    /// Flags may stand before or after a command.
+    /// Flags may come before or after a command.
     pub fn of_process() -> Self {
         let words: Vec<OsString> = std::env::args_os().collect();
         Self::parse(&words).unwrap_or_else(|error| error.exit())
@@ -127,14 +128,14 @@ impl Args {
     }
 }
 
-/// The values of a setting, from the command line, else from its variable.
+/// The values of a setting from the command line, or else from its variable.
 fn typed(declared: &Declared, matches: &ArgMatches) -> Vec<Typed> {
     let Some(values) = matches.get_many::<String>(declared.name) else { return Vec::new() };
     let by_variable = matches.value_source(declared.name) == Some(ValueSource::EnvVariable);
     let variable = declared.variable.filter(|_| by_variable);
     let typed = |value: &str| Typed::by_flag(&declared.flag(), value, variable);
     if variable.is_some() && declared.is_repeatable() && declared.form != Form::ListWithCommas {
-        // the variable has a list
+        // the variable contains a list
         let values = values.flat_map(|value| value.split(',')).map(str::trim);
         values.filter(|value| !value.is_empty()).map(typed).collect()
     } else {
@@ -181,7 +182,7 @@ fn flag(declared: &Declared) -> Arg {
     };
     let flag = if declared.is_repeatable() { flag.action(ArgAction::Append) } else { flag };
     let flag = if let Some(short) = declared.short { flag.short(short) } else { flag };
-    // the help would have no line that fits: it names the rule instead
+    // the help has no room for the variable, so it names the rule instead
     if let Some(variable) = declared.variable { flag.env(variable).hide_env(true) } else { flag }
 }
 
@@ -196,7 +197,7 @@ pub fn completions(shell: Shell) -> Vec<u8> {
 pub fn manual() -> Vec<u8> {
     let mut text = Vec::new();
     let command = command().mut_args(|argument| argument.hide_env(false));
-    clap_mangen::Man::new(command).render(&mut text).expect("memory takes everything");
+    clap_mangen::Man::new(command).render(&mut text).expect("writing to memory cannot fail");
     text
 }
 

@@ -1,4 +1,4 @@
-//! One connection: what its transport and the answers on it tell each other, its time-outs, and sendfile.
+//! One connection: the state that its transport shares with the responses on it, its time-outs, and sendfile.
 
 pub mod sendfile;
 pub mod transport;
@@ -8,29 +8,29 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use self::sendfile::Outbox;
+use self::sendfile::SendQueue;
 use self::transport::Activity;
 
-/// Who can reach the listener that a connection came in by.
+/// Who can reach the listener that accepted a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ListenerKind {
-    /// This machine, over TCP: its browsers too, and so any web page that they show.
+    /// This machine, over TCP. This includes its browsers, and so any web page that they show.
     #[default]
     Loopback,
     /// Other machines and containers too.
     Network,
-    /// Programs of this machine that may open the socket in the file system. No browser can.
+    /// Programs of this machine that may open the socket in the file system. Browsers cannot.
     Unix,
 }
 
-/// What a connection and the answers on it share.
+/// The state that a connection shares with the responses on it.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
-    /// What the service tells the transport.
+    /// Notes from the service to the transport.
     pub activity: Arc<Activity>,
-    /// What is sent by sendfile, where the platform has it.
-    pub outbox: Option<Arc<Outbox>>,
-    /// The address of its other end; nothing over a Unix socket.
+    /// The queue of the file ranges that sendfile will send, if this connection supports it.
+    pub send_queue: Option<Arc<SendQueue>>,
+    /// The address of the client; `None` on a Unix socket.
     pub peer: Option<IpAddr>,
     /// Its place among the connections that there may be at once.
     pub place: Option<Arc<OwnedSemaphorePermit>>,

@@ -1,8 +1,8 @@
-//! devmedia: a folder of user-uploaded media, served beside a web app in development.
+//! devmedia: serves a folder of user-uploaded media next to a web app in development.
 //!
-//! [`service`] is the pipeline: the way of a request, step by step. Each module below is a *room*, and a room imports only
-//! rooms below it in this list. `tests/layers.rs` reads the list and keeps that true; this is the one place where the order
-//! is written.
+//! [`service`] is the pipeline: it handles a request step by step. Each module below is a *room*, and a room imports
+//! only rooms below it in this list. `tests/layers.rs` reads the list and keeps that true; this is the only place where
+//! the order is written.
 //!
 //! The library exists for the binary, its tests and its benchmarks; it promises no stable interface.
 
@@ -33,13 +33,13 @@ pub mod server;
 // The pipeline.
 pub mod service;
 
-// What a person sees: the gallery, the landing page, refusals.
+// Pages for people: the gallery, the landing page, refusals.
 pub mod page;
 
-// The URL that was probably meant by one that leads to nothing.
+// The URL that was probably meant, for a 404.
 pub mod nearby;
 
-// `devmedia pull`: missing files, downloaded ahead.
+// `devmedia pull`: downloads missing files in advance.
 pub mod pull;
 
 // The features of one mount, and all mounts.
@@ -54,40 +54,40 @@ pub mod fallback;
 // Files that clients send.
 pub mod upload;
 
-// Streams of what changes in a folder.
+// Streams of the changes in a folder.
 pub mod live;
 
-// Drawings in the place of missing files.
+// Images and clips in place of missing files.
 pub mod placeholder;
 
-// What every feature needs: prefix, root, access.
+// The part of a mount that every feature needs: prefix, root, access.
 pub mod site;
 
-// Who may see what: rules, signed URLs, the app's own decision.
+// Access policies: rules, signed URLs, the app's decision.
 pub mod access;
 
-// Sending a request on to an app: client, hop-by-hop fields, upgrades.
+// Forwarding a request to an app: the client, hop-by-hop fields, upgrades.
 pub mod forward;
 
-// Small pictures of large ones.
+// Small versions of images.
 pub mod thumbnail;
 
 // Lines on stderr.
 pub mod log;
 
-// One event a request, when its last byte is gone.
+// One event per request, when its last byte has been sent.
 pub mod access_log;
 
 // How bytes are sent and received.
 pub mod body;
 
-// Conditions, ranges, the decision, the head of an answer: pure.
+// Conditions, ranges, the decision, the head of a response: pure.
 pub mod answer;
 
 // Host, Origin, Sec-Fetch and Referer rules: pure.
 pub mod guard;
 
-// Why a request is not answered with what it asked for.
+// Error responses.
 pub mod refusal;
 
 // Transport, time-outs, sendfile.

@@ -24,7 +24,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging. `loudness` is the number of `-v` less that of `-q`; `RUST_LOG`, where set, overrides it.
+/// Starts logging. `loudness` is the number of `-v` minus that of `-q`; `RUST_LOG` overrides it, if it is set.
 pub fn start(format: LogFormat, loudness: i16) {
     let level = match loudness {
         ..=-2 => LevelFilter::ERROR,
@@ -42,7 +42,7 @@ pub fn start(format: LogFormat, loudness: i16) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(colours)
-        // they would go through eprintln!, which panics when stderr is a pipe that nobody reads, and ends the connection
+        // they would be printed with eprintln!, which panics if stderr is a closed pipe, and ends the connection
         .log_internal_errors(false);
     match format {
         LogFormat::Pretty => subscriber.event_format(Pretty).init(),

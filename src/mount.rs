@@ -1,4 +1,4 @@
-//! `Mount`: a site and the features that it has; `Mounts`: all of them.
+//! `Mount`: a site with its features; `Mounts`: all mounts.
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
@@ -19,11 +19,11 @@ use crate::upload::{Uploads, tus};
 /// One folder at one prefix, and how it is served.
 #[derive(Debug)]
 pub struct Mount {
-    /// The folder, its prefix, and who may see what of it.
+    /// The folder, its prefix and its access rules.
     pub site: Arc<Site>,
-    /// Whether only the app may hand out its files (`X-Accel-Redirect`, `X-Sendfile`), as nginx's `internal` says.
+    /// Whether only the app may send its files (`X-Accel-Redirect`, `X-Sendfile`), like `internal` in nginx.
     pub internal: bool,
-    /// Whether a folder is shown as a listing.
+    /// Whether folders are listed.
     pub listing: bool,
     /// Whether and how it accepts uploads.
     pub uploads: Option<Uploads>,
@@ -40,7 +40,7 @@ pub const READ_METHODS: &str = "GET, HEAD, OPTIONS";
 const WRITE_METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 impl Mount {
-    /// The methods that `path` of this mount has.
+    /// The methods that `path` of this mount supports.
     pub fn methods(&self, path: &MediaPath) -> &'static str {
         match &self.uploads {
             None => READ_METHODS,
@@ -49,7 +49,7 @@ impl Mount {
         }
     }
 
-    /// Refuses a method that this path does not have.
+    /// Refuses a method that this path does not support.
     pub fn allows(&self, method: &Method, path: &MediaPath) -> Result<(), Refusal> {
         let allow = self.methods(path);
         // the URL of an upload leads to the file when it is complete
@@ -76,7 +76,7 @@ impl Mount {
     }
 }
 
-/// All mounts: at least one, no two with one prefix.
+/// All mounts: at least one, and no two with the same prefix.
 #[derive(Debug)]
 pub struct Mounts {
     /// In the order they were given; the first is the one that `--url` names.
@@ -85,7 +85,7 @@ pub struct Mounts {
     longest_first: Vec<usize>,
 }
 
-/// Two mounts have one prefix.
+/// Two mounts have the same prefix.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DuplicatePrefix(pub Prefix);
 
@@ -96,10 +96,10 @@ impl fmt::Display for DuplicatePrefix {
 }
 
 impl Mounts {
-    /// Puts mounts together.
+    /// Combines mounts.
     ///
     /// # Panics
-    /// Without any mount.
+    /// If there are no mounts.
     pub fn new(all: Vec<Mount>) -> Result<Self, DuplicatePrefix> {
         assert!(!all.is_empty(), "a server has at least one mount");
         let prefix = |mount: &Mount| mount.site.prefix.clone();
@@ -113,7 +113,7 @@ impl Mounts {
         Ok(Self { all: all.into_iter().map(Arc::new).collect(), longest_first })
     }
 
-    /// The mount that a path belongs to, and what is left of the path below it.
+    /// The mount that a path belongs to, and the rest of the path below it.
     pub fn find(&self, path: &MediaPath) -> Option<(&Arc<Mount>, MediaPath)> {
         self.longest_first.iter().find_map(|&index| {
             let mount = &self.all[index];
@@ -146,7 +146,7 @@ impl Mounts {
         &self.all[0]
     }
 
-    /// Warnings for guarded folders that a public mount also serves, a sentence each.
+    /// Warnings for guarded folders that a public mount also serves, one sentence each.
     pub fn overlaps(&self) -> Vec<String> {
         let real = |mount: &Mount| mount.site.root.path().canonicalize().unwrap_or_default();
         let share = |one: &Mount, other: &Mount| {

@@ -1,5 +1,5 @@
-//! `devmedia pull`: downloads missing files ahead, in the same way and by the same rules as when they are requested. Files
-//! that are already here are left alone, so an interrupted pull continues where it stopped.
+//! `devmedia pull`: downloads missing files in advance, in the same way and by the same rules as when they are
+//! requested. Existing files are skipped, so an interrupted pull continues where it stopped.
 
 mod listing;
 mod names;
@@ -32,7 +32,7 @@ pub struct Order<'a> {
     pub pattern: Option<&'a str>,
     /// A file of names, or `-` for stdin; without it, the upstream's listing is used.
     pub from: Option<&'a str>,
-    /// Downloads at once.
+    /// The number of parallel downloads.
     pub parallel: usize,
 }
 
@@ -47,7 +47,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether all wanted files are here now.
+    /// Whether all wanted files exist now.
     pub fn is_complete(&self) -> bool {
         self.missing + self.failed == 0
     }
@@ -135,7 +135,7 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
     Ok(summary)
 }
 
-/// One file, unless it is here.
+/// Downloads one file, unless it exists.
 async fn one(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Outcome {
     if let Err(error) = site.shows(path) {
         return Outcome::Failed(Refusal::from(error).reason());

@@ -1,8 +1,8 @@
-//! `Refusal`: why a request is not answered with what it asked for, as plain data.
+//! `Refusal`: an error response, as plain data.
 //!
-//! Each room has an error enum of its own, which knows its texts and becomes a `Refusal` by `From`. What the rooms below
-//! this one report is translated here. Neither the text of an [`std::io::Error`] nor an absolute path reaches a client: the
-//! cause goes to the log.
+//! Each room has its own error enum with its texts, and converts it into a `Refusal` with `From`. The errors of the
+//! rooms below this one are converted here. Neither the text of an [`std::io::Error`] nor an absolute path reaches a
+//! client: the cause goes to the log.
 
 mod system;
 
@@ -11,22 +11,22 @@ use std::borrow::Cow;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 
-/// What a person is told, what a program is told, and what the log is told.
+/// The information for people, for programs and for the log.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The status of the answer.
+    /// The status of the response.
     pub status: StatusCode,
-    /// Which refusal it is, for programs: lower case, words joined by hyphens. It does not change with the wording.
+    /// A stable code for programs: lower case, words joined by hyphens. It does not change with the wording.
     pub code: &'static str,
-    /// What is wrong: one sentence, with the value as it was sent.
+    /// What happened: one sentence, with the value as it was sent.
     pub what: Cow<'static, str>,
-    /// What to do about it; may be empty.
+    /// What to do; may be empty.
     pub advice: Cow<'static, str>,
     /// The path of a URL that was probably meant.
     pub suggestion: Option<Box<str>>,
-    /// Fields that the status demands, such as `Allow` (RFC 9110 section 15.5.6).
+    /// Headers that the status requires, such as `Allow` (RFC 9110 section 15.5.6).
     pub fields: Box<[(HeaderName, HeaderValue)]>,
-    /// For the log only: what the system reported.
+    /// The error of the system, for the log only.
     pub cause: Option<Box<str>>,
 }
 
@@ -42,7 +42,7 @@ impl Refusal {
         Self { status, code, what, advice, suggestion: None, fields: Box::default(), cause: None }
     }
 
-    /// Adds a field to the answer.
+    /// Adds a header to the response.
     #[must_use]
     pub fn with_field(mut self, name: HeaderName, value: HeaderValue) -> Self {
         let mut fields = self.fields.into_vec();
@@ -58,14 +58,14 @@ impl Refusal {
         self
     }
 
-    /// A method that the path does not have; `allow` lists those it has.
+    /// A method that the path does not support; `allow` lists those it supports.
     pub fn method_not_allowed(allow: &'static str, advice: &'static str) -> Self {
         let what = format!("Only {allow} are allowed here.");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", what, advice)
             .with_field(header::ALLOW, HeaderValue::from_static(allow))
     }
 
-    /// A bug in devmedia: answering this request made it panic.
+    /// A bug in devmedia: it panicked while handling this request.
     pub fn panicked() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -75,7 +75,7 @@ impl Refusal {
         )
     }
 
-    /// What the log says: what is wrong, with the cause or the suggestion.
+    /// The reason for the log: what happened, with the cause or the suggestion.
     pub fn reason(&self) -> String {
         match (&self.cause, &self.suggestion) {
             (Some(cause), _) => format!("{} ({cause})", self.what),

@@ -1,4 +1,4 @@
-//! `Remembered`: values that are known for a while, a bounded number of them. Pure: the caller says what time it is.
+//! `Remembered`: a map of bounded size whose values expire. Pure: the caller passes the time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,8 +7,8 @@ use std::time::Instant;
 
 /// A map whose entries expire.
 ///
-/// It never holds more than its bound: where expired entries do not make room enough, everything is forgotten, which
-/// costs the caller one look-up each.
+/// It never holds more entries than its limit. If removing expired entries does not make enough room, it removes all
+/// entries, which costs the caller one look-up each.
 #[derive(Debug)]
 pub struct Remembered<K, V> {
     max: usize,
@@ -18,7 +18,7 @@ pub struct Remembered<K, V> {
 #[derive(Debug)]
 struct Entry<V> {
     value: V,
-    /// The first moment at which it does not count any more; `None` for never.
+    /// The time from which the entry is expired; `None` if it never expires.
     expires: Option<Instant>,
 }
 
@@ -34,17 +34,17 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         Self { max, entries: Mutex::default() }
     }
 
-    /// The value of a key, if it still counts.
+    /// The value of a key, if it has not expired.
     pub fn get(&self, key: &K, now: Instant) -> Option<V> {
         self.entries().get(key).filter(|entry| entry.counts(now)).map(|entry| entry.value.clone())
     }
 
-    /// Remembers a value until `expires`.
+    /// Stores a value until `expires`.
     pub fn put(&self, key: K, value: V, now: Instant, expires: Instant) {
         self.insert(&mut self.entries(), key, Entry { value, expires: Some(expires) }, now);
     }
 
-    /// Remembers a value for good, unless the key has one that still counts. Whether it was remembered.
+    /// Stores a value without an expiry, unless the key has one that has not expired. Returns whether it was stored.
     pub fn put_if_absent(&self, key: K, value: V, now: Instant) -> bool {
         let mut entries = self.entries();
         if entries.get(&key).is_some_and(|entry| entry.counts(now)) {
@@ -65,7 +65,7 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<K, Entry<V>>> {
-        // nothing is left half done while it is held
+        // no operation can leave the map in an inconsistent state
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What a request asks for. Pure: no file system, no clock, no log.
+//! The parsed parts of a request. Pure: no file system, no clock, no log.
 
 pub mod format;
 pub mod path;

@@ -24,12 +24,13 @@ use crate::service::Service;
 use crate::thumbnail::Thumbnails;
 use crate::upload::sweep;
 
-/// The exit codes of a process that SIGINT or SIGTERM ends before `--grace` is over, by a shell's convention: 128 and the
-/// signal's number.
+/// The exit codes if a second SIGINT or SIGTERM ends the process before `--grace` is over: 128 plus the number of the
+/// signal, as in shells.
 const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
 
-/// Serves until a signal, or until the command ends that starts the app. `debug` is the value of `--debug`; without a yes, not even the configuration is read.
+/// Serves until a signal, or until the command that starts the app ends. `debug` is the value of `--debug`; if debugging
+/// is off, not even the configuration is read.
 pub fn run(
     debug: Option<&str>,
     loudness: i16,
@@ -46,12 +47,12 @@ pub fn run(
     server::raise_descriptor_limit();
     let runtime = runtime()?;
     let result = runtime.block_on(serve(config, command));
-    // a read that waits for a dead disk must not keep the process
+    // a read that waits for a broken disk must not keep the process running
     runtime.shutdown_background();
     result
 }
 
-/// What async code runs on.
+/// The async runtime.
 pub fn runtime() -> Result<Runtime, Problems> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Problems::of_system(format!("cannot start: {error}")))
@@ -152,7 +153,7 @@ fn announce_app(address: &Address) {
     tracing::info!("sending requests for all other paths to the app at {address}");
 }
 
-/// Logs what is served where, and starts to remove stale partial uploads.
+/// Logs the mounts, and starts to remove stale partial uploads.
 fn announce_mounts(config: &Config) {
     for folder in &config.created {
         tracing::info!("created the folder {}", folder.display());
@@ -172,7 +173,7 @@ fn announce_mounts(config: &Config) {
     }
 }
 
-/// Completes at the first SIGINT or SIGTERM; a second one ends the process at once.
+/// Completes at the first SIGINT or SIGTERM; a second one ends the process immediately.
 fn stop_signal() -> io::Result<impl Future<Output = Signal>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -184,7 +185,7 @@ fn stop_signal() -> io::Result<impl Future<Output = Signal>> {
     };
     Ok(async move {
         let (signal, _) = next().await;
-        tracing::info!("stopping; a second signal stops at once");
+        tracing::info!("stopping; a second signal stops immediately");
         tokio::spawn(async move { std::process::exit(next().await.1) });
         signal
     })

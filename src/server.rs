@@ -1,4 +1,4 @@
-//! Listen, accept, time out, drain.
+//! The server: listens, accepts connections, and shuts down.
 
 pub mod listener;
 
@@ -19,28 +19,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::listener::{Listener, Stream};
-use crate::connection::sendfile::{self, Outbox, SendfileStream};
+use crate::connection::sendfile::{self, SendQueue, SendfileStream};
 use crate::connection::transport::{Activity, Limits, Transport};
 use crate::connection::{Connection, ListenerKind};
 use crate::service::Service;
 use crate::storage;
 
-/// Connections at once. For one more, the one that has been idle for the longest time is closed.
+/// The maximum number of connections. For each further one, the connection that has been idle for the longest time is
+/// closed.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// How often a client that waits for a place looks for a connection that has become idle.
+/// How often a client that waits for a free connection looks for one that has become idle.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How long accepting pauses when the process may open no more files.
+/// How long accepting pauses when the process cannot open more files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// At a limit, accepting works and fails in turns as clients come and go: it is logged at most this often.
-const LOG_AGAIN: Duration = Duration::from_secs(60);
+/// At the limit, accepting succeeds and fails alternately as clients come and go, so the error is logged only this
+/// often.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// hyper queues 400 KiB per slow reader by default; this also bounds a request's head (431 beyond it).
+/// By default, hyper queues 400 KiB per slow reader. This also limits the head of a request (431 if it is larger).
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Serves on all listeners until `stop` is ready; then accepts no more connections, and waits for transfers for `grace`.
+/// Serves on all listeners until `stop` is ready. Then stops accepting, and waits up to `grace` for transfers to end.
 ///
 /// The caller owns the sockets and the stop signal, so a test needs neither a fixed port nor a signal.
 pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Duration, stop: impl Future<Output = ()>) {
@@ -48,7 +50,7 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
     let server = Arc::new(Server {
         service,
         draining,
-        room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         open: Mutex::default(),
         full: Seldom::default(),
         limits: Limits::default(),
@@ -61,44 +63,44 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
     stop.await;
     server.service.stop();
     accepting.shutdown().await;
-    let server = Arc::into_inner(server).expect("the accepting tasks are gone, connections do not hold it");
+    let server = Arc::into_inner(server).expect("accepting has ended, and connections do not hold a reference");
     server.draining.send_replace(());
     if tokio::time::timeout(grace, server.draining.closed()).await.is_err() {
-        tracing::warn!("transfers that were still running after {} s (--grace) were cut off", grace.as_secs_f64());
+        tracing::warn!("transfers were still running after {} s and were aborted (see --grace)", grace.as_secs_f64());
     }
 }
 
-/// Raises the soft limit of open files to the hard one: a browser page of pictures is many connections.
+/// Raises the soft limit of open files to the hard limit: a page with many images opens many connections.
 pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::debug!("the limit of open files could not be raised: {error}");
+        tracing::debug!("cannot raise the limit of open files: {error}");
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Server {
     service: Arc<Service>,
-    /// Tells all connections to end after the answer that they are at; each listens as long as it lives. What has been
-    /// upgraded does not, and ends with the process.
+    /// Tells all connections to close after the current response. Upgraded connections do not listen, and end with the
+    /// process.
     draining: watch::Sender<()>,
-    room: Arc<Semaphore>,
-    /// What is known of each open connection, so that an idle one can be closed.
+    connections: Arc<Semaphore>,
+    /// The activity of each open connection, so that an idle one can be closed.
     open: Mutex<Vec<Weak<Activity>>>,
-    /// When it was last logged that all places are taken.
+    /// When it was last logged that all connections are in use.
     full: Seldom,
     limits: Limits,
 }
 
-/// Something that is logged at most every [`LOG_AGAIN`].
+/// Something that is logged at most every [`LOG_INTERVAL`].
 #[derive(Debug, Default)]
 struct Seldom(Mutex<Option<Instant>>);
 
 impl Seldom {
     fn is_due(&self) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = last.is_none_or(|last| last.elapsed() >= LOG_AGAIN);
+        let is_due = last.is_none_or(|last| last.elapsed() >= LOG_INTERVAL);
         if is_due {
             *last = Some(Instant::now());
         }
@@ -115,28 +117,28 @@ impl Server {
                     let permit = self.place().await;
                     match stream {
                         Stream::Tcp(stream, peer) if sendfile::SUPPORTED => {
-                            let outbox = Arc::new(Outbox::default());
-                            let stream = SendfileStream::new(stream, Arc::clone(&outbox));
-                            self.connect(stream, Some(outbox), origin, Some(peer), permit);
+                            let send_queue = Arc::new(SendQueue::default());
+                            let stream = SendfileStream::new(stream, Arc::clone(&send_queue));
+                            self.connect(stream, Some(send_queue), origin, Some(peer), permit);
                         }
                         Stream::Tcp(stream, peer) => self.connect(stream, None, origin, Some(peer), permit),
                         Stream::Unix(stream) => self.connect(stream, None, origin, None, permit),
                     }
                 }
-                Err(error) if is_starved(&error) => {
+                Err(error) if is_out_of_descriptors(&error) => {
                     if starved.is_due() {
                         tracing::error!("no more connections can be accepted for now: {error} (see ulimit -n)");
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(error) => tracing::debug!("a client hung up before it was accepted: {error}"),
+                Err(error) => tracing::debug!("a client disconnected before its connection was accepted: {error}"),
             }
         }
     }
 
-    /// A place for a connection that has been accepted. Where all are taken, an idle connection is closed.
+    /// A permit for a connection that has been accepted. If all are in use, an idle connection is closed.
     async fn place(&self) -> OwnedSemaphorePermit {
-        let mut wanted = Box::pin(Arc::clone(&self.room).acquire_owned());
+        let mut wanted = Box::pin(Arc::clone(&self.connections).acquire_owned());
         if let Some(permit) = wanted.as_mut().now_or_never() {
             return permit.expect("never closed");
         }
@@ -164,7 +166,7 @@ impl Server {
         }
     }
 
-    /// Notes an open connection; forgets those that have ended.
+    /// Adds an open connection to the list, and removes those that have ended.
     fn note(&self, activity: &Arc<Activity>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= 2 * MAX_CONNECTIONS {
@@ -173,11 +175,11 @@ impl Server {
         open.push(Arc::downgrade(activity));
     }
 
-    /// Serves one connection in a task of its own.
+    /// Serves one connection in a new task.
     fn connect<S>(
         &self,
         stream: S,
-        outbox: Option<Arc<Outbox>>,
+        send_queue: Option<Arc<SendQueue>>,
         (listener, port): (ListenerKind, Option<u16>),
         peer: Option<IpAddr>,
         permit: OwnedSemaphorePermit,
@@ -185,7 +187,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let place = Some(Arc::new(permit));
-        let connection = Connection { activity: Arc::default(), outbox, peer, place, listener, port };
+        let connection = Connection { activity: Arc::default(), send_queue, peer, place, listener, port };
         let activity = Arc::clone(&connection.activity);
         self.note(&activity);
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
@@ -193,14 +195,14 @@ impl Server {
         let respond = move |request| {
             connection.activity.requested();
             let (service, connection) = (Arc::clone(&service), connection.clone());
-            // boxed: each idle connection would reserve memory for it otherwise (1.5 KiB)
+            // boxed, because an idle connection would otherwise reserve 1.5 KiB for it
             async move { Ok::<_, Infallible>(service.respond(request, connection).await) }.boxed()
         };
         let http = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)
-            // slices are passed on as they are: sendfile depends on it
+            // passes slices on without copying, which sendfile requires
             .writev(true)
-            // a client that has closed its sending side (`printf ... | nc -N`) still gets its answer
+            // a client that closes its sending side (`printf ... | nc -N`) still gets its response
             .half_close(true)
             .serve_connection(transport, service_fn(respond))
             .with_upgrades();
@@ -221,21 +223,21 @@ impl Server {
     }
 }
 
-/// A client that hangs up or falls silent is logged for debugging only; one that does not speak HTTP is a warning.
+/// Logs why a connection failed. A client that disconnects or times out is logged only at the debug level.
 fn report(error: &hyper::Error, activity: &Activity) {
     if activity.spoke_tls() {
         tracing::warn!("a client tried https: this server speaks http, not https; write http:// in the URL");
     } else if error.is_parse_version_h2() {
-        tracing::warn!("a client spoke HTTP/2 without asking: this server speaks HTTP/1.1");
+        tracing::warn!("a client spoke HTTP/2 without negotiation: this server speaks HTTP/1.1");
     } else if error.is_parse() {
-        tracing::warn!("a request was malformed and got a bare answer: {error}");
+        tracing::warn!("a request was malformed and got a response without an explanation: {error}");
     } else {
-        tracing::debug!("a connection ended early: {error}");
+        tracing::debug!("a connection ended prematurely: {error}");
     }
 }
 
-/// Out of descriptors: of this process (EMFILE) or of the machine (ENFILE).
-fn is_starved(error: &io::Error) -> bool {
+/// Whether the process (EMFILE) or the system (ENFILE) has run out of file descriptors.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(
         error.raw_os_error().map(Errno::from_raw_os_error),

@@ -11,7 +11,7 @@
 //! 9. **answer**: status, fields and body, or a refusal that explains itself.
 //! 10. **access log**: one event when the last byte is gone.
 //!
-//! [`Service::respond`] is steps 1, 9 and 10, which every answer takes; [`Service::answer`] is the rest.
+//! [`Service::respond`] is steps 1, 9 and 10, which every response takes; `Service::answer` is the rest.
 
 mod handed;
 
@@ -429,8 +429,9 @@ fn file_answer(
 ) -> Result<Response<Body>, Refusal> {
     let is_fetched = file.progress().is_some();
     let decision = decide(request.method(), request.headers(), entity)?;
-    let outbox = connection.outbox.clone();
-    let mut response = site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, outbox)));
+    let send_queue = connection.send_queue.clone();
+    let mut response =
+        site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, send_queue)));
     if is_fetched {
         response.extensions_mut().insert(Source::Fetched);
     }

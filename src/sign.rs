@@ -9,7 +9,8 @@ use crate::config::values::days;
 use crate::request::path::MediaPath;
 use crate::server::listener::Listen;
 
-/// Signs `url`, which may be only a path, for `method`, valid for the duration `expires`. The error is advice.
+/// Signs `url`, which may be just a path, for `method`. The URL expires after the duration `expires`. The error is
+/// advice.
 pub fn sign(config: &Config, url: &str, method: &str, expires: &str) -> Result<String, String> {
     let not_a_url = || format!("{url:?} is not a URL; write one such as /private/photo.jpg, with %20 for a space");
     let listen = config.listen.iter().find(|listen| !matches!(listen, Listen::Unix(_)));

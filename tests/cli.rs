@@ -1,4 +1,4 @@
-//! What can be typed, and what the binary says to it.
+//! The command line: valid and invalid arguments, and the output of the binary.
 
 mod support;
 
@@ -18,28 +18,28 @@ use tempfile::TempDir;
 /// Environment variables and their values.
 type Env<'a> = &'a [(&'a str, &'a str)];
 
-/// A folder with a `media` folder in it, to run in.
+/// A working directory with a `media` folder in it.
 fn workspace() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("media")).expect("the root");
     folder
 }
 
-/// `devmedia ARGS` in a folder, with nothing in the environment but what is given.
+/// `devmedia ARGS` in a folder, with only these environment variables.
 fn devmedia(folder: &Path, env: Env<'_>, args: &[&str]) -> Command {
     let mut command = command();
     command.current_dir(folder).envs(env.iter().copied()).args(args);
     command
 }
 
-/// Runs `devmedia --debug --listen 127.0.0.1:0 ARGS` in a new folder; it must not start to serve.
+/// Runs `devmedia --debug --listen 127.0.0.1:0 ARGS` in a new folder, and checks that it refuses to start.
 fn refused(args: &[&str]) -> Ended {
     let folder = workspace();
     refused_in(folder.path(), &[], args)
 }
 
 fn refused_in(folder: &Path, env: Env<'_>, args: &[&str]) -> Ended {
-    // where to listen is about to be tested, or it is a free port
+    // a free port, unless the test is about the address
     let is_where = |arg: &&str| ["--port", "--host", "--listen"].iter().any(|flag| arg.starts_with(flag));
     let listen: &[&str] = if args.iter().any(is_where) { &[] } else { &["--listen", "127.0.0.1:0"] };
     let args = [&["--debug"], listen, args].concat();
@@ -48,13 +48,13 @@ fn refused_in(folder: &Path, env: Env<'_>, args: &[&str]) -> Ended {
     ended
 }
 
-/// The URL that `devmedia --debug ARGS` serves at.
+/// The URL at which `devmedia --debug ARGS` serves.
 fn url_of(folder: &Path, env: Env<'_>, args: &[&str]) -> String {
     Process::start(devmedia(folder, env, &[&["--debug"], args].concat())).ready()
 }
 
 #[test]
-fn without_a_clear_yes_it_says_how_to_say_one_and_touches_nothing() {
+fn without_debug_it_refuses_to_start_and_says_how_to_enable_debug() {
     let folder = workspace();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = taken.local_addr().expect("bound").to_string();
@@ -76,7 +76,7 @@ fn without_a_clear_yes_it_says_how_to_say_one_and_touches_nothing() {
         (&[("DEBUG", "1")], &["--debug="], "--debug= is not a yes"),
     ];
     for (env, args, says) in rows {
-        // had it tried to listen, the taken port would be what it complains of
+        // if it had tried to listen, the error would be about the port in use
         let listen = ["--listen", "unix:dead.sock", "--listen", &taken];
         let ended = run(devmedia(folder.path(), env, &[&listen, *args].concat()));
         assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{env:?} {args:?} {ended:?}");
@@ -89,7 +89,7 @@ fn without_a_clear_yes_it_says_how_to_say_one_and_touches_nothing() {
 }
 
 #[test]
-fn a_clear_yes_starts_it_whoever_says_it() {
+fn debug_can_be_enabled_by_flag_or_variable() {
     let folder = workspace();
     let rows: &[(Env<'_>, &[&str])] = &[
         (&[], &["--debug"]),
@@ -108,14 +108,14 @@ fn a_clear_yes_starts_it_whoever_says_it() {
 }
 
 #[test]
-fn debug_1_devmedia_root_media_url_media_works_as_it_stands() {
+fn the_documented_command_works_with_debug_in_the_environment() {
     let folder = workspace();
     let process =
         Process::start(devmedia(folder.path(), &[("DEBUG", "1")], &["--root", "./media", "--url", "/media/"]));
     if let Some(url) = process.stdout.next() {
         assert_eq!(url, "http://127.0.0.1:8001/media/");
     } else {
-        // the default port is the one thing that this test cannot have for itself
+        // the default port is the only resource that this test shares with others
         let ended = process.end();
         assert_eq!(ended.code, Some(1));
         assert!(ended.stderr[0].starts_with("devmedia: 127.0.0.1:8001 is in use by another process"), "{ended:?}");
@@ -124,7 +124,7 @@ fn debug_1_devmedia_root_media_url_media_works_as_it_stands() {
 }
 
 #[test]
-fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
+fn the_error_of_a_wrong_value_names_the_flag_and_a_valid_value() {
     assert_wrong_values(&[
         ("--url", "", "/media/"),
         ("--url", "  ", "/media/"),
@@ -196,7 +196,7 @@ fn a_wrong_value_is_named_with_its_flag_and_with_what_to_type_instead() {
 }
 
 #[test]
-fn a_wrong_address_is_named_with_its_flag_and_with_what_to_type_instead() {
+fn the_error_of_a_wrong_address_names_the_flag_and_a_valid_address() {
     assert_wrong_values(&[
         ("--listen", "", "127.0.0.1:8001"),
         ("--listen", "media", "127.0.0.1:8001"),
@@ -228,7 +228,7 @@ fn a_wrong_address_is_named_with_its_flag_and_with_what_to_type_instead() {
     ]);
 }
 
-/// Each row is a flag, a value that it does not have, and a part of the advice.
+/// Each row is a flag, an invalid value, and a part of the advice.
 fn assert_wrong_values(rows: &[(&str, &str, &str)]) {
     let folder = workspace();
     for (flag, value, advice) in rows {
@@ -242,11 +242,11 @@ fn assert_wrong_values(rows: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_mistakes_are_reported_together() {
     let folder = workspace();
     let args = ["--url=//cdn/", "--root=./none", "--mount=x", "--grace=x", "--allow-host=*", "--hidden=x", "--type=x"];
     let ended = refused_in(folder.path(), &[], &args);
-    assert_eq!(ended.code, Some(2), "what was typed wrongly outweighs what the system refuses");
+    assert_eq!(ended.code, Some(2), "a wrong command line has priority over a system error");
     assert_eq!(ended.stderr.len(), args.len(), "{:#?}", ended.stderr);
     for flag in args.map(|arg| arg.split_once('=').expect("a flag").0) {
         assert_eq!(ended.stderr.iter().filter(|line| line.contains(&format!(" {flag} "))).count(), 1, "{flag}");
@@ -269,7 +269,7 @@ fn two_mounts_with_one_prefix_are_refused() {
 }
 
 #[test]
-fn a_missing_root_is_shown_in_full_with_the_command_that_creates_it() {
+fn the_error_of_a_missing_root_has_the_full_path_and_a_mkdir_command() {
     let folder = workspace();
     fs::remove_dir(folder.path().join("media")).expect("empty");
     let here = folder.path().canonicalize().expect("it exists");
@@ -286,7 +286,7 @@ fn a_missing_root_is_shown_in_full_with_the_command_that_creates_it() {
         let line = format!("devmedia: {shown}: there is no folder {}. Create it with: {says}", whole.display());
         assert_eq!(ended.stderr, [line]);
         let made = Command::new("sh").current_dir(folder.path()).args(["-c", says]).status().expect("a shell");
-        assert!(made.success() && folder.path().join(root).is_dir(), "the command does what it promises");
+        assert!(made.success() && folder.path().join(root).is_dir(), "the command in the advice works");
     }
     let ended = refused_in(folder.path(), &[], &["--mount", "/static/=./static"]);
     assert_eq!(ended.code, Some(1));
@@ -299,7 +299,7 @@ fn a_missing_root_is_shown_in_full_with_the_command_that_creates_it() {
 
 /// Findings 5.4.
 #[test]
-fn a_missing_root_that_exists_nearby_is_found() {
+fn the_error_of_a_missing_root_suggests_a_folder_nearby() {
     let folder = workspace();
     let here = folder.path().canonicalize().expect("it exists");
     for name in ["sub/deeper", "Uploads", "public"] {
@@ -331,9 +331,9 @@ fn a_missing_root_that_exists_nearby_is_found() {
     assert!(ended.stderr[0].contains("/storage/app/public"), "{ended:?}");
 }
 
-/// Findings 5.4: Django creates it with the first upload.
+/// Findings 5.4: Django creates the folder with the first upload.
 #[test]
-fn a_missing_root_is_created_where_files_will_come() {
+fn a_missing_root_is_created_if_files_will_be_stored_in_it() {
     let rows: [(&[&str], &[&str]); 5] = [
         (&["--upload"], &[]),
         (&["--upload", "--root", "new/media"], &[]),
@@ -369,7 +369,7 @@ fn a_missing_root_is_created_where_files_will_come() {
 }
 
 #[test]
-fn a_home_directory_that_no_shell_has_put_in_is_written_out() {
+fn a_tilde_that_no_shell_expanded_is_expanded_in_the_advice() {
     let folder = workspace();
     let home = folder.path().join("home/me");
     fs::create_dir_all(&home).expect("a folder");
@@ -398,7 +398,7 @@ fn a_root_that_is_a_file_is_refused() {
 }
 
 #[test]
-fn the_whole_disk_and_the_home_directory_are_refused_whatever_the_flags_say() {
+fn the_file_system_root_and_the_home_directory_are_always_refused() {
     let folder = workspace();
     let home = folder.path().join("home/me");
     fs::create_dir_all(home.join("media")).expect("folders");
@@ -429,7 +429,7 @@ fn the_whole_disk_and_the_home_directory_are_refused_whatever_the_flags_say() {
 }
 
 #[test]
-fn a_folder_that_looks_like_a_project_is_refused_unless_a_flag_says_otherwise() {
+fn a_project_folder_is_refused_without_allow_project_root() {
     // findings 5.5
     for mark in [
         "manage.py",
@@ -458,7 +458,7 @@ fn a_folder_that_looks_like_a_project_is_refused_unless_a_flag_says_otherwise() 
 }
 
 #[test]
-fn a_taken_port_is_named_with_a_way_out() {
+fn the_error_of_a_port_in_use_suggests_another_port() {
     let folder = workspace();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("bound").port();
@@ -474,9 +474,9 @@ fn a_taken_port_is_named_with_a_way_out() {
     assert!(ended.stderr[0].contains("192.0.2.1:0 is not an address of this machine"), "{ended:?}");
 }
 
-/// Findings 5.2: such a port is not in use by another process, but by this one.
+/// Findings 5.2: the port is not in use by another process, but by this one.
 #[test]
-fn an_address_that_is_given_twice_is_refused() {
+fn an_address_given_twice_is_refused() {
     for (one, other) in [
         ("8001", "8001"),
         ("8001", "127.0.0.1:8001"),
@@ -493,7 +493,7 @@ fn an_address_that_is_given_twice_is_refused() {
 }
 
 #[test]
-fn a_path_that_is_not_a_dead_socket_is_never_deleted() {
+fn a_path_that_is_not_an_unused_socket_is_never_deleted() {
     let folder = workspace();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("file"), "precious").expect("a file");
@@ -508,7 +508,7 @@ fn a_path_that_is_not_a_dead_socket_is_never_deleted() {
         let listen = format!("unix:{name}");
         let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", &listen]));
         assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{name}: {ended:?}");
-        assert!(ended.stderr[0].contains(&format!("unix:{name} exists and is not a dead socket")), "{ended:?}");
+        assert!(ended.stderr[0].contains(&format!("unix:{name} exists and is not an unused socket")), "{ended:?}");
         assert!(path(name).symlink_metadata().is_ok(), "{name} is still there");
     }
     assert_eq!(fs::read_to_string(path("link")).expect("the file"), "precious");
@@ -520,18 +520,18 @@ fn a_path_that_is_not_a_dead_socket_is_never_deleted() {
 }
 
 #[test]
-fn a_dead_socket_is_replaced() {
+fn an_unused_socket_is_replaced() {
     let folder = workspace();
     let path = folder.path().join("media.sock");
     drop(UnixListener::bind(&path).expect("a socket"));
     assert!(path.symlink_metadata().expect("left behind").file_type().is_socket());
     let process = Process::start(devmedia(folder.path(), &[], &["--debug", "--listen", "unix:media.sock"]));
     assert_eq!(process.ready(), "unix:media.sock");
-    std::os::unix::net::UnixStream::connect(&path).expect("somebody listens now");
+    std::os::unix::net::UnixStream::connect(&path).expect("a process listens on it now");
 }
 
 #[test]
-fn every_flag_has_a_variable_and_a_bad_value_says_that_it_came_from_there() {
+fn every_flag_has_a_variable_which_the_error_of_a_wrong_value_names() {
     let rows = [
         ("MEDIA_ROOT", "--root", "./none"),
         ("MEDIA_URL", "--url", "https://cdn.example/media/"),
@@ -599,7 +599,7 @@ fn every_flag_is_documented_with_its_variable() {
 }
 
 #[test]
-fn the_flag_beats_the_variable() {
+fn the_flag_overrides_the_variable() {
     let folder = workspace();
     let env = [("MEDIA_ROOT", "./none"), ("MEDIA_URL", "/env/"), ("DEVMEDIA_LISTEN", "nowhere"), ("DEBUG", "0")];
     let args = ["--root", "./media", "--url", "/flag", "--listen", "127.0.0.1:0"];
@@ -608,7 +608,7 @@ fn the_flag_beats_the_variable() {
 }
 
 #[test]
-fn the_variable_of_a_repeatable_flag_is_a_list_with_commas() {
+fn the_variable_of_a_repeatable_flag_is_a_comma_separated_list() {
     let folder = workspace();
     fs::create_dir(folder.path().join("other")).expect("a folder");
     let env = [
@@ -634,7 +634,7 @@ fn the_variable_of_a_repeatable_flag_is_a_list_with_commas() {
 
 /// Findings 5.2.
 #[test]
-fn an_unknown_flag_or_word_is_refused_with_a_hint() {
+fn the_error_of_an_unknown_flag_or_word_has_a_hint() {
     let folder = workspace();
     let rows: &[(&[&str], &str)] = &[
         (&["--rot", "./media"], "--root"),
@@ -686,7 +686,7 @@ fn an_unknown_flag_or_word_is_refused_with_a_hint() {
 
 /// Findings 5.1: as in `http.server`, serve, miniserve and dufs.
 #[test]
-fn folder_port_and_host_are_typed_as_elsewhere() {
+fn folder_port_and_host_work_as_in_other_servers() {
     let folder = workspace();
     fs::create_dir(folder.path().join("serve")).expect("a folder");
     let port = TcpListener::bind("0.0.0.0:0").and_then(|free| free.local_addr()).expect("a free port").port();
@@ -720,7 +720,7 @@ fn folder_port_and_host_are_typed_as_elsewhere() {
 
 /// Findings 5.3.
 #[test]
-fn settings_without_an_effect_warn() {
+fn settings_without_an_effect_are_warnings() {
     let rows: &[(&[&str], &str)] = &[
         (&["--max-upload", "10MB"], "--max-upload \"10MB\" has no effect: no mount accepts uploads; add --upload"),
         (
@@ -814,7 +814,7 @@ fn no_config_ignores_the_file() {
 
 /// Findings 5.2.
 #[test]
-fn a_file_that_is_written_for_another_server_is_explained() {
+fn settings_in_the_style_of_other_servers_get_an_explanation() {
     let folder = workspace();
     for (text, says) in [
         ("root = ./media", "devmedia.toml:1: this is not TOML"),
@@ -829,7 +829,7 @@ fn a_file_that_is_written_for_another_server_is_explained() {
         ("max-upload = \"10MB\"", "unknown key \"max-upload\"; write max_upload"),
         ("logFormat = \"json\"", "write log_format"),
         ("[[rule]]\nmatch = \"*\"", "write [[mount.rule]]"),
-        ("[server]\nlisten = \"8001\"", "settings stand at the top of the file"),
+        ("[server]\nlisten = \"8001\"", "write settings at the top of the file"),
         ("[[mounts]]\nurl = \"/media/\"", "write [[mount]]"),
         ("root = \"./media\"", "write it below [[mount]]"),
         ("{M}path = \"./media\"", "write root = \"./media\""),
@@ -849,7 +849,7 @@ fn a_file_that_is_written_for_another_server_is_explained() {
 }
 
 #[test]
-fn version_help_completions_and_the_manual_need_no_debug_flag() {
+fn version_help_completions_and_manual_work_without_debug() {
     let folder = workspace();
     let rows: [(&[&str], &str); 6] = [
         (&["--version"], concat!("devmedia ", env!("CARGO_PKG_VERSION"))),
@@ -869,7 +869,7 @@ fn version_help_completions_and_the_manual_need_no_debug_flag() {
 }
 
 #[test]
-fn what_is_printed_for_a_shell_or_a_pager_parses_there() {
+fn completions_and_the_manual_page_are_valid() {
     let folder = workspace();
     let rows: [(&[&str], &[&str]); 5] = [
         (&["completions", "bash"], &["bash", "-n"]),
@@ -884,7 +884,7 @@ fn what_is_printed_for_a_shell_or_a_pager_parses_there() {
         fs::write(&file, text).expect("a file");
         let read = Command::new(reader[0]).args(&reader[1..]).arg(&file).env("MANPAGER", "cat").output();
         let Ok(read) = read else {
-            eprintln!("{} is not on this machine: {args:?} was not tried on it", reader[0]);
+            eprintln!("{} is not installed: {args:?} was not checked with it", reader[0]);
             continue;
         };
         let said = String::from_utf8_lossy(&read.stderr);
@@ -894,7 +894,7 @@ fn what_is_printed_for_a_shell_or_a_pager_parses_there() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_stdout_that_takes_nothing_is_an_error_and_no_panic() {
+fn an_unwritable_stdout_is_an_error_and_does_not_panic() {
     let folder = workspace();
     let rows: [&[&str]; 4] =
         [&["completions", "bash"], &["completions", "fish"], &["man"], &["--debug", "--listen", "127.0.0.1:0"]];
@@ -909,7 +909,7 @@ fn a_stdout_that_takes_nothing_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn a_name_that_is_not_text_is_refused_without_a_panic() {
+fn an_argument_that_is_not_utf_8_is_refused_without_a_panic() {
     use std::os::unix::ffi::OsStrExt as _;
     let folder = workspace();
     let mut command = devmedia(folder.path(), &[], &["--debug", "--root"]);

@@ -1,4 +1,5 @@
-//! Thumbnails, and the HTML and the headers of the pages. How they look and behave in a browser: `browser_gallery.rs`.
+//! Thumbnails, and the HTML and the headers of the pages. `browser_gallery.rs` tests their appearance and behaviour in
+//! a browser.
 
 mod support;
 
@@ -51,10 +52,10 @@ fn picture(answer: &Answer) -> DynamicImage {
 fn every_format_has_a_thumbnail_in_every_size() {
     let files = [
         ("photos/dunes.jpg", "image/jpeg"),
-        ("avatars/ada.png", "image/webp"), // it is transparent around
+        ("avatars/ada.png", "image/webp"), // it has a transparent border
         ("art/bloom.gif", "image/jpeg"),
         ("art/paper-strata.webp", "image/jpeg"),
-        ("blobs/q7v2n0x4kd9tz1w8hb3yfm5rj6sc", "image/jpeg"), // known by its first bytes
+        ("blobs/q7v2n0x4kd9tz1w8hb3yfm5rj6sc", "image/jpeg"), // detected by its first bytes
     ];
     let server = server_with(&files.map(|(path, _)| path));
     for (path, content_type) in files {
@@ -72,9 +73,9 @@ fn every_format_has_a_thumbnail_in_every_size() {
 }
 
 #[test]
-fn a_photograph_is_turned_by_its_exif_orientation() {
+fn a_thumbnail_is_rotated_by_its_exif_orientation() {
     let server = server_with(&["photos/IMG_2043.jpg"]);
-    // stored as 1200 by 800, turned by Exif
+    // stored as 1200 by 800, rotated by Exif
     assert_eq!(picture(&server.get("/media/photos/IMG_2043.jpg?thumbnail=256")).dimensions(), (171, 256));
 }
 
@@ -93,7 +94,7 @@ fn a_thumbnail_is_cached() {
     assert_eq!(came(&small), (200, "made"));
     assert_ne!(small.field("etag"), made.field("etag"));
 
-    // what somebody wrote over it is not believed
+    // a cache file that was overwritten is not used
     let kept: Vec<PathBuf> = fs::read_dir(server.outside.join("cache/devmedia/thumbnails"))
         .expect("the cache")
         .map(|entry| entry.expect("an entry").path())
@@ -107,7 +108,7 @@ fn a_thumbnail_is_cached() {
 }
 
 #[test]
-fn a_changed_file_has_a_new_thumbnail() {
+fn a_changed_file_gets_a_new_thumbnail() {
     let server = Server::start(Way::Fast, &[]);
     server.put("me.png", sample("avatars/ada.png"));
     let before = server.settled("/media/me.png?thumbnail");
@@ -120,7 +121,7 @@ fn a_changed_file_has_a_new_thumbnail() {
 }
 
 #[test]
-fn a_thumbnail_is_conditional_by_its_own_tag() {
+fn a_thumbnail_has_its_own_etag_for_conditional_requests() {
     let server = server_with(&["photos/dunes.jpg"]);
     let target = "/media/photos/dunes.jpg?thumbnail=256";
     let whole = server.settled(target);
@@ -134,8 +135,8 @@ fn a_thumbnail_is_conditional_by_its_own_tag() {
     assert_eq!(server.request("GET", target, &[("If-None-Match", file.field("etag"))]).status, 200);
     assert_eq!(server.request("GET", target, &[("If-Match", "\"other\"")]).status, 412);
     let date = [("If-Modified-Since", file.field("last-modified"))];
-    assert_eq!(server.request("GET", target, &date).status, 200, "the file's date says nothing about the thumbnail");
-    // it is sent whole
+    assert_eq!(server.request("GET", target, &date).status, 200, "the thumbnail does not have the date of the file");
+    // it is sent completely
     assert_eq!(server.request("GET", target, &[("Range", "bytes=0-9")]).status, 200);
 
     let head = server.request("HEAD", target, &[]);
@@ -147,7 +148,7 @@ fn a_thumbnail_is_conditional_by_its_own_tag() {
 }
 
 #[test]
-fn a_file_without_a_picture_gets_the_icon_of_its_kind() {
+fn a_file_that_is_not_an_image_gets_the_icon_of_its_type() {
     let server = server_with(&["video/daybreak.mp4", "audio/notification.ogg", "documents/hello.txt"]);
     server.put("broken.jpg", "no picture");
     server.put("photo.heic", "unknown");
@@ -243,7 +244,7 @@ fn an_icon_says_why() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
-fn a_bomb_is_refused_by_its_announced_size() {
+fn a_decompression_bomb_is_refused_by_its_declared_size() {
     let server = Server::start(Way::Fast, &[]);
     // a PNG of 50,000 by 50,000 pixels: 7.5 GB when decoded
     let header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xc3\x50\0\0\xc3\x50\x08\x02\0\0\0\xc4\xcd\xaa\x9d";
@@ -346,11 +347,11 @@ fn a_thumbnail_of_a_refused_file_is_refused() {
     }
     let stranger = [("Origin", "https://evil.example")];
     assert_eq!(server.request("GET", "/media/photos/dunes.jpg?thumbnail=256", &stranger).status, 403);
-    assert!(!server.outside.join("cache").exists(), "nothing was made");
+    assert!(!server.outside.join("cache").exists(), "nothing was created");
 }
 
 #[test]
-fn without_a_cache_folder_thumbnails_are_made_each_time() {
+fn without_a_cache_folder_thumbnails_are_created_for_each_request() {
     let server =
         Server::prepared(Way::Fast, &[], |folder| fs::write(folder.join("cache"), "in the way").expect("a file"));
     server.put("dunes.jpg", sample("photos/dunes.jpg"));
@@ -360,9 +361,9 @@ fn without_a_cache_folder_thumbnails_are_made_each_time() {
 }
 
 #[test]
-fn many_at_once_are_all_answered() {
+fn many_simultaneous_requests_all_get_thumbnails() {
     let server = Server::start(Way::Fast, &[]);
-    // just large enough that they are made one at a time
+    // just large enough that they are created one at a time
     let large = DynamicImage::new_rgb8(4200, 4000);
     let mut bytes = std::io::Cursor::new(Vec::new());
     large.write_to(&mut bytes, ImageFormat::Png).expect("it encodes");
@@ -381,7 +382,7 @@ fn many_at_once_are_all_answered() {
 }
 
 #[test]
-fn the_policy_of_a_page_allows_what_it_shows_and_no_more() {
+fn the_content_security_policy_of_a_page_allows_only_its_own_resources() {
     let server = Server::start(Way::Fast, &[]);
     server.put("dunes.jpg", sample("photos/dunes.jpg"));
     server.put("note.txt", "a note");
@@ -399,7 +400,7 @@ fn the_policy_of_a_page_allows_what_it_shows_and_no_more() {
         let policy = other.field("content-security-policy");
         assert!(!policy.contains("'self'") && !policy.contains("script-src"), "{target}: {policy}");
     }
-    // only a page with a thumbnail may load one
+    // only a page with a thumbnail may load images
     let near_miss = server.request("GET", "/media/DUNES.jpg", &html);
     let policy = near_miss.field("content-security-policy");
     assert!(policy.contains("img-src 'self' data:;") && !policy.contains("script-src"), "{policy}");
@@ -407,7 +408,7 @@ fn the_policy_of_a_page_allows_what_it_shows_and_no_more() {
 }
 
 #[test]
-fn folders_and_files_are_two_groups_of_rows() {
+fn folders_and_files_are_separate_groups_of_rows() {
     let server = Server::start(Way::Fast, &[]);
     let groups = |folders: &[&str], files: &[&str]| {
         let folder = server.root.join("folder");
@@ -458,7 +459,7 @@ fn single_entries_can_be_listed() {
     assert!(names("only=").is_empty());
     assert_eq!(names("other=x").len(), 4);
 
-    // of the page only the rows are sent, the same as on the whole page
+    // only the rows are sent, and they are the same as on the whole page
     let page = |target: &str| server.request("GET", target, &[("Accept", "text/html")]).text();
     let rows = page("/media/photos/?only=dunes.jpg&only=more");
     let whole = page("/media/photos/");

@@ -1,4 +1,4 @@
-//! The black-box tests of `http/`, over this way to the files.
+//! The black-box tests in `http/`, with this way of reading files.
 
 mod http;
 mod support;

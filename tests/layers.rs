@@ -56,7 +56,7 @@ struct Named {
 enum Fault {
     /// A file of a room that the list does not have.
     NotListed { room: String },
-    /// A path to what is no room.
+    /// A path to something that is not a room.
     NoRoom { from: String, line: usize, path: String },
     /// A path to a room above.
     Up { from: String, line: usize, path: String },
@@ -243,7 +243,7 @@ impl<'a> Crate<'a> {
         Self { files: files.iter().map(|file| (&file.module, file)).collect(), modules }
     }
 
-    /// A path from the crate's root; `None` for one that leads elsewhere, or is about a name that is no module's.
+    /// A path from the root of the crate; `None` if it leads elsewhere, or if the name is not a module.
     fn absolute(&self, named: &Named) -> Option<Module> {
         let mut at = named.inside.clone();
         let mut rest = named.path.as_slice();

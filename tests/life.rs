@@ -1,4 +1,4 @@
-//! From the ready line to the last signal: what a script, a terminal and a log reader see of the process.
+//! The process from the ready line to the last signal: its output, its signals and its log.
 
 mod support;
 
@@ -15,7 +15,7 @@ use support::process::Process;
 use support::{Answer, PATIENCE, command, skip, wait_until};
 use tempfile::TempDir;
 
-/// More than the kernel holds for a client that does not read.
+/// More than the kernel buffers for a client that does not read.
 const LARGE: u64 = 64 * 1024 * 1024;
 
 /// Environment variables and their values.
@@ -58,7 +58,7 @@ impl Served {
         Answer::take(&mut answer.as_slice(), "GET")
     }
 
-    /// A transfer that has begun: its head has come, and no byte of the body has been taken.
+    /// Starts a transfer: the head has been read, but not the body.
     fn begin_transfer(&self) -> TcpStream {
         let mut stream = self.connect();
         stream.write_all(b"GET /media/large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("open");
@@ -73,7 +73,7 @@ impl Served {
     /// The next event of a request, in a log of JSON lines.
     fn event(&self) -> Value {
         loop {
-            let line = self.process.stderr.next().expect("the process lives");
+            let line = self.process.stderr.next().expect("the process is still running");
             let event: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
             if event.get("status").is_some() {
                 return event;
@@ -82,7 +82,7 @@ impl Served {
     }
 }
 
-/// `devmedia --debug ARGS` in a folder with media, not yet started.
+/// `devmedia --debug ARGS` in a folder with media; not started yet.
 fn prepare(args: &[&str]) -> (TempDir, Command) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path().join("media");
@@ -106,7 +106,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Makes one request and leaves the connection open.
+/// Sends one request and leaves the connection open.
 fn get_and_stay(stream: &mut (impl std::io::Read + std::io::Write)) {
     stream.write_all(b"GET /media/a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("open");
     let (mut answer, mut byte) = (Vec::new(), [0]);
@@ -116,7 +116,7 @@ fn get_and_stay(stream: &mut (impl std::io::Read + std::io::Write)) {
     }
 }
 
-/// Reads to the end and counts; a reset counts as an end.
+/// Reads to the end and counts the bytes. A reset counts as the end.
 fn drain(mut stream: TcpStream) -> u64 {
     let (mut buffer, mut read) = (vec![0; 256 * 1024], 0);
     loop {
@@ -138,7 +138,7 @@ fn has_ipv6() -> bool {
 }
 
 #[test]
-fn the_ready_lines_are_all_of_stdout_and_there_is_one_for_each_listen() {
+fn stdout_has_exactly_one_ready_line_per_listen() {
     let (_folder, command) =
         prepare(&["--listen", "127.0.0.1:0", "--listen", "0", "--listen", "unix:media.sock", "-vv", "--mount", "/b=."]);
     let process = Process::start(command);
@@ -155,7 +155,7 @@ fn the_ready_lines_are_all_of_stdout_and_there_is_one_for_each_listen() {
 }
 
 #[test]
-fn an_address_for_all_prints_as_loopback_and_warns_and_the_others_do_not_warn() {
+fn a_public_address_is_printed_as_loopback_and_is_a_warning() {
     let rows = [
         ("127.0.0.1:0", "http://127.0.0.1:", false),
         ("127.0.0.2:0", "http://127.0.0.2:", false),
@@ -178,7 +178,7 @@ fn an_address_for_all_prints_as_loopback_and_warns_and_the_others_do_not_warn() 
         get_and_stay(&mut connect(address(&url)));
         process.signal(Signal::TERM);
         let stderr = process.end().stderr;
-        // findings 5.7: what to type on a phone
+        // findings 5.7: the URL to type on a phone
         let of_family = |ip: &std::net::IpAddr| ip.is_ipv4() || listen.starts_with("[::]");
         let ips = if warns { local_addresses() } else { Vec::new() };
         for ip in ips.iter().copied().filter(of_family) {
@@ -194,7 +194,7 @@ fn an_address_for_all_prints_as_loopback_and_warns_and_the_others_do_not_warn() 
 }
 
 #[test]
-fn a_bare_port_listens_on_the_loopback_of_both_families() {
+fn a_port_alone_listens_on_both_loopback_addresses() {
     let (_folder, command) = prepare(&["--listen", "0"]);
     let process = Process::start(command);
     let address = address(&process.ready());
@@ -205,7 +205,7 @@ fn a_bare_port_listens_on_the_loopback_of_both_families() {
 }
 
 #[test]
-fn a_unix_socket_serves_and_is_gone_after_the_end() {
+fn a_unix_socket_is_removed_at_exit() {
     let (folder, command) = prepare(&["--listen", "unix:media.sock"]);
     let process = Process::start(command);
     assert_eq!(process.ready(), "unix:media.sock");
@@ -215,24 +215,24 @@ fn a_unix_socket_serves_and_is_gone_after_the_end() {
     get_and_stay(&mut stream);
     process.signal(Signal::TERM);
     assert_eq!(process.end().code, Some(0));
-    assert!(path.symlink_metadata().is_err(), "the next start finds nothing in its way");
+    assert!(path.symlink_metadata().is_err(), "the socket does not block the next start");
 }
 
 #[test]
-fn a_signal_lets_a_transfer_finish_and_closes_everything_else() {
+fn after_a_signal_transfers_finish_and_other_connections_close() {
     for signal in [Signal::INT, Signal::TERM] {
         let server = Served::start(&["--grace", "1h"]);
         let transfer = server.begin_transfer();
         let mut idle = server.connect();
         get_and_stay(&mut idle);
-        // accepted before the signal: this one is answered after it, and the kernel keeps their order
+        // the kernel keeps the order of connections, so the earlier ones are accepted before the signal
         let silent = server.connect();
         get_and_stay(&mut server.connect());
 
         server.process.signal(signal);
         server.process.stderr.with("stopping");
         assert_eq!(drain(idle), 0, "an idle connection is closed at once");
-        assert_eq!(drain(silent), 0, "so is one that has said nothing yet");
+        assert_eq!(drain(silent), 0, "so is one that has sent nothing yet");
         wait_until("the end of accepting", || TcpStream::connect(server.address).is_err());
 
         assert_eq!(drain(transfer), LARGE, "{signal:?}");
@@ -244,27 +244,27 @@ fn a_signal_lets_a_transfer_finish_and_closes_everything_else() {
 }
 
 #[test]
-fn a_transfer_that_outlives_the_grace_is_cut_and_the_end_is_still_a_good_one() {
+fn a_transfer_longer_than_the_grace_is_aborted_and_the_exit_code_is_0() {
     for grace in ["0s", "100ms"] {
         let server = Served::start(&["--grace", grace]);
         let transfer = server.begin_transfer();
         server.process.signal(Signal::TERM);
         let ended = server.process.end();
         assert_eq!(ended.code, Some(0), "{grace}: {ended:?}");
-        assert!(ended.stderr.iter().any(|line| line.contains("and were cut")), "{grace}: {ended:?}");
+        assert!(ended.stderr.iter().any(|line| line.contains("and were aborted")), "{grace}: {ended:?}");
         assert!(drain(transfer) < LARGE);
     }
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_process_immediately() {
     for (first, second, code) in
         [(Signal::INT, Signal::INT, 130), (Signal::TERM, Signal::TERM, 143), (Signal::TERM, Signal::INT, 130)]
     {
         let server = Served::start(&["--grace", "1h"]);
         let transfer = server.begin_transfer();
         server.process.signal(first);
-        server.process.stderr.with("a second signal stops at once");
+        server.process.stderr.with("a second signal stops immediately");
         server.process.signal(second);
         assert_eq!(server.process.end().code, Some(code), "{first:?} {second:?}");
         assert!(drain(transfer) < LARGE);
@@ -272,7 +272,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn a_pretty_log_line_reads_like_a_sentence_and_has_no_colours_in_a_file() {
+fn a_pretty_log_line_is_readable_and_has_no_colours_in_a_file() {
     let server = Served::start(&[]);
     server.get_with("/media/a.txt", "Range: bytes=1-3\r\n");
     server.get("/media/a.jpg");
@@ -297,7 +297,7 @@ fn a_pretty_log_line_reads_like_a_sentence_and_has_no_colours_in_a_file() {
 }
 
 #[test]
-fn a_path_cannot_act_on_the_terminal_or_forge_a_line() {
+fn a_path_cannot_control_the_terminal_or_forge_a_log_line() {
     let rows = [
         ("/media/a%0a00:00:00%20GET%20/forged%20200", r"/media/a\n00:00:00 GET /forged 200"),
         ("/media/%0d", r"/media/\r"),
@@ -326,9 +326,9 @@ fn a_path_cannot_act_on_the_terminal_or_forge_a_line() {
 }
 
 #[test]
-fn raw_bytes_of_a_target_cannot_act_on_the_terminal_either() {
+fn raw_bytes_in_a_target_cannot_control_the_terminal() {
     let server = Served::start(&[]);
-    // a picture on a page that does not say who it is: the one line beside the access log that shows a path
+    // an image on a page without a Referer: the only line outside the access log that shows a path
     let fields = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n";
     assert_eq!(server.get_with("/media/gpj.\u{202e}exe", fields).status, 404);
     for says in ["Referrer-Policy", " GET "] {
@@ -338,7 +338,7 @@ fn raw_bytes_of_a_target_cannot_act_on_the_terminal_either() {
 }
 
 #[test]
-fn every_json_line_parses_and_a_request_has_all_its_fields() {
+fn json_log_lines_are_valid_and_have_all_fields() {
     let server = Served::start(&["--log-format", "json", "-vv"]);
     server.get_with("/media/a.txt", "Range: bytes=1-3\r\n");
     let event = server.event();
@@ -368,8 +368,8 @@ fn every_json_line_parses_and_a_request_has_all_its_fields() {
 }
 
 #[test]
-fn quiet_and_rust_log_choose_what_is_logged() {
-    // of: the start, a success, a refusal
+fn quiet_and_rust_log_select_the_log_lines() {
+    // for: the start, a success, a refusal
     let rows: &[(Env<'_>, &[&str], [bool; 3])] = &[
         (&[], &[], [true, true, true]),
         (&[], &["-q"], [false, false, true]),
@@ -394,7 +394,7 @@ fn quiet_and_rust_log_choose_what_is_logged() {
 }
 
 #[test]
-fn a_client_that_hangs_up_is_no_error() {
+fn a_client_that_disconnects_is_not_an_error() {
     let server = Served::start(&["--log-format", "json", "-v"]);
     drop(server.connect());
     drop(server.begin_transfer());
@@ -414,8 +414,8 @@ fn a_client_that_hangs_up_is_no_error() {
 }
 
 #[test]
-fn a_client_that_speaks_something_else_is_told_apart_in_the_log() {
-    // the first bytes of a TLS 1.2 hello as curl sends it
+fn the_log_names_the_protocol_of_clients_that_do_not_use_http() {
+    // the first bytes of a TLS 1.2 ClientHello from curl
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice();
     let rows = [
         (hello, "this server speaks http, not https"),
@@ -433,7 +433,7 @@ fn a_client_that_speaks_something_else_is_told_apart_in_the_log() {
 }
 
 #[test]
-fn it_serves_on_when_nobody_reads_its_log_any_more() {
+fn it_continues_to_serve_if_its_log_is_closed() {
     let (_folder, command) = prepare(&["--listen", "127.0.0.1:0", "-vv"]);
     let process = Process::start_unread(command);
     let address = address(&process.ready());

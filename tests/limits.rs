@@ -1,4 +1,4 @@
-//! The limits, reached: memory, connections, descriptors.
+//! The server at its limits: memory, connections, file descriptors.
 
 mod support;
 
@@ -20,10 +20,10 @@ use tempfile::TempDir;
 /// `Server::MAX_CONNECTIONS`.
 const CONNECTIONS: usize = 1024;
 
-/// Long enough for a server that would answer; one that must not answer costs the test this long.
+/// Long enough for a response to arrive. A test that expects silence waits this long.
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// Starts `devmedia` in a folder with media, below a shell line such as `ulimit -Hn 40`.
+/// Starts `devmedia` in a folder with media, after a shell command such as `ulimit -Hn 40`.
 fn start(limit: &str) -> (TempDir, Process, SocketAddr) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path().join("media");
@@ -40,7 +40,7 @@ fn start(limit: &str) -> (TempDir, Process, SocketAddr) {
     (folder, process, address)
 }
 
-/// This process needs a descriptor for each connection too. Says whether it may have so many.
+/// Whether this process, which also needs a descriptor for each connection, can open this many.
 fn can_open(descriptors: usize) -> bool {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the hard limit");
@@ -62,7 +62,7 @@ fn ask(stream: &mut TcpStream, name: &str) {
     write!(stream, "GET /media/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("open");
 }
 
-/// Reads a head to its end, and not one byte more.
+/// Reads exactly one head, and not a byte more.
 fn read_head(stream: &mut TcpStream) -> String {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
@@ -80,8 +80,9 @@ fn read_hello(stream: &mut TcpStream) {
     assert_eq!(&body, b"hello");
 }
 
-/// Asks anew while the server says 503: it may still be closing what this side has closed.
-fn is_well_again(address: SocketAddr) {
+/// Repeats a request while the response is 503: the server may not yet have closed all connections that the test
+/// closed.
+fn wait_until_recovered(address: SocketAddr) {
     wait_until("an answer of 200", || {
         let mut stream = connect(address);
         ask(&mut stream, "a.txt");
@@ -92,7 +93,7 @@ fn is_well_again(address: SocketAddr) {
     });
 }
 
-/// Nothing comes for a while, and the connection is open.
+/// Whether nothing arrives for a while on an open connection.
 fn is_silent(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(SILENCE)).expect("a time-out");
     let read = stream.read(&mut [0]);
@@ -123,12 +124,12 @@ fn two_hundred_slow_downloads_of_ten_gigabytes_stay_under_64_mebibytes() {
         let head = read_head(download);
         assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("content-length: 10000000000\r\n"), "{head}");
     }
-    // each takes a little in its turn: the server is busy with all of them, and none is ever done
+    // each reads a little in turn, so the server is busy with all of them and none ends
     let mut step = vec![0; STEP];
     for expected in start.chunks(STEP) {
         for download in &mut downloads {
             download.read_exact(&mut step).expect("bytes");
-            assert!(step == expected, "other bytes than the file has");
+            assert!(step == expected, "the bytes differ from the file");
         }
     }
     let resident = peak_resident_kib(process.pid());
@@ -136,7 +137,7 @@ fn two_hundred_slow_downloads_of_ten_gigabytes_stay_under_64_mebibytes() {
     assert!(resident < 64 * 1024, "{resident} KiB");
 }
 
-/// `VmHWM` of `proc_pid_status(5)`: the most that was ever resident.
+/// `VmHWM` of `proc_pid_status(5)`: the peak of the resident memory.
 #[cfg(target_os = "linux")]
 fn peak_resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a Linux");
@@ -202,20 +203,20 @@ fn a_new_connection_waits_while_all_others_are_busy() {
 }
 
 #[test]
-fn a_server_out_of_descriptors_says_so_once_and_goes_on_when_connections_close() {
+fn running_out_of_descriptors_is_logged_once_and_recovers() {
     let (_folder, process, address) = start("ulimit -n 40");
     process.stderr.with(" serving ");
     let mut connections: Vec<TcpStream> = (0..60).map(|_| connect(address)).collect();
     let line = process.stderr.with(" error ");
     assert!(line.contains("no more connections can be accepted for now") && line.contains("ulimit -n"), "{line}");
 
-    // the last ones wait in the kernel; nobody is turned away
+    // the last ones wait in the kernel; none is refused
     for stream in &mut connections {
         ask(stream, "a.txt");
     }
     let waiting = connections.iter_mut().position(is_silent).expect("no descriptor is left for the last ones");
     for _ in 0..5 {
-        // one goes, one comes, and the server is at its limit again
+        // one closes, another connects, and the server is at its limit again
         drop(connections.remove(0));
         read_head(&mut connections[waiting - 1]);
     }
@@ -223,16 +224,16 @@ fn a_server_out_of_descriptors_says_so_once_and_goes_on_when_connections_close()
     assert!(is_silent(&mut last), "it is not its turn");
     drop(connections);
     read_head(&mut last);
-    is_well_again(address);
+    wait_until_recovered(address);
 
     process.signal(rustix::process::Signal::TERM);
     let ended = process.end();
     assert_eq!(ended.code, Some(0));
-    assert!(!ended.stderr.iter().any(|line| line.contains("no more connections")), "said twice: {ended:?}");
+    assert!(!ended.stderr.iter().any(|line| line.contains("no more connections")), "printed twice: {ended:?}");
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_for_want_of_descriptors_is_a_passing_failure_not_a_missing_file() {
+fn a_file_that_cannot_be_opened_without_descriptors_is_503_not_404() {
     let (_folder, process, address) = start("ulimit -n 40");
     let mut connections: Vec<TcpStream> = (0..60).map(|_| connect(address)).collect();
     process.stderr.with("no more connections");
@@ -242,5 +243,5 @@ fn a_file_that_cannot_be_opened_for_want_of_descriptors_is_a_passing_failure_not
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     assert!(head.contains("cache-control: no-store\r\n") && head.contains("retry-after: "), "{head}");
     drop(connections.split_off(1));
-    is_well_again(address);
+    wait_until_recovered(address);
 }

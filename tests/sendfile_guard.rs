@@ -1,5 +1,5 @@
-//! `body::sendfile`: if hyper copies a stand-in, nobody gets its zeros; a fast client leaves others their turn; what did not
-//! leave is not logged.
+//! `connection::sendfile`: if hyper copies placeholder bytes, the zeros are not sent. A connection to a fast client
+//! yields to others. Bytes that were not sent are not logged as sent.
 #![cfg(target_os = "linux")]
 
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use devmedia::answer::piece::Piece;
 use devmedia::body::Body;
 use devmedia::body::file::FileBody;
 use devmedia::connection::Connection;
-use devmedia::connection::sendfile::{LONGEST, Outbox, SendfileStream, Turn};
+use devmedia::connection::sendfile::{MAX_RANGE, SendQueue, SendfileStream, SentSincePause};
 use devmedia::storage::byte_range::ByteRange;
 use devmedia::storage::open_file::{NoWait, OpenFile};
 use hyper::Response;
@@ -40,10 +40,10 @@ fn open(path: &std::path::Path) -> OpenFile {
     OpenFile::new(std::fs::File::open(path).expect("the file"), NoWait::new(true))
 }
 
-/// The whole file as a body that is sent by way of this outbox.
-fn body(path: &std::path::Path, len: usize, outbox: &Arc<Outbox>) -> Body {
+/// The whole file as a body that is sent through this queue.
+fn body(path: &std::path::Path, len: usize, send_queue: &Arc<SendQueue>) -> Body {
     let pieces = ByteRange::whole(len as u64).map(Piece::Span).into_iter().collect();
-    Body::File(FileBody::new(open(path), pieces, Some(Arc::clone(outbox))))
+    Body::File(FileBody::new(open(path), pieces, Some(Arc::clone(send_queue))))
 }
 
 /// Both ends of a connection.
@@ -53,7 +53,8 @@ async fn pair() -> (TcpStream, TcpStream) {
     (client, listener.accept().await.expect("the client").0)
 }
 
-/// What a client gets of a file of `LEN` bytes `x` through a connection built like this, and how the connection ended.
+/// Downloads a file of `LEN` bytes `x` through a connection built like this. Repauses the response and how the
+/// connection ended.
 fn download(http: &http1::Builder) -> (Vec<u8>, hyper::Result<()>) {
     let content = content(LEN);
     let path = content.path().to_owned();
@@ -69,19 +70,19 @@ fn download(http: &http1::Builder) -> (Vec<u8>, hyper::Result<()>) {
             answer
         });
         let (socket, _) = listener.accept().await.expect("the client");
-        let outbox = Arc::new(Outbox::default());
-        let stream = TokioIo::new(SendfileStream::new(socket, Arc::clone(&outbox)));
+        let send_queue = Arc::new(SendQueue::default());
+        let stream = TokioIo::new(SendfileStream::new(socket, Arc::clone(&send_queue)));
         let respond = service_fn(move |_| {
-            let body = body(&path, LEN, &outbox);
+            let body = body(&path, LEN, &send_queue);
             async move { Ok::<_, Infallible>(Response::new(body)) }
         });
         let ended = http.serve_connection(stream, respond).await;
-        (client.await.expect("the client lives"), ended)
+        (client.await.expect("the client does not panic"), ended)
     })
 }
 
 #[test]
-fn a_file_passes_through_a_vectored_connection() {
+fn a_vectored_connection_sends_the_file() {
     let (answer, ended) = download(http1::Builder::new().writev(true));
     ended.expect("a clean end");
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
@@ -89,30 +90,30 @@ fn a_file_passes_through_a_vectored_connection() {
 }
 
 #[test]
-fn a_connection_that_copies_fails_loudly_and_sends_no_zeros() {
+fn a_connection_that_copies_fails_and_sends_no_zeros() {
     for http in [http1::Builder::new().pipeline_flush(true), http1::Builder::new().writev(false)] {
         let (answer, ended) = download(http);
         let error = ended.expect_err("the connection must fail");
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        assert!(cause.contains("copied a stand-in"), "{error}: {cause}");
-        assert!(!answer.contains(&0), "zeros passed for a file");
+        assert!(cause.contains("copied placeholder bytes"), "{error}: {cause}");
+        assert!(!answer.contains(&0), "zeros were sent in place of a file");
     }
 }
 
 #[test]
-fn a_stand_in_of_another_length_than_the_file_owes_fails_the_connection() {
+fn placeholder_bytes_of_the_wrong_length_fail_the_connection() {
     let content = content(LEN);
     let file = Arc::new(open(content.path()));
     runtime().block_on(async {
         for (what, first, second) in [("shorter", 1000, 1000), ("longer", 1000, 2000)] {
             let (mut client, socket) = pair().await;
-            let outbox = Arc::new(Outbox::default());
-            let _ = outbox.push(&file, ByteRange { start: 0, end: first });
-            let stand_in = outbox.push(&file, ByteRange { start: 0, end: second });
-            let stand_in = if what == "shorter" { stand_in.slice(1..) } else { stand_in };
-            let mut stream = SendfileStream::new(socket, outbox);
-            let error = stream.write_vectored(&[IoSlice::new(&stand_in)]).await.expect_err(what);
-            assert!(error.to_string().contains("copied a stand-in"), "{what}: {error}");
+            let send_queue = Arc::new(SendQueue::default());
+            let _ = send_queue.push(&file, ByteRange { start: 0, end: first });
+            let placeholder = send_queue.push(&file, ByteRange { start: 0, end: second });
+            let placeholder = if what == "shorter" { placeholder.slice(1..) } else { placeholder };
+            let mut stream = SendfileStream::new(socket, send_queue);
+            let error = stream.write_vectored(&[IoSlice::new(&placeholder)]).await.expect_err(what);
+            assert!(error.to_string().contains("copied placeholder bytes"), "{what}: {error}");
             drop(stream);
             let mut answer = Vec::new();
             client.read_to_end(&mut answer).await.expect("an end");
@@ -121,7 +122,7 @@ fn a_stand_in_of_another_length_than_the_file_owes_fails_the_connection() {
     });
 }
 
-/// Notes whether somebody is woken.
+/// Records whether the waker was called.
 #[derive(Default)]
 struct Woken(AtomicBool);
 
@@ -131,45 +132,45 @@ impl Wake for Woken {
     }
 }
 
-/// A client on this machine takes bytes as fast as they are sent: its connection would be the only one to get on.
+/// A client on the same machine reads as fast as the server sends, so its connection could block all others.
 #[test]
-fn a_fast_client_leaves_others_their_turn_every_four_mebibytes() {
-    const STRETCHES: u64 = 32;
-    let content = content(usize::try_from(LONGEST).expect("a megabyte"));
+fn a_connection_to_a_fast_client_yields_every_four_mebibytes() {
+    const RANGES: u64 = 32;
+    let content = content(usize::try_from(MAX_RANGE).expect("a megabyte"));
     let file = Arc::new(open(content.path()));
     runtime().block_on(async {
         let (mut client, socket) = pair().await;
-        let (outbox, mut turn) = (Outbox::default(), Turn::default());
+        let (send_queue, mut sent_since_pause) = (SendQueue::default(), SentSincePause::default());
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
-        let (mut since_pause, mut turns, mut buffer) = (0, 0, vec![0; 2 << 20]);
-        for _ in 0..STRETCHES {
-            let mut left = outbox.push(&file, ByteRange { start: 0, end: LONGEST });
+        let (mut since_pause, mut pauses, mut buffer) = (0, 0, vec![0; 2 << 20]);
+        for _ in 0..RANGES {
+            let mut left = send_queue.push(&file, ByteRange { start: 0, end: MAX_RANGE });
             while !left.is_empty() {
                 let mut cx = Context::from_waker(&waker);
-                match outbox.poll_send(&socket, &mut turn, &mut cx, &[IoSlice::new(&left)]) {
+                match send_queue.poll_send(&socket, &mut sent_since_pause, &mut cx, &[IoSlice::new(&left)]) {
                     Poll::Ready(sent) => {
                         let sent = sent.expect("the client is there");
                         client.read_exact(&mut buffer[..sent]).await.expect("what was sent");
                         since_pause += sent as u64;
                         left = left.slice(sent..);
                     }
-                    // it wakes itself: a pause for the others
+                    // it wakes itself: a pause for other connections
                     Poll::Pending if woken.0.swap(false, SeqCst) => {
-                        assert!(since_pause >= 4 * LONGEST, "too early, after {since_pause} bytes");
-                        (since_pause, turns) = (0, turns + 1);
+                        assert!(since_pause >= 4 * MAX_RANGE, "too early, after {since_pause} bytes");
+                        (since_pause, pauses) = (0, pauses + 1);
                     }
-                    // the kernel has no room for the moment, which is a pause as well
+                    // the kernel's buffer is full, which is a pause, too
                     Poll::Pending => {
                         socket.writable().await.expect("open");
                         woken.0.store(false, SeqCst);
                         since_pause = 0;
                     }
                 }
-                assert!(since_pause <= 5 * LONGEST, "no pause for {since_pause} bytes");
+                assert!(since_pause <= 5 * MAX_RANGE, "no pause for {since_pause} bytes");
             }
         }
-        assert!(turns > 0, "it never paused by itself");
+        assert!(pauses > 0, "it never paused voluntarily");
     });
 }
 
@@ -188,10 +189,10 @@ impl std::io::Write for Log {
     }
 }
 
-/// hyper has handed over a whole stretch, of which the kernel takes a little.
+/// hyper has written a whole range, but the kernel accepts only a small part of it.
 #[test]
-fn bytes_that_never_left_are_not_logged() {
-    let len = usize::try_from(LONGEST).expect("a megabyte");
+fn bytes_that_were_not_sent_are_not_logged() {
+    let len = usize::try_from(MAX_RANGE).expect("a megabyte");
     let content = content(len);
     let path = content.path().to_owned();
     let log = Log::default();
@@ -209,26 +210,27 @@ fn bytes_that_never_left_are_not_logged() {
         let mut client = client.connect(listener.local_addr().expect("bound")).await.expect("a connection");
         let (socket, _) = listener.accept().await.expect("the client");
 
-        let outbox = Arc::new(Outbox::default());
-        let stream = TokioIo::new(SendfileStream::new(socket, Arc::clone(&outbox)));
-        let connection = Connection { outbox: Some(Arc::clone(&outbox)), ..Connection::default() };
+        let send_queue = Arc::new(SendQueue::default());
+        let stream = TokioIo::new(SendfileStream::new(socket, Arc::clone(&send_queue)));
+        let connection = Connection { send_queue: Some(Arc::clone(&send_queue)), ..Connection::default() };
         let respond = service_fn(move |request| {
-            let answer = Response::new(body(&path, len, &outbox));
+            let answer = Response::new(body(&path, len, &send_queue));
             let answer = Received::new(&request).answered(answer, connection.clone());
             async move { Ok::<_, Infallible>(answer) }
         });
-        let hangs_up = async {
+        let disconnect = async {
             client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("a request");
             client.read_exact(&mut [0; 1024]).await.expect("an answer");
             drop(client);
         };
-        let (ended, ()) = tokio::join!(http1::Builder::new().writev(true).serve_connection(stream, respond), hangs_up);
-        ended.expect_err("it was cut");
+        let (ended, ()) =
+            tokio::join!(http1::Builder::new().writev(true).serve_connection(stream, respond), disconnect);
+        ended.expect_err("the client disconnected");
     });
     let text = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("text");
     let event: serde_json::Value =
         serde_json::from_str(text.trim_end()).unwrap_or_else(|_| panic!("one event: {text}"));
     let bytes = event["fields"]["bytes"].as_u64().expect("a number");
-    assert!((1..LONGEST / 2).contains(&bytes), "{event}");
+    assert!((1..MAX_RANGE / 2).contains(&bytes), "{event}");
     assert_eq!(event["fields"]["reason"], "the client hung up", "{event}");
 }

@@ -1,4 +1,4 @@
-//! The byte-exact tests of `http/sizes.rs`, where a file system has no `sendfile`.
+//! The byte-exact tests in `http/sizes.rs`, without `sendfile`.
 
 #[path = "http/sizes.rs"]
 mod sizes;

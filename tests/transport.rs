@@ -1,4 +1,4 @@
-//! The time-outs of a connection, under the real hyper and with a clock that runs only when everybody waits.
+//! The time-outs of a connection, with the real hyper and a paused clock that advances only when all tasks wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,22 +18,22 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::{Instant, sleep};
 
-/// What the network between client and server holds.
+/// The buffer size of the network between client and server.
 const PIPE: usize = 16 * 1024;
 
-/// More than the network and hyper's buffer hold together.
+/// More than the buffers of the network and of hyper together.
 const LARGE: usize = 1024 * 1024;
 
-/// How long `/busy` takes: longer than every limit together.
+/// How long `/busy` takes: longer than all limits together.
 const BUSY: Duration = Duration::from_secs(3600);
 
-/// Between two bytes of a head that comes too slowly.
+/// The time between two bytes of a head that arrives too slowly.
 const STEADY: Duration = Duration::from_millis(400);
 
-/// Between two bytes of a body that has to be waited for; less than a client that has hung up is given.
+/// The time between two bytes of a body that is still being fetched; shorter than the limit for disconnected clients.
 const TRICKLE: Duration = Duration::from_secs(8);
 
-/// How many of them there are.
+/// The number of these bytes.
 const TRICKLED: usize = 10;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -65,8 +65,8 @@ async fn answer(request: Request<Incoming>, activity: Arc<Activity>) -> Response
     received.answered(Response::new(body), Connection { activity, ..Connection::default() })
 }
 
-/// A body of [`TRICKLED`] bytes that have to be waited for, as those of a file that is still being fetched; after
-/// `come` of them no more come.
+/// A body of [`TRICKLED`] bytes that arrive slowly, like those of a file that is still being fetched. After `come`
+/// bytes, no more arrive.
 fn waiting(activity: &Activity, come: usize) -> Body {
     activity.waiting();
     let bytes = stream::unfold(0, move |at| async move {
@@ -76,7 +76,7 @@ fn waiting(activity: &Activity, come: usize) -> Body {
     Body::Streamed(Streamed::new(bytes, Some(TRICKLED as u64)))
 }
 
-/// The client's end of a connection that is served as `Server::connect` does.
+/// The client's end of a connection that is served in the same way as in `Server::connect`.
 fn connect() -> DuplexStream {
     let (client, server) = duplex(PIPE);
     let activity = Arc::new(Activity::default());
@@ -92,7 +92,7 @@ fn connect() -> DuplexStream {
     client
 }
 
-/// Reads one answer, so that the connection is idle again.
+/// Reads one response, so that the connection is idle again.
 async fn read_answer(client: &mut DuplexStream, body: &str) {
     let mut answer = Vec::new();
     while !answer.ends_with(format!("\r\n\r\n{body}").as_bytes()) {
@@ -101,17 +101,21 @@ async fn read_answer(client: &mut DuplexStream, body: &str) {
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
 }
 
-/// After how many whole seconds the server closes.
+/// The number of whole seconds until the server closes the connection.
 async fn seconds_until_closed(client: &mut DuplexStream) -> u64 {
     let began = Instant::now();
     let mut rest = Vec::new();
-    // what is still on the way may be cut off anywhere
+    // data in transit may be truncated anywhere
     let _ = client.read_to_end(&mut rest).await;
-    assert!(rest.is_empty(), "a time-out closes the connection and says nothing: {:?}", String::from_utf8_lossy(&rest));
+    assert!(
+        rest.is_empty(),
+        "a time-out closes the connection without a response: {:?}",
+        String::from_utf8_lossy(&rest)
+    );
     began.elapsed().as_secs()
 }
 
-/// Sends bytes one at a time, `pause` after each, until they are sent or the server closes.
+/// Sends bytes one at a time, with a pause after each, until all are sent or the server closes the connection.
 async fn trickle(client: &mut DuplexStream, bytes: &[u8], pause: Duration) -> Duration {
     let began = Instant::now();
     for byte in bytes {
@@ -124,12 +128,12 @@ async fn trickle(client: &mut DuplexStream, bytes: &[u8], pause: Duration) -> Du
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_says_nothing_is_closed_after_75_seconds() {
+async fn a_silent_connection_is_closed_after_75_seconds() {
     assert_eq!(seconds_until_closed(&mut connect()).await, 75);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_says_nothing_more_is_closed_75_seconds_after_its_last_answer() {
+async fn an_idle_connection_is_closed_75_seconds_after_its_last_response() {
     let mut client = connect();
     for idle in [0, 74, 74] {
         sleep(Duration::from_secs(idle)).await;
@@ -140,7 +144,7 @@ async fn a_connection_that_says_nothing_more_is_closed_75_seconds_after_its_last
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_stops_is_cut_10_seconds_after_its_first_byte() {
+async fn a_head_that_stops_is_aborted_10_seconds_after_its_first_byte() {
     for sent in [1, GET.len() / 2, GET.len() - 1] {
         let mut client = connect();
         sleep(Duration::from_secs(60)).await;
@@ -150,7 +154,7 @@ async fn a_head_that_stops_is_cut_10_seconds_after_its_first_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_trickles_in_is_cut_10_seconds_after_its_first_byte_however_steadily_it_comes() {
+async fn a_slow_head_is_aborted_10_seconds_after_its_first_byte() {
     let mut client = connect();
     let lasted = trickle(&mut client, GET, STEADY).await;
     assert_eq!(
@@ -162,7 +166,7 @@ async fn a_head_that_trickles_in_is_cut_10_seconds_after_its_first_byte_however_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_head_of_a_connection_has_10_seconds_of_its_own() {
+async fn the_second_head_of_a_connection_also_has_10_seconds() {
     let mut client = connect();
     client.write_all(GET).await.expect("open");
     read_answer(&mut client, "hello").await;
@@ -172,7 +176,7 @@ async fn the_second_head_of_a_connection_has_10_seconds_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_arrives_in_time_is_answered_though_it_is_slow() {
+async fn a_slow_head_that_arrives_in_time_is_answered() {
     let mut client = connect();
     let pause = Duration::from_secs(9) / u32::try_from(GET.len()).expect("short");
     trickle(&mut client, GET, pause).await;
@@ -180,25 +184,25 @@ async fn a_head_that_arrives_in_time_is_answered_though_it_is_slow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_nothing_is_cut_after_300_seconds() {
+async fn a_client_that_does_not_read_is_disconnected_after_300_seconds() {
     let mut client = connect();
     client.write_all(GET_LARGE).await.expect("open");
-    // the first bytes are taken, so the answer has begun; then nothing
+    // the client reads the first bytes of the response, and then nothing
     client.read_exact(&mut [0; 1024]).await.expect("an answer");
     let began = Instant::now();
     let mut pipe = vec![0; PIPE];
-    // nothing shows in a pipe that nobody reads: look at both sides of the limit
+    // a pipe that is not read shows no change, so check before and after the limit
     sleep(Duration::from_secs(299)).await;
     client.read_exact(&mut pipe).await.expect("still open before the limit");
     sleep(Duration::from_secs(301)).await;
     let mut rest = Vec::new();
     let _ = client.read_to_end(&mut rest).await;
-    assert!(rest.len() <= PIPE, "only what was on the way still comes: {}", rest.len());
+    assert!(rest.len() <= PIPE, "only data in transit still arrives: {}", rest.len());
     assert_eq!(began.elapsed().as_secs(), 600);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_but_steady_reader_is_never_cut() {
+async fn a_slow_but_steady_reader_is_never_disconnected() {
     let mut client = connect();
     client.write_all(GET_LARGE).await.expect("open");
     let (began, mut read, mut buffer) = (Instant::now(), 0, vec![0; 8 * 1024]);
@@ -209,22 +213,22 @@ async fn a_slow_but_steady_reader_is_never_cut() {
             got => read += got,
         }
     }
-    assert!(began.elapsed() > Duration::from_secs(8 * 3600), "slow, that is");
+    assert!(began.elapsed() > Duration::from_secs(8 * 3600), "the reader was slow");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_server_never_cuts_a_client_that_waits() {
+async fn a_client_that_waits_for_a_busy_server_is_never_disconnected() {
     let mut client = connect();
     let began = Instant::now();
     client.write_all(GET_BUSY).await.expect("open");
     read_answer(&mut client, "done").await;
     assert_eq!(began.elapsed().as_secs(), BUSY.as_secs());
-    assert_eq!(seconds_until_closed(&mut client).await, 75, "and then it is idle like any other");
+    assert_eq!(seconds_until_closed(&mut client).await, 75, "afterwards, the connection is idle");
 }
 
-/// `curl` under some options, and `nc`, shut down their side when they have asked.
+/// `nc`, and `curl` with some options, close their sending side after the request.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_says_no_more_is_not_cut_while_bytes_flow() {
+async fn a_half_closed_connection_stays_open_while_bytes_are_sent() {
     let mut client = connect();
     client.write_all(b"GET /steady HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("open");
     client.shutdown().await.expect("open");
@@ -234,7 +238,7 @@ async fn a_client_that_says_no_more_is_not_cut_while_bytes_flow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_says_no_more_is_cut_10_seconds_after_the_last_byte() {
+async fn a_half_closed_connection_is_closed_10_seconds_after_the_last_byte() {
     let mut client = connect();
     client.write_all(b"GET /stopping HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("open");
     client.shutdown().await.expect("open");
@@ -246,18 +250,18 @@ async fn a_client_that_says_no_more_is_cut_10_seconds_after_the_last_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_request_that_waits_for_the_first_is_not_taken_for_a_slow_head() {
+async fn a_pipelined_request_does_not_count_as_a_slow_head() {
     let mut client = connect();
     client.write_all(GET_BUSY).await.expect("open");
     sleep(Duration::from_secs(1)).await;
     client.write_all(GET).await.expect("open");
-    // the two answers may come in one piece
+    // the two responses may arrive together
     read_answer(&mut client, "hello").await;
     assert_eq!(seconds_until_closed(&mut client).await, 75);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_an_answer_and_stays_is_idle_not_stalled() {
+async fn a_client_that_has_read_a_response_is_idle_not_stalled() {
     let mut client = connect();
     client.write_all(GET_LARGE).await.expect("open");
     sleep(Duration::from_secs(200)).await;
@@ -271,7 +275,7 @@ async fn a_client_that_takes_an_answer_and_stays_is_idle_not_stalled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_but_steady_upload_is_never_cut_and_leaves_an_idle_connection() {
+async fn a_slow_but_steady_upload_is_never_aborted() {
     let mut client = connect();
     for _ in 0..2 {
         client.write_all(UPLOAD).await.expect("open");
@@ -280,11 +284,11 @@ async fn a_slow_but_steady_upload_is_never_cut_and_leaves_an_idle_connection() {
         client.write_all(b"x").await.expect("open");
         read_answer(&mut client, "hello").await;
     }
-    assert_eq!(seconds_until_closed(&mut client).await, 75, "and then it is idle like any other");
+    assert_eq!(seconds_until_closed(&mut client).await, 75, "afterwards, the connection is idle");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_stops_is_ended_after_300_seconds_and_told_so() {
+async fn an_upload_that_stops_is_aborted_after_300_seconds_with_the_reason() {
     for sent in [0, 50] {
         let mut client = connect();
         client.write_all(UPLOAD).await.expect("open");

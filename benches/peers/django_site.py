@@ -2,7 +2,7 @@
 
 Run as ``MEDIA_ROOT=DIR python django_site.py runserver --noreload HOST:PORT``.
 ``CommonMiddleware`` is the one middleware of Django's default list that matters
-here: it gives every answer the Content-Length without which ``runserver`` closes
+here: it gives every response the Content-Length without which ``runserver`` closes
 the connection.  The rest of the list would only slow Django down.
 """
 

@@ -12,20 +12,20 @@ from statistics import median
 
 from processes import Cpus, cpu_seconds, peak_memory, pinned
 from servers import HERE, NotStarted, Running, Server, running
-from workloads import MIB, Checked, Unit, Workload, WrongAnswer, check
+from workloads import MIB, Checked, Unit, Workload, WrongResponse, check
 
 
 class Unreliable(Exception):
-    """wrk saw errors that the workload does not explain."""
+    """wrk reported errors that the workload does not explain."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one run of wrk did, and what it cost the server."""
+    """The results of one run of wrk, and their cost to the server."""
 
     seconds: float
     requests: int
-    #: Everything that wrk read, the answers' headers too.
+    #: All bytes that wrk read, response headers included.
     bytes_read: int
     p99_seconds: float
     cpu_seconds: float
@@ -36,7 +36,7 @@ class Sample:
         return self.amount(unit) / self.cpu_seconds
 
     def per_second(self, unit: Unit) -> float:
-        """Requests or MiB for each second on the wall."""
+        """Requests or MiB for each second of wall-clock time."""
         return self.amount(unit) / self.seconds
 
     def amount(self, unit: Unit) -> float:
@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass
 class Cell:
-    """All that is known of one server under one workload."""
+    """All results of one server under one workload."""
 
     samples: list[Sample] = field(default_factory=list)
     keeps_alive: bool = True
@@ -56,11 +56,11 @@ class Cell:
     dropped: list[str] = field(default_factory=list)
 
     def median(self, value: Callable[[Sample], float]) -> float:
-        """The median of some figure over the rounds."""
+        """The median of a figure over the rounds."""
         return median(map(value, self.samples))
 
 
-#: What is known, by the names of the workload and of the server.
+#: The results, by the names of the workload and the server.
 Results = dict[tuple[str, str], Cell]
 
 
@@ -75,7 +75,7 @@ class Bench:
     seconds: int
 
     def run(self, workloads: Sequence[Workload], servers: Sequence[Server], rounds: int) -> Results:
-        """Measure everything once per round, so that a slow minute harms all alike."""
+        """Measure everything once per round, so that a slow minute affects all servers alike."""
         results: Results = {
             (workload.name, server.name): Cell() for workload in workloads for server in servers
         }
@@ -90,12 +90,12 @@ class Bench:
         return results
 
     def add_sample(self, cell: Cell, workload: Workload, server: Server) -> str:
-        """Measure once more, or note why not; return what to tell whoever waits."""
+        """Measure once more, or note why not; return a line about it."""
         try:
             with running(server, self.root, self.cpus.server) as live:
                 checked = check(workload, live.port, self.media)
                 sample = self.measure(workload, live, checked)
-        except (NotStarted, WrongAnswer) as error:
+        except (NotStarted, WrongResponse) as error:
             cell.samples.clear()
             cell.wrong = str(error)
             return f"not measured: {error}"
@@ -139,7 +139,7 @@ class Bench:
             "--threads=1",
             f"--connections={workload.connections}",
             f"--duration={self.seconds}s",
-            # Longer than the run: a slow answer is slow, it is not an error.
+            # Longer than the run: a slow response is not an error.
             f"--timeout={self.seconds + 60}s",
             f"--script={HERE / 'wrk_report.lua'}",
             *(f"--header={name}: {value}" for name, value in headers.items()),
@@ -148,15 +148,15 @@ class Bench:
 
 
 def require_clean(workload: Workload, seen: dict[str, float]) -> None:
-    """Raise Unreliable if wrk saw anything but the answers that were checked before."""
+    """Raise Unreliable if wrk got anything but the responses that were checked before."""
     if seen["socket_errors"]:
         raise Unreliable(f"{seen['socket_errors']} socket errors")
-    # wrk counts every status of 400 and more as an error; 304 is none.
+    # wrk counts every status from 400 on as an error, but not 304.
     expected = seen["requests"] if workload.status >= 400 else 0
     if seen["status_errors"] != expected:
-        raise Unreliable(f"{seen['status_errors']} answers of status 400 or more")
+        raise Unreliable(f"{seen['status_errors']} responses with status 400 or more")
     if seen["bytes"] < seen["requests"] * workload.length or not seen["bytes"]:
-        raise Unreliable(f"{seen['requests']} answers in only {seen['bytes']} bytes")
+        raise Unreliable(f"{seen['requests']} responses in only {seen['bytes']} bytes")
 
 
 def unmeasured(results: Results, servers: Collection[str]) -> bool:

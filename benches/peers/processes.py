@@ -1,4 +1,4 @@
-"""Processes: where they are pinned, what they cost, and how they are ended."""
+"""Processes: pinning them to CPUs, measuring their cost, and ending them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Cpus:
 
 
 def choose_cpus() -> Cpus:
-    """Two of the CPUs this process may run on, on different physical cores if it can be."""
+    """Two of the CPUs this process may run on, on different physical cores if possible."""
     allowed = sorted(os.sched_getaffinity(0))
     server = allowed[0]
     others = [cpu for cpu in allowed if cpu != server]
@@ -52,7 +52,7 @@ def pinned(cpu: int, command: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Stat:
-    """The part of /proc/PID/stat that is used here."""
+    """The fields of /proc/PID/stat that are used here."""
 
     pid: int
     parent: int
@@ -65,14 +65,14 @@ def stat(pid: int) -> Stat | None:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # The name, in parentheses, may hold anything; field 3 of proc(5) follows it.
+    # The name, in parentheses, may contain any character; field 3 of proc(5) follows it.
     fields = text.rpartition(")")[2].split()
-    # utime, stime, and the same of children that ended and were waited for.
+    # utime and stime, and those of children that have been waited for.
     return Stat(pid, parent=int(fields[1]), ticks=sum(map(int, fields[11:15])))
 
 
 def tree(root: int) -> list[Stat]:
-    """The process and all that descend from it."""
+    """The process and its descendants."""
     everyone = [stat(int(entry)) for entry in os.listdir("/proc") if entry.isdecimal()]
     children: dict[int, list[Stat]] = {}
     found: list[Stat] = []
@@ -80,13 +80,13 @@ def tree(root: int) -> list[Stat]:
         children.setdefault(process.parent, []).append(process)
         if process.pid == root:
             found.append(process)
-    for process in found:  # Grows while it is walked.
+    for process in found:  # The list grows during the loop.
         found.extend(children.get(process.pid, ()))
     return found
 
 
 def cpu_seconds(root: int) -> float:
-    """User and system time so far of the process and all that descend from it."""
+    """User and system time so far of the process and its descendants."""
     return sum(process.ticks for process in tree(root)) / TICKS_PER_SECOND
 
 
@@ -108,8 +108,8 @@ def high_water(pid: int) -> int:
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process that was started in its own session, with everything it started.
 
-    It is asked first, so that nginx waits for its worker, which else would be left to
-    process 1 to wait for; in a container that may never happen.
+    It gets SIGTERM first, so that nginx waits for its worker. Otherwise process 1 would
+    have to, which in a container may never happen.
     """
     try:
         process.terminate()

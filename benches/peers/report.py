@@ -1,4 +1,4 @@
-"""The tables: for a terminal, or in Markdown for the README."""
+"""The tables: for a terminal, or in Markdown for README.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_APPLICABLE = "n/a"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text below a header; the first column is of names, the others of numbers."""
+    """Rows of text below a header; the first column has names, the others numbers."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -45,7 +45,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was found out, ready to be printed."""
+    """All results, ready to be printed."""
 
     workloads: Sequence[Workload]
     servers: Sequence[Server]
@@ -67,7 +67,7 @@ class Report:
         return "\n\n".join(parts)
 
     def markdown(self) -> str:
-        """The report for the README: the summary, and the rest behind a click."""
+        """The report in Markdown: the summary, and the details in a collapsed section."""
         parts = [f"{self.summary_title()}.", self.summary().markdown(), *self.notes()]
         parts.append("\n".join(f"- {line}" for line in self.circumstances()))
         parts.append("<details><summary>Every figure</summary>")
@@ -78,7 +78,7 @@ class Report:
         return "\n\n".join(parts)
 
     def circumstances(self) -> list[str]:
-        """Where, when and with what this was measured."""
+        """The place, date and programs of the measurement."""
         versions = ", ".join(f"{server.name} {server.version}" for server in self.servers)
         client = f"wrk {self.wrk_version}"
         return [
@@ -90,12 +90,12 @@ class Report:
         ]
 
     def summary_title(self) -> str:
-        """What the numbers of the summary are."""
+        """The meaning of the numbers in the summary."""
         compared = f"; in parentheses {self.subject} ÷ that server" if self.subject else ""
         return f"Requests or MiB per CPU second of the server{compared}"
 
     def summary(self) -> Table:
-        """Servers against workloads: how much each gets out of one second of CPU time."""
+        """Servers by workloads: the output of each per second of CPU time."""
         columns = [f"{workload.name}, {workload.unit.value}" for workload in self.workloads]
         rows = []
         for server in self.servers:
@@ -137,7 +137,7 @@ class Report:
         return f"{upper / lower:.2f}×"
 
     def notes(self) -> list[str]:
-        """What the tables could not say in a number, as one paragraph or none."""
+        """Notes that do not fit into the tables, as one paragraph or none."""
         where: dict[tuple[str, str], list[str]] = {}
         for (workload, server), cell in self.results.items():
             reasons = [f"a round was dropped: {reason}" for reason in cell.dropped]
@@ -150,7 +150,7 @@ class Report:
             for (server, reason), workloads in where.items()
         ]
         if not all(cell.keeps_alive for cell in self.results.values()):
-            lines.append(f"{CLOSES} closes the connection after each answer")
+            lines.append(f"{CLOSES} closes the connection after each response")
         return ["\n".join(f"- {line}" for line in lines)] if lines else []
 
 
@@ -171,7 +171,7 @@ def figures(cell: Cell, unit: Unit) -> list[str]:
 
 
 def efficiency(cell: Cell, unit: Unit) -> str:
-    """The median amount per CPU second, marked if the server keeps no connection."""
+    """The median amount per CPU second, marked if the server closes connections."""
     if not cell.samples:
         return NOT_APPLICABLE
     mark = "" if cell.keeps_alive else CLOSES
@@ -179,7 +179,7 @@ def efficiency(cell: Cell, unit: Unit) -> str:
 
 
 def spread(cell: Cell, unit: Unit) -> float:
-    """How far the rounds lie apart: half of their range, over their median."""
+    """The spread of the rounds: half of their range, divided by their median."""
     values = [sample.per_cpu_second(unit) for sample in cell.samples]
     middle = cell.median(lambda sample: sample.per_cpu_second(unit))
     return (max(values) - min(values)) / 2 / middle if middle else 0.0
@@ -191,14 +191,14 @@ def peak(cell: Cell) -> float:
 
 
 def number(value: float) -> str:
-    """A number with at least the three digits that mean something; a dash for none."""
+    """A number with at least three significant digits, or a dash for 0."""
     if not value:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def milliseconds(seconds: float) -> str:
-    """A latency; wrk gives 0 if no request was completed."""
+    """A latency; wrk reports 0 if no request was completed."""
     return f"{seconds * 1000:.2f} ms" if seconds else "-"
 
 

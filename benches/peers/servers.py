@@ -1,4 +1,4 @@
-"""The servers: where to find each, and how to start it with one worker."""
+"""The servers: finding each one, and starting it with one worker."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ http://127.0.0.1:$port {
 
 
 class NotFound(Exception):
-    """A server is not on this machine; the message says how to get it."""
+    """A server is not installed; the message says how to install it."""
 
 
 class NotStarted(Exception):
@@ -85,7 +85,7 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Stage:
-    """What one start of a server is given."""
+    """The directories and the port for one start of a server."""
 
     root: Path
     scratch: Path
@@ -104,7 +104,7 @@ class Stage:
     def config(self, name: str, template: str) -> str:
         """Write a configuration file from its template; return its path."""
         path = self.scratch / name
-        # nginx starts its workers as another user if it is root; that one can't read the files.
+        # As root, nginx starts its workers as another user, who cannot read the files.
         user = "user root;" if os.geteuid() == 0 else ""
         path.write_text(
             Template(template).substitute(
@@ -116,7 +116,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that is on this machine."""
+    """An installed server."""
 
     name: str
     version: str
@@ -138,7 +138,7 @@ def running(server: Server, root: Path, cpu: int) -> Iterator[Running]:
         scratch = Path(directory)
         stage = Stage(root, scratch, free_port())
         log_path = scratch / "log"
-        # What a server writes to the home of whoever runs it is to go away with it.
+        # Files that a server writes to its home directory are deleted with the temporary directory.
         homes = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
         with open(log_path, "wb") as log:
             process = subprocess.Popen(
@@ -158,7 +158,7 @@ def running(server: Server, root: Path, cpu: int) -> Iterator[Running]:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
+    """A TCP port of 127.0.0.1 that is not in use."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -173,7 +173,7 @@ def wait_until_accepting(process: subprocess.Popen[bytes], port: int, log: Path)
         except OSError:
             time.sleep(0.01)
     said = " / ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
-    raise NotStarted(f"does not start: {said or 'it says nothing'}")
+    raise NotStarted(f"did not start: {said or 'no output'}")
 
 
 def program(name: str, hint: str) -> str:
@@ -185,7 +185,7 @@ def program(name: str, hint: str) -> str:
 
 
 def output(*command: str) -> str:
-    """What a command prints on stdout and stderr; empty if it fails to run."""
+    """The output of a command on stdout and stderr; empty if it cannot be run."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
@@ -196,15 +196,15 @@ def output(*command: str) -> str:
 
 
 def version(*command: str) -> str:
-    """The first thing that looks like a version in what a command prints."""
+    """The first version number in the output of a command."""
     found = re.search(r"\d+\.\d+(\.\d+)*([-+][0-9A-Za-z.+-]+)?", output(*command))
-    return found.group() if found else "of unknown version"
+    return found.group() if found else "(unknown version)"
 
 
 def devmedia(binary: Path, name: str = "devmedia") -> Server:
     """A build of devmedia."""
     if not os.access(binary, os.X_OK):
-        raise NotFound(f"no program at {binary}; cargo build --release")
+        raise NotFound(f"{binary} does not exist; run cargo build --release")
     path = str(binary.resolve())
 
     def command(stage: Stage) -> list[str]:
@@ -249,7 +249,7 @@ def caddy() -> Server:
 
 
 def http_server() -> Server:
-    """Python's http.server, told to speak HTTP/1.1 (it keeps no connection otherwise)."""
+    """Python's http.server, set to HTTP/1.1 (otherwise it closes connections)."""
 
     def command(stage: Stage) -> list[str]:
         options = ["--bind", "127.0.0.1", "--directory", str(stage.root)]
@@ -272,7 +272,7 @@ def django() -> Server:
 
 
 def django_python() -> str:
-    """A Python that has Django; makes a virtual environment that has it if none is found."""
+    """A Python with Django; creates a virtual environment with it if none is found."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     environment = cache / "devmedia" / "django-venv"
     python = str(environment / "bin" / "python")
@@ -287,12 +287,12 @@ def django_python() -> str:
         ):
             subprocess.run(command, check=True, stdout=sys.stderr)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NotFound(f"pip install Django (making {environment} failed)") from error
+        raise NotFound(f"pip install Django (creating {environment} failed)") from error
     return python
 
 
 def static_web_server() -> Server:
-    """static-web-server, with as many workers as it may use CPUs: one."""
+    """static-web-server, with one worker, since it may use one CPU."""
     path = program("static-web-server", "cargo install static-web-server")
 
     def command(stage: Stage) -> list[str]:
@@ -314,7 +314,7 @@ def dufs() -> Server:
 
 
 def miniserve() -> Server:
-    """miniserve, with as many workers as it may use CPUs: one."""
+    """miniserve, with one worker, since it may use one CPU."""
     path = program("miniserve", "cargo install miniserve")
 
     def command(stage: Stage) -> list[str]:
@@ -324,7 +324,7 @@ def miniserve() -> Server:
     return Server("miniserve", version(path, "--version"), command)
 
 
-#: The peers by name, in the order of the tables.
+#: The other servers by name, in the order of the tables.
 PEERS: Mapping[str, Callable[[], Server]] = {
     "nginx": nginx,
     "lighttpd": lighttpd,

@@ -1,4 +1,4 @@
-"""What is asked of every server, and how to tell that it was answered rightly."""
+"""The requests that every server gets, and a check that it responds correctly."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FILES = {
 }
 
 
-class WrongAnswer(Exception):
-    """A server does not answer a workload as the workload needs."""
+class WrongResponse(Exception):
+    """A server does not respond to a workload as it should."""
 
 
 class Unit(Enum):
-    """What a workload is mostly about: the number of answers, or their bytes."""
+    """What a workload measures: the number of responses, or their bytes."""
 
     REQUESTS = "req"
     MIB = "MiB"
@@ -43,9 +43,9 @@ class Workload:
     unit: Unit
     status: int = 200
     connections: int = 16
-    #: First byte and length of the range asked for, or None for the whole file.
-    span: tuple[int, int] | None = None
-    #: Ask with the validator that the server gave before.
+    #: First byte and length of the requested range, or None for the whole file.
+    range: tuple[int, int] | None = None
+    #: Send the validator that the server returned before.
     conditional: bool = False
 
     @property
@@ -55,15 +55,15 @@ class Workload:
 
     @property
     def length(self) -> int:
-        """The number of bytes in the body of a right answer (0: whatever it is)."""
+        """The number of bytes in the body of a correct response (0: any number)."""
         if self.status in (304, 404):
             return 0
-        return self.span[1] if self.span else FILES[self.file]
+        return self.range[1] if self.range else FILES[self.file]
 
     def headers(self, connection: http.client.HTTPConnection) -> dict[str, str]:
-        """The headers to send; asks the server for its validator if they need one."""
-        if self.span:
-            first, length = self.span
+        """The headers to send; asks the server for its validator if they contain one."""
+        if self.range:
+            first, length = self.range
             return {"Range": f"bytes={first}-{first + length - 1}"}
         if self.conditional:
             return validator(connection, self.path)
@@ -81,16 +81,16 @@ WORKLOADS = (
         "200MiB.mp4",
         Unit.MIB,
         status=206,
-        span=(100 * MIB + 1, MIB),
+        range=(100 * MIB + 1, MIB),
     ),
-    Workload("304", "304 answer", "4KiB.jpg", Unit.REQUESTS, status=304, conditional=True),
-    Workload("404", "404 answer", "missing.jpg", Unit.REQUESTS, status=404),
+    Workload("304", "304 response", "4KiB.jpg", Unit.REQUESTS, status=304, conditional=True),
+    Workload("404", "404 response", "missing.jpg", Unit.REQUESTS, status=404),
 )
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A workload that a server was seen to answer rightly."""
+    """A workload to which a server responded correctly."""
 
     headers: dict[str, str]
     keeps_alive: bool
@@ -99,7 +99,7 @@ class Checked:
 def make_files(directory: Path) -> None:
     """Fill the directory with the files, of random bytes, and leave them in the page cache.
 
-    They are synced, so that no write-back goes on while servers are measured; and
+    They are synced, so that no write-back happens while servers are measured, and
     every check reads them again.
     """
     directory.mkdir(parents=True)
@@ -112,7 +112,7 @@ def make_files(directory: Path) -> None:
 
 
 def check(workload: Workload, port: int, directory: Path) -> Checked:
-    """Ask twice on one connection; raise WrongAnswer unless both answers are right."""
+    """Send two requests on one connection; raise WrongResponse unless both responses are correct."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         headers = workload.headers(connection)
@@ -124,37 +124,37 @@ def check(workload: Workload, port: int, directory: Path) -> Checked:
             compare(workload, response, directory)
         return Checked(headers, keeps_alive)
     except (OSError, http.client.HTTPException) as error:
-        raise WrongAnswer(f"the connection failed: {error!r}") from error
+        raise WrongResponse(f"the connection failed: {error!r}") from error
     finally:
         connection.close()
 
 
 def compare(workload: Workload, response: http.client.HTTPResponse, directory: Path) -> None:
-    """Raise WrongAnswer unless the answer has the status and the bytes it should have."""
+    """Raise WrongResponse unless the response has the right status and bytes."""
     if response.status != workload.status:
-        raise WrongAnswer(f"answers {response.status}, not {workload.status}")
+        raise WrongResponse(f"status {response.status}, not {workload.status}")
     if not workload.length:
         body = response.read()
         if workload.status == 304 and body:
-            raise WrongAnswer(f"304 with a body of {len(body)} bytes")
+            raise WrongResponse(f"304 with a body of {len(body)} bytes")
         return
     # Without a Content-Length (chunked), wrk would be parsing chunks: another workload.
     if response.length != workload.length:
-        raise WrongAnswer(f"Content-Length {response.length}, not {workload.length}")
+        raise WrongResponse(f"Content-Length {response.length}, not {workload.length}")
     with open(directory / workload.file, "rb") as file:
-        if workload.span:
-            file.seek(workload.span[0])
+        if workload.range:
+            file.seek(workload.range[0])
         remaining = workload.length
         while remaining:
             expected = file.read(min(MIB, remaining))
             if response.read(len(expected)) != expected:
-                raise WrongAnswer("the body has other bytes than the file")
+                raise WrongResponse("the body differs from the file")
             remaining -= len(expected)
-    response.read()  # Nothing is left; this lets the connection be used again.
+    response.read()  # Nothing is left; this makes the connection reusable.
 
 
 def validator(connection: http.client.HTTPConnection, path: str) -> dict[str, str]:
-    """The header of a conditional request, from the validator in the server's own answer."""
+    """The header of a conditional request, with the validator from the server's own response."""
     connection.request("GET", path)
     response = connection.getresponse()
     response.read()
@@ -162,4 +162,4 @@ def validator(connection: http.client.HTTPConnection, path: str) -> dict[str, st
         return {"If-None-Match": etag}
     if modified := response.getheader("Last-Modified"):
         return {"If-Modified-Since": modified}
-    raise WrongAnswer("sends neither ETag nor Last-Modified")
+    raise WrongResponse("the server sends neither ETag nor Last-Modified")

@@ -1,4 +1,4 @@
--- Ends a wrk run with one line of JSON, so that nobody has to parse wrk's prose.
+-- Ends a wrk run with one line of JSON, so that its prose need not be parsed.
 -- Only `done` is defined: wrk then sends its requests without calling into Lua.
 function done(summary, latency)
   local errors = summary.errors

@@ -1,4 +1,4 @@
-//! `Secret`: a key that is used and never shown.
+//! `Secret`: a key that is never printed.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use std::fmt;
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// `None` where there is nothing: an environment variable that is set to nothing must not become a key.
+    /// Returns `None` if `bytes` is empty, so that an empty environment variable cannot become a key.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
         Some(bytes.into()).filter(|bytes| !bytes.is_empty()).map(Self)
     }
 
-    /// For the one who computes a signature, nobody else.
+    /// The key itself. Use it only to compute a signature.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_not_empty_and_does_not_show() {
+    fn a_secret_is_not_empty_and_debug_hides_it() {
         assert!(Secret::new("").is_none());
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "Some((secret))");
     }

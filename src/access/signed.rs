@@ -1,12 +1,12 @@
-//! Signed URLs: a link says itself until when it is good, and a signature proves that the app said so.
+//! Signed URLs: a URL contains its own expiry, and a signature proves that the app created it.
 //!
 //! ```text
-//! Asked --the scheme reads its parameters--> what was signed --with the secret--> the signature, or why not
+//! Asked --the scheme parses its parameters--> the signed message --with the secret--> valid, or the reason why not
 //! ```
 //!
-//! A hash does not tell why it does not fit. So where one does not, the likely mistakes are tried (the path as it was
-//! encoded, without its prefix, another method), a few dozen hashes at most, and the one that fits is named. That
-//! helps whoever holds the secret and nobody else: a mistake is named only for a signature made with it.
+//! A hash that does not match does not say why. So the likely mistakes are tried (the encoded path, the path without
+//! its prefix, another method), a few dozen hashes at most, and the one that matches is named. This reveals nothing to
+//! strangers: a mistake is named only for a signature that was created with the secret.
 
 mod bad;
 pub mod hmac;
@@ -29,31 +29,31 @@ use crate::request::path::MediaPath;
 /// How the URLs of a mount are signed.
 #[derive(Debug, Clone)]
 pub enum Signed {
-    /// As nginx's `ngx_http_secure_link_module` has it.
+    /// As in nginx's `ngx_http_secure_link_module`.
     SecureLink(SecureLink),
     /// HMAC-SHA256 over method, path and expiry.
     Hmac(Hmac),
-    /// AWS Signature Version 4 in the query, as S3 takes it.
+    /// AWS Signature Version 4 in the query, as in S3.
     S3(S3),
 }
 
-/// What of a request a signature may cover.
+/// The parts of a request that a signature may cover.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// As sent: HEAD is HEAD.
+    /// The method as sent; HEAD is not changed to GET.
     pub method: &'a Method,
-    /// As sent.
+    /// The request target as sent.
     pub uri: &'a Uri,
-    /// The whole path of the URL, the mount's prefix included.
+    /// The whole path of the URL, including the mount's prefix.
     pub path: &'a MediaPath,
-    /// As sent.
+    /// The headers as sent.
     pub headers: &'a HeaderMap,
-    /// Who asks; unknown on a Unix socket.
+    /// The address of the client; `None` on a Unix socket.
     pub remote: Option<IpAddr>,
 }
 
 impl Signed {
-    /// Until when the URL is good; `None` where its scheme has it good for ever.
+    /// Checks the signature and returns the expiry of the URL, or `None` if it does not expire.
     pub fn check(&self, asked: &Asked<'_>, now: Timestamp) -> Result<Option<Timestamp>, BadSignature> {
         match self {
             Self::SecureLink(scheme) => scheme.check(asked, now),
@@ -62,7 +62,7 @@ impl Signed {
         }
     }
 
-    /// `url` (a path, or a whole URL) signed for `method` until `expires`. The error is a sentence of advice.
+    /// Returns `url` (a path, or a whole URL), signed for `method` until `expires`. The error is advice for the user.
     pub fn sign(&self, method: &Method, url: &Uri, now: Timestamp, expires: Timestamp) -> Result<String, String> {
         match self {
             Self::SecureLink(scheme) => scheme.sign(method, url, expires),
@@ -71,7 +71,7 @@ impl Signed {
         }
     }
 
-    /// As the configuration calls it.
+    /// The name of the scheme in the configuration.
     pub fn name(&self) -> &'static str {
         match self {
             Self::SecureLink(_) => "secure_link",
@@ -81,7 +81,7 @@ impl Signed {
     }
 }
 
-/// The path as it is after decoding and collapsing, from the first slash on: nginx's `$uri`.
+/// The path after decoding and without empty and `.` segments, with a leading slash: nginx's `$uri`.
 fn decoded_path(path: &MediaPath) -> Vec<u8> {
     let mut decoded = vec![b'/'];
     decoded.extend_from_slice(path.as_bytes());
@@ -91,18 +91,18 @@ fn decoded_path(path: &MediaPath) -> Vec<u8> {
     decoded
 }
 
-/// The Host field, as sent.
+/// The Host header, as sent.
 fn host<'a>(asked: &Asked<'a>) -> &'a [u8] {
     asked.headers.get(header::HOST).map_or(b"", HeaderValue::as_bytes)
 }
 
-/// The path to sign. The error is a sentence of advice.
+/// The path to sign. The error is advice for the user.
 fn path_of(url: &Uri) -> Result<MediaPath, String> {
     MediaPath::parse(url.path().as_bytes())
-        .map_err(|_| "the path holds '..' or a NUL byte, which devmedia never serves".to_owned())
+        .map_err(|_| "the path contains '..' or a NUL byte, which devmedia never serves".to_owned())
 }
 
-/// The URL with more parameters at the end of its query.
+/// The URL with `parameters` added to the end of its query.
 fn with_query(url: &Uri, parameters: &str) -> String {
     let origin = match (url.scheme_str(), url.authority()) {
         (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
@@ -113,12 +113,12 @@ fn with_query(url: &Uri, parameters: &str) -> String {
     format!("{origin}{path}?{query}{and}{parameters}")
 }
 
-/// In the alphabet that `sha256sum`, `hexdigest()` and the like write.
+/// Lower-case hexadecimal, as `sha256sum` and `hexdigest()` print it.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The 32 bytes of a SHA-256; lower case only, so that a signature has one spelling.
+/// Parses the 32 bytes of a SHA-256. Accepts lower case only, so that a signature has one spelling.
 fn unhex(text: &[u8]) -> Option<[u8; 32]> {
     let digit = |b: u8| match b {
         b'0'..=b'9' => Some(b - b'0'),

@@ -9,7 +9,7 @@ use crate::storage::entity::Entity;
 /// The result of a request's preconditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
-    /// Answer as if there were none.
+    /// Continue as if there were none.
     Holds,
     /// The client has this representation: 304.
     NotModified,
@@ -28,7 +28,7 @@ pub fn evaluate(method: &Method, headers: &HeaderMap, entity: &Entity) -> Precon
             return Precondition::Failed;
         }
     } else if let Some(since) = date(headers, header::IF_UNMODIFIED_SINCE) {
-        // 13.1.4: ignored where the file has no date
+        // 13.1.4: ignored if the file has no date
         if modified.is_some_and(|modified| modified > since) {
             return Precondition::Failed;
         }
@@ -56,7 +56,7 @@ pub fn evaluate_missing(headers: &HeaderMap) -> Precondition {
 }
 
 /// The `Range` field, if it applies: GET only (section 14.2), one line, and `If-Range` (section 13.1.5, step 5 of
-/// section 13.2.2) agrees that the file is still the one the client has a part of.
+/// section 13.2.2) confirms that the file is still the one of which the client has a part.
 pub fn range<'a>(method: &Method, headers: &'a HeaderMap, entity: &Entity) -> Option<&'a HeaderValue> {
     if method != Method::GET {
         return None;
@@ -75,7 +75,7 @@ pub fn range<'a>(method: &Method, headers: &'a HeaderMap, entity: &Entity) -> Op
     Some(range)
 }
 
-/// An entity tag as a client sent it (RFC 9110 section 8.8.3), quotes included.
+/// An entity tag as a client sent it (RFC 9110 section 8.8.3), including the quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tag<'a> {
     weak: bool,
@@ -83,7 +83,7 @@ struct Tag<'a> {
 }
 
 impl<'a> Tag<'a> {
-    /// Reads one tag from the front; returns it and the rest.
+    /// Parses one tag at the start; returns it and the rest.
     fn parse(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (weak, text) = match text.strip_prefix(b"W/") {
             Some(rest) => (true, rest),
@@ -112,7 +112,7 @@ enum Comparison {
     Weak,
 }
 
-/// Whether a list of tags, over all lines of the field, has one that matches, or is `*` (the file exists).
+/// Whether a list of tags, over all lines of the header, contains one that matches, or is `*` (the file exists).
 /// The rest of a line after a malformed member is ignored.
 fn any_tag(headers: &HeaderMap, name: HeaderName, entity: &Entity, comparison: Comparison) -> bool {
     headers.get_all(name).iter().any(|line| {
@@ -121,7 +121,7 @@ fn any_tag(headers: &HeaderMap, name: HeaderName, entity: &Entity, comparison: C
             return true;
         }
         loop {
-            // section 5.6.1.2: empty members are skipped
+            // section 5.6.1.2: empty elements are ignored
             while let [b',' | b' ' | b'\t', after @ ..] = rest {
                 rest = after;
             }

@@ -1,4 +1,4 @@
-//! The decision: what part of a file answers a request, if any. Pure and total.
+//! The decision which part of a file is sent in response to a request, if any. Pure and total.
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -20,16 +20,16 @@ pub enum Decision {
     Part(ByteRange),
     /// Several parts: 206 as `multipart/byteranges`.
     Parts(Vec<ByteRange>),
-    /// Nothing, because the client has it: 304.
+    /// Nothing, because the client has the file: 304.
     NotModified,
 }
 
-/// Why nothing of the file answers the request.
+/// The reason why no part of the file is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecided {
     /// `If-Match`, `If-None-Match` or `If-Unmodified-Since` wants another state.
     PreconditionFailed,
-    /// The file has none of the bytes asked for.
+    /// The file has none of the requested bytes.
     RangeNotSatisfiable {
         /// The file's length.
         len: u64,
@@ -59,7 +59,7 @@ impl From<Undecided> for Refusal {
 
 /// Decides as RFC 9110 section 13.2.2 orders: preconditions, then `If-Range`, then `Range`.
 ///
-/// Total: every method, every header, every file has an answer.
+/// Total: there is a decision for every method, header and file.
 pub fn decide(method: &Method, headers: &HeaderMap, entity: &Entity) -> Result<Decision, Undecided> {
     match conditional::evaluate(method, headers, entity) {
         Precondition::Holds => {}

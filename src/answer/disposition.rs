@@ -3,7 +3,7 @@
 use hyper::header::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// What a browser is to do with a file.
+/// What a browser should do with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// Show it.
@@ -16,7 +16,7 @@ pub enum Disposition {
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 impl Disposition {
-    /// Reads the keyword.
+    /// Parses the keyword.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "inline" => Some(Self::Inline),
@@ -33,7 +33,7 @@ impl Disposition {
         }
     }
 
-    /// The field for a file of this name, as Django's `content_disposition_header` writes it.
+    /// The header for a file of this name, as Django's `content_disposition_header` writes it.
     pub fn header(self, name: &[u8]) -> HeaderValue {
         let kind = self.word();
         let is_plain = name.iter().all(|&b| b == b'\t' || (b' '..=b'~').contains(&b));
@@ -51,7 +51,7 @@ impl Disposition {
 mod tests {
     use super::*;
 
-    /// Rows made by Django's own `content_disposition_header`.
+    /// Rows created by Django's own `content_disposition_header`.
     #[test]
     fn as_django_writes_it() {
         let rows: serde_json::Value =

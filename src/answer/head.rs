@@ -1,4 +1,4 @@
-//! The head of an answer that has a file behind it, and the pieces its body is made of.
+//! The head of a response with a file, and the pieces of its body.
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -9,11 +9,11 @@ use super::piece::{Piece, content_range, length};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
-/// Status, fields and body of a decision. The body's length is the `Content-Length`, except for a stream.
+/// The status, headers and body of a decision. The body's length is the `Content-Length`, except for a stream.
 ///
-/// What every answer carries (`nosniff`, CORS) is not in here: the service adds it in one place.
+/// The headers of every response (`nosniff`, CORS) are not included: the service adds them in one place.
 ///
-/// `boundary` makes the text between several parts, which must not occur in the file.
+/// `boundary` generates the delimiter between several parts, which must not occur in the file.
 pub fn head(
     decision: Decision,
     entity: &Entity,
@@ -55,7 +55,7 @@ pub fn head(
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     if entity.media_type.can_script {
-        // shown, but without scripts or forms, and in an origin of its own
+        // displayed, but without scripts or forms, and in its own origin
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     }
     (status, headers, pieces)

@@ -6,7 +6,7 @@ use super::piece::{Piece, content_range};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
-/// Header lines and ranges in turn, then the closing line.
+/// Header lines and ranges alternately, then the closing line.
 pub fn pieces(parts: &[ByteRange], entity: &Entity, boundary: &str) -> Vec<Piece> {
     let content_type = entity.media_type.header.to_str().unwrap_or_default();
     let mut pieces = Vec::with_capacity(parts.len() * 2 + 1);

@@ -1,4 +1,4 @@
-//! The pieces that a body is made of.
+//! The pieces of a body.
 
 use hyper::header::HeaderValue;
 

@@ -1,29 +1,30 @@
-//! The `Range` field (RFC 9110 section 14).
+//! The `Range` header (RFC 9110 section 14).
 
 use crate::storage::byte_range::ByteRange;
 
-/// Parts of one answer; a request that wants more after coalescing gets the whole file (RFC 9110 section 17.15).
+/// The maximum number of parts. A request for more parts after coalescing gets the whole file (RFC 9110 section 17.15).
 const MAX_PARTS: usize = 16;
 
-/// Ranges closer than this are sent as one: a part's own header lines cost about as much.
+/// Ranges closer than this are combined: the header lines of a part cost about as much.
 const GAP: u64 = 80;
 
-/// What a `Range` field asks of a file.
+/// The parts of a file that a `Range` header requests.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// The whole file: the field is malformed, has another unit, asks for too much, or the file is empty. It is ignored.
+    /// The whole file: the header is ignored, because it is malformed, has another unit, requests too much, or the file
+    /// is empty.
     Whole,
-    /// One part, or several in the order asked for.
+    /// One part, or several in the requested order.
     Parts(Vec<ByteRange>),
-    /// Only what the file does not have: 416.
+    /// Only bytes that the file does not have: 416.
     Unsatisfiable,
 }
 
-/// Reads a `Range` field value against a file of `len` bytes (RFC 9110 sections 14.1.1, 14.1.2 and 14.2).
+/// Parses a `Range` header for a file of `len` bytes (RFC 9110 sections 14.1.1, 14.1.2 and 14.2).
 ///
-/// A malformed set is ignored as a whole. Parts that overlap or nearly touch are coalesced (section 15.3.7.2), and a
-/// set that asks for more bytes than there are is answered with the whole file: both keep an answer no larger than the
-/// file (CVE-2011-3192, CVE-2025-62727).
+/// A malformed set is ignored as a whole. Parts that overlap or almost touch are coalesced (section 15.3.7.2), and a
+/// set that requests more bytes than the file has gets the whole file. So a response is never larger than the file
+/// (CVE-2011-3192, CVE-2025-62727).
 pub fn requested(field: &[u8], len: u64) -> Requested {
     let Some(specs) = parse(field) else {
         return Requested::Whole;
@@ -64,7 +65,7 @@ impl Spec {
     }
 }
 
-/// `bytes=` and a list with at least one member; empty members are allowed (RFC 9110 section 5.6.1.2).
+/// `bytes=` and a list with at least one element; empty elements are allowed (RFC 9110 section 5.6.1.2).
 fn parse(field: &[u8]) -> Option<Vec<Spec>> {
     let field = std::str::from_utf8(field).ok()?;
     let (unit, set) = field.split_once('=')?;
@@ -96,7 +97,7 @@ fn number(digits: &str) -> Option<u64> {
     Some(digits.parse().unwrap_or(u64::MAX))
 }
 
-/// Merges ranges that overlap or nearly touch; a merged part takes the place of its first member.
+/// Merges ranges that overlap or almost touch; a merged range has the position of its first one.
 fn coalesce(parts: Vec<ByteRange>) -> Vec<ByteRange> {
     let mut by_start: Vec<(usize, ByteRange)> = parts.into_iter().enumerate().collect();
     by_start.sort_unstable_by_key(|(_, part)| part.start);

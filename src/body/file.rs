@@ -1,10 +1,10 @@
-//! The body of an answer with a file behind it: ranges of one open file, sent the cheapest way that does not block the
+//! The body of a response with a file: ranges of one open file, sent in the cheapest way that does not block the
 //! reactor.
 //!
-//! - A short range that the page cache has is read at once and is sent in one write with its head.
-//! - A long one goes through [`sendfile`] if the connection can do that, and is never copied by this process.
-//! - Reads that would wait for a disk happen on another thread.
-//! - Bytes that are still being fetched are waited for.
+//! - A short range in the page cache is read immediately and sent in one write with the head.
+//! - A long range is sent through [`sendfile`], if the connection supports it, and never copied by this process.
+//! - Reads that would wait for a disk are done on another thread.
+//! - If the file is still being fetched, the body waits for the missing bytes.
 
 use std::collections::VecDeque;
 use std::future::Future as _;
@@ -17,11 +17,11 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::answer::piece::{Piece, length};
-use crate::connection::sendfile::{self, Outbox};
+use crate::connection::sendfile::{self, SendQueue};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::open_file::OpenFile;
 
-/// Bytes read at once. With hyper's own 64 KiB it is what one slow client costs in memory.
+/// The number of bytes per read. Together with hyper's own 64 KiB, this is the memory that a slow client costs.
 const CHUNK: u64 = 64 * 1024;
 
 /// From this length on, sendfile costs less than reading (measured by benches/peers).
@@ -29,14 +29,14 @@ const WORTH_SENDFILE: u64 = 32 * 1024;
 
 /// Sends exactly the announced bytes of one open file, never more.
 ///
-/// A file that has shrunk ends in an error, which closes the connection: the client sees that the answer is incomplete,
-/// and nothing is padded. A file that was replaced is sent whole, from the handle that is open.
+/// A file that has shrunk ends in an error, which closes the connection: the client sees that the response is
+/// incomplete, and nothing is padded. A file that was replaced is sent whole, from the handle that is open.
 #[derive(Debug)]
 pub struct FileBody {
     file: Arc<OpenFile>,
     pieces: VecDeque<Piece>,
-    /// The connection's sendfile queue, if it has one.
-    outbox: Option<Arc<Outbox>>,
+    /// The connection's send queue, if it has one.
+    send_queue: Option<Arc<SendQueue>>,
     hop: Option<JoinHandle<io::Result<Hop>>>,
 }
 
@@ -52,49 +52,49 @@ enum Hop {
 }
 
 impl FileBody {
-    /// A body of these pieces of the file, for a connection that has this outbox.
-    pub fn new(file: OpenFile, pieces: Vec<Piece>, outbox: Option<Arc<Outbox>>) -> Self {
-        Self { file: Arc::new(file), pieces: pieces.into(), outbox, hop: None }
+    /// Creates a body of these pieces, for a connection with this send queue.
+    pub fn new(file: OpenFile, pieces: Vec<Piece>, send_queue: Option<Arc<SendQueue>>) -> Self {
+        Self { file: Arc::new(file), pieces: pieces.into(), send_queue, hop: None }
     }
 
-    /// Whether the file is still being fetched: there may be nothing to send for a long time, so no failing write would show
-    /// that the client is gone.
+    /// Whether the file is still being fetched: there may be nothing to send for a long time, so no failing write would
+    /// show that the client is gone.
     pub fn may_wait(&self) -> bool {
         self.file.progress().is_some()
     }
 
-    /// The front of the first range as data for hyper, or the task that will bring it.
-    fn front(&self, span: ByteRange) -> Result<Bytes, JoinHandle<io::Result<Hop>>> {
-        let Some(span) = self.file.arrived(span) else {
+    /// The front of `range` as data for hyper, or the task that will read it.
+    fn front(&self, range: ByteRange) -> Result<Bytes, JoinHandle<io::Result<Hop>>> {
+        let Some(range) = self.file.arrived(range) else {
             let file = Arc::clone(&self.file);
             return Err(tokio::spawn(async move {
                 match file.progress() {
-                    Some(progress) => progress.beyond(span.start).await.map(|()| Hop::Arrived),
+                    Some(progress) => progress.beyond(range.start).await.map(|()| Hop::Arrived),
                     None => unreachable!("a file that is not being fetched is complete"),
                 }
             }));
         };
-        if let Some(outbox) = &self.outbox
-            && span.len() >= WORTH_SENDFILE
+        if let Some(send_queue) = &self.send_queue
+            && range.len() >= WORTH_SENDFILE
         {
-            let part = span.front(sendfile::LONGEST);
-            if self.file.is_cached(part) {
-                return Ok(outbox.push(&self.file, part));
+            let front = range.front(sendfile::MAX_RANGE);
+            if self.file.is_cached(front) {
+                return Ok(send_queue.push(&self.file, front));
             }
             let file = Arc::clone(&self.file);
-            return Err(spawn_blocking(move || file.read_ahead(part).map(|()| Hop::ReadAhead(part))));
+            return Err(spawn_blocking(move || file.read_ahead(front).map(|()| Hop::ReadAhead(front))));
         }
-        let part = span.front(CHUNK);
-        self.file.read_now(part).ok_or_else(|| {
+        let front = range.front(CHUNK);
+        self.file.read_now(front).ok_or_else(|| {
             let file = Arc::clone(&self.file);
-            spawn_blocking(move || file.read(part).map(Hop::Read))
+            spawn_blocking(move || file.read(front).map(Hop::Read))
         })
     }
 
-    /// Gives hyper the front of the first piece, and removes it.
+    /// Passes the front of the first piece to hyper and removes it.
     fn hand_over(&mut self, data: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.pieces.front_mut() {
-            Some(Piece::Span(span)) if span.len() > data.len() as u64 => span.start += data.len() as u64,
+            Some(Piece::Span(range)) if range.len() > data.len() as u64 => range.start += data.len() as u64,
             _ => drop(self.pieces.pop_front()),
         }
         Poll::Ready(Some(Ok(Frame::data(data))))
@@ -102,8 +102,8 @@ impl FileBody {
 }
 
 impl Drop for FileBody {
-    /// The client has hung up: the task would keep the file open until its bytes arrive, which may be never. A read that is
-    /// already running is not affected.
+    /// Aborts the task if the client disconnected: it would keep the file open until the bytes arrive, possibly
+    /// forever. A read that is already running is not affected.
     fn drop(&mut self) {
         if let Some(hop) = &self.hop {
             hop.abort();
@@ -125,7 +125,7 @@ impl Body for FileBody {
                         let text = text.clone();
                         return this.hand_over(text);
                     }
-                    Some(Piece::Span(span)) => match this.front(*span) {
+                    Some(Piece::Span(range)) => match this.front(*range) {
                         Ok(bytes) => return this.hand_over(bytes),
                         Err(hop) => this.hop = Some(hop),
                     },
@@ -134,10 +134,10 @@ impl Body for FileBody {
             let hop = this.hop.as_mut().expect("started above or before");
             let done = ready!(Pin::new(hop).poll(cx));
             this.hop = None;
-            let data = match (done.map_err(io::Error::other)??, &this.outbox) {
+            let data = match (done.map_err(io::Error::other)??, &this.send_queue) {
                 (Hop::Read(bytes), _) => bytes,
-                (Hop::ReadAhead(part), Some(outbox)) => outbox.push(&this.file, part),
-                (Hop::ReadAhead(_), None) => unreachable!("only a connection with an outbox reads ahead"),
+                (Hop::ReadAhead(front), Some(send_queue)) => send_queue.push(&this.file, front),
+                (Hop::ReadAhead(_), None) => unreachable!("only a connection with a send queue reads ahead"),
                 (Hop::Arrived, _) => continue,
             };
             return this.hand_over(data);

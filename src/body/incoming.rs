@@ -1,4 +1,4 @@
-//! The body of a request, as it comes: counted, bounded, and waited for no longer than a client may be silent.
+//! The body of a request as it arrives: counted, limited in size, and with a time-out for silent clients.
 
 use std::error::Error;
 use std::fmt;
@@ -17,25 +17,26 @@ use tokio::time::{Sleep, sleep, timeout};
 use crate::connection::transport::Activity;
 use crate::refusal::Refusal;
 
-/// How long a client may send nothing while its body is waited for. The disk's time does not count.
+/// How long a client may send nothing while the server waits for its body. Time spent on the disk does not count.
 const STALLED: Duration = Duration::from_secs(300);
 
-/// How long the rest of a body that nobody wants is read, in all and between two pieces. A connection that is closed
-/// with bytes unread is reset, and the client may lose the answer that says why (nginx: `lingering_close`).
+/// How long the unwanted rest of a body is read and discarded, in total and between two chunks. A connection that is
+/// closed with unread bytes is reset, and the client may lose the response that explains the refusal (nginx:
+/// `lingering_close`).
 const LINGER: Duration = Duration::from_secs(30);
 const LINGER_SILENT: Duration = Duration::from_secs(5);
 
-/// Bytes that are sooner read than a connection is made anew.
+/// Up to this many bytes, reading the rest is faster than a new connection.
 const LONG: u64 = 64 * 1024;
 
-/// Why a body did not arrive.
+/// The reason why a body did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyError {
     /// The connection ended before the body did.
     HungUp,
-    /// Nothing came for 300 s.
+    /// No byte arrived for 300 s.
     Stalled,
-    /// It is longer than this many bytes.
+    /// The body is longer than this many bytes.
     TooLarge(u64),
 }
 
@@ -78,9 +79,9 @@ impl From<BodyError> for Refusal {
     }
 }
 
-/// What is still to come of a request.
+/// The body of a request that has not been read yet.
 pub struct RequestBody {
-    /// `None` when all has come, or nothing more will.
+    /// `None` if everything has arrived, or nothing more will.
     rest: Option<UnsyncBoxBody<Bytes, BodyError>>,
     activity: Arc<Activity>,
     /// The number of the request on its connection.
@@ -94,7 +95,7 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
-    /// A request's body; the connection's transport is told while it is being received.
+    /// Wraps the body of a request. The connection's transport is notified while it is being received.
     pub fn new<B>(body: B, activity: Arc<Activity>) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -109,7 +110,7 @@ impl RequestBody {
         Self { rest: None, activity: Arc::default(), request: 0, limit: u64::MAX, read: 0, stall: None, asked: false }
     }
 
-    /// Bounds what is read from here on; an announced length that is beyond it fails at once.
+    /// Limits the bytes that are read from now on. Fails immediately if the announced length exceeds the limit.
     pub fn limit(&mut self, limit: u64) -> Result<(), BodyError> {
         let announced = self.rest.as_ref().map_or(0, |rest| rest.size_hint().lower());
         self.limit = limit;
@@ -135,7 +136,7 @@ impl RequestBody {
                     return Err(BodyError::Stalled);
                 }
             };
-            // trailers are not looked at
+            // trailers are ignored
             let Ok(bytes) = frame.into_data() else { continue };
             self.activity.received(self.request, bytes.len());
             self.read += bytes.len() as u64;
@@ -147,22 +148,22 @@ impl RequestBody {
         Ok(None)
     }
 
-    /// Whether bytes may come that nobody has read.
+    /// Whether unread bytes may still arrive.
     pub fn is_unread(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| !rest.is_end_stream())
     }
 
-    /// Whether so much of it may still come, or nobody knows how much, that the client should be told to stop.
+    /// Whether so much may still arrive, or an unknown amount, that the client should be asked to stop.
     pub fn is_long(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| rest.size_hint().upper().is_none_or(|length| length > LONG))
     }
 
-    /// Whether none of it was asked for: a client that waits for a go-ahead (`Expect: 100-continue`) got none.
+    /// Whether nothing was read: a client that waits for permission to send (`Expect: 100-continue`) has not got it.
     pub fn is_untouched(&self) -> bool {
         self.is_unread() && !self.asked
     }
 
-    /// Reads the rest and forgets it, for a while, so that the client gets to read its answer.
+    /// Reads and discards the rest for a while, so that the client can read the response.
     pub fn linger(mut self) {
         self.limit = u64::MAX;
         tokio::spawn(timeout(LINGER, async move {

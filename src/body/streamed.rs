@@ -1,4 +1,4 @@
-//! A body that arrives from elsewhere while it is sent.
+//! A body that arrives from another server while it is sent.
 
 use std::fmt;
 use std::io;
@@ -9,15 +9,15 @@ use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-/// Bytes as they arrive, and how many of them were announced, if that is known. Bytes beyond the announced length are not
-/// sent; missing bytes are an error, which closes the connection.
+/// Bytes as they arrive, with the announced length, if it is known. Bytes beyond that length are not sent; missing
+/// bytes are an error, which closes the connection.
 pub struct Streamed {
     bytes: BoxStream<'static, io::Result<Bytes>>,
     left: Option<u64>,
 }
 
 impl Streamed {
-    /// A body of these bytes, `len` of them where that is known.
+    /// Creates a body of these bytes, with the length `len` if it is known.
     pub fn new(bytes: impl Stream<Item = io::Result<Bytes>> + Send + 'static, len: Option<u64>) -> Self {
         Self { bytes: Box::pin(bytes), left: len }
     }

@@ -1,4 +1,4 @@
-//! Advice for people who know another server: what its flags and commands are called here.
+//! Advice for people who know another server: the equivalents of its flags and commands.
 
 use std::ffi::OsString;
 
@@ -6,8 +6,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::config::settings::ALL;
 
-/// Flags of `http.server`, serve, http-server, miniserve, dufs, Caddy, nginx, Vite, Django and others, and what does the
-/// same here.
+/// Flags of `http.server`, serve, http-server, miniserve, dufs, Caddy, nginx, Vite, Django and others, with their
+/// equivalents.
 const FLAGS: &[(&[&str], &str)] = &[
     (
         &["-b", "--bind", "-H", "--address", "--addr", "--ip", "--interface", "--interfaces", "-i", "--hostname"],
@@ -84,7 +84,7 @@ const FLAGS: &[(&[&str], &str)] = &[
             "--keyfile",
             "--http2",
         ],
-        "devmedia speaks http only; for https, put a proxy in front, such as caddy reverse-proxy --from localhost --to 127.0.0.1:8001",
+        "devmedia supports http only; for https, put a proxy in front, such as caddy reverse-proxy --from localhost --to 127.0.0.1:8001",
     ),
     (
         &[
@@ -202,7 +202,7 @@ const FLAGS: &[(&[&str], &str)] = &[
     (&["--polling", "--use-polling", "--poll-interval"], "write --poll 1s"),
 ];
 
-/// Words that start other servers, and what else is typed as a command.
+/// Commands that start other servers, and other words that people type as a command.
 const SERVE: &[&str] = &[
     "serve",
     "server",
@@ -221,7 +221,7 @@ const SERVE: &[&str] = &[
     "s",
 ];
 
-/// Commands of other programs that have no counterpart.
+/// Commands of other programs that have no equivalent.
 const NOT_NEEDED: &[&str] = &["init", "new", "create", "config", "configure", "setup", "install"];
 
 /// The commands, to find the one that a mistyped word means.
@@ -252,7 +252,7 @@ pub(super) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error 
     error
 }
 
-/// What to write in place of a word that clap does not expect; `None` if clap's own suggestion is better.
+/// Advice for a word that clap does not expect; `None` if clap's own suggestion is better.
 fn unknown(word: &str, words: &[OsString], has_suggestion: bool) -> Option<String> {
     if word.starts_with('-') {
         let flag = word.split('=').next().unwrap_or_default();
@@ -278,10 +278,10 @@ fn flag_hint(flag: &str) -> Option<&'static str> {
     FLAGS.iter().find(|(names, _)| names.contains(&flag)).map(|(_, hint)| *hint)
 }
 
-/// What is wrong with a word that stands where the folder belongs, if it is hardly a folder.
+/// The problem with a word in place of the folder, if it is probably not meant as a folder.
 ///
 /// `words` is the command line, `prefix` is that of the mount. A word that follows a switch, such as `--debug true`, is
-/// judged although the folder `exists`: the switch would silently mean something else.
+/// checked even if the folder `exists`: the switch would silently mean something else.
 pub(super) fn mistaken_folder(word: &str, words: &[OsString], prefix: &str, exists: bool) -> Option<String> {
     let before = words.windows(2).find(|pair| pair[1] == *word).and_then(|pair| pair[0].to_str());
     let is_switch = |flag: &&str| {
@@ -308,10 +308,10 @@ pub(super) fn mistaken_folder(word: &str, words: &[OsString], prefix: &str, exis
     written_otherwise(word).map(|hint| format!("there is no folder {word:?}; {hint}"))
 }
 
-/// A word that is a command elsewhere, or nearly one here.
+/// Advice for a word that is a command of another server, or a mistyped command.
 fn no_command(word: &str) -> Option<String> {
     if SERVE.contains(&word) {
-        return Some(format!("devmedia serves when it gets no command: {HOW_TO_SERVE}"));
+        return Some(format!("devmedia serves if there is no command: {HOW_TO_SERVE}"));
     }
     if NOT_NEEDED.contains(&word) {
         return Some(format!("nothing needs to be set up: {HOW_TO_SERVE}"));
@@ -320,7 +320,7 @@ fn no_command(word: &str) -> Option<String> {
         return Some("write devmedia --version".to_owned());
     }
     if ["serve", "server", "start"].iter().any(|serve| strsim::damerau_levenshtein(serve, word) == 1) {
-        return Some(format!("devmedia serves when it gets no command: {HOW_TO_SERVE}"));
+        return Some(format!("devmedia serves if there is no command: {HOW_TO_SERVE}"));
     }
     let near = COMMANDS.iter().map(|command| (strsim::damerau_levenshtein(command, word), command));
     let (typos, command) = near.min()?;
@@ -328,7 +328,7 @@ fn no_command(word: &str) -> Option<String> {
     (is_near && word != "media").then(|| format!("did you mean devmedia {command}?"))
 }
 
-/// A word that is the value of a flag.
+/// Advice for a word that looks like the value of a flag.
 fn written_otherwise(word: &str) -> Option<String> {
     let is_port = |text: &str| text.parse::<u16>().is_ok();
     if is_port(word) {
@@ -357,11 +357,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_that_are_hardly_a_folder() {
+    fn words_that_are_probably_not_a_folder_get_advice() {
         for (line, exists, says) in [
-            ("serve", false, Some("devmedia serves when it gets no command")),
+            ("serve", false, Some("devmedia serves if there is no command")),
             ("serve", true, None),
-            ("sevre", false, Some("devmedia serves when it gets no command")),
+            ("sevre", false, Some("devmedia serves if there is no command")),
             ("runserver", false, Some("write devmedia --debug ./media")),
             ("init", false, Some("nothing needs to be set up")),
             ("chekc", false, Some("did you mean devmedia check?")),

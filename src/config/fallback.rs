@@ -26,7 +26,7 @@ pub(super) fn read(
     guarded: bool,
     problems: &mut Problems,
 ) -> Option<Arc<Fallback>> {
-    // all are read, so that a mistake is found although there is no fallback
+    // all are parsed, so that mistakes are reported even without a fallback
     let store = settings.get(&FALLBACK_STORE, problems).unwrap_or(true);
     let max = settings.get(&FALLBACK_MAX, problems);
     let refresh = settings.get(&FALLBACK_REFRESH, problems);
@@ -35,7 +35,7 @@ pub(super) fn read(
     let query = settings.is_on(&FALLBACK_QUERY, problems);
     let typed = &settings.typed(&FALLBACK)?.without_query();
     let upstream = problems.check(typed, FALLBACK.read)?;
-    if let Some(warning) = prefix.and_then(|prefix| doubt(prefix, &upstream.to_string())) {
+    if let Some(warning) = prefix.and_then(|prefix| warning(prefix, &upstream.to_string())) {
         problems.warn(format!("{}: {warning}", typed.shown));
     }
     let rules = Rules { store, max: max.unwrap_or(DEFAULT_MAX).as_u64(), refresh, guarded, query };
@@ -49,8 +49,8 @@ pub(super) fn read(
     fallback.ok().map(Arc::new)
 }
 
-/// What is probably wrong with the URL of a fallback, though it can be used. `url` ends in a slash.
-fn doubt(prefix: &Prefix, url: &str) -> Option<String> {
+/// A warning about the URL of a fallback that can be used, but is probably wrong. `url` ends in a slash.
+fn warning(prefix: &Prefix, url: &str) -> Option<String> {
     let path = Url::parse(url).ok()?.path().to_owned();
     let prefix = prefix.as_str();
     if path == "/" {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fallback_that_is_hardly_a_folder_of_media_is_doubted() {
+    fn a_fallback_that_is_probably_not_a_media_folder_is_a_warning() {
         for (prefix, url, says) in [
             ("/media/", "https://a.example/", Some("write https://a.example/media/ (Drupal: https://a.example/sites/")),
             ("/sites/default/files/", "https://a.example/", Some("write https://a.example/sites/default/files/ ")),
@@ -92,9 +92,9 @@ mod tests {
             ("/media/", "https://a.example/v1.2/", None),
             ("/", "https://a.example/", None),
         ] {
-            let doubt = doubt(&Prefix::parse(prefix).expect("a prefix"), url);
-            assert_eq!(doubt.is_some(), says.is_some(), "{prefix} {url}: {doubt:?}");
-            assert!(doubt.unwrap_or_default().contains(says.unwrap_or_default()), "{prefix} {url}");
+            let found = warning(&Prefix::parse(prefix).expect("a prefix"), url);
+            assert_eq!(found.is_some(), says.is_some(), "{prefix} {url}: {found:?}");
+            assert!(found.unwrap_or_default().contains(says.unwrap_or_default()), "{prefix} {url}");
         }
     }
 }

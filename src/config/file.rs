@@ -1,5 +1,5 @@
-//! `devmedia.toml`: the settings that flags can give, and those they cannot. Flags and environment win over it. An unknown
-//! key in it is a problem.
+//! `devmedia.toml`: the settings that flags can give, and those they cannot. Flags and the environment override it. An
+//! unknown key is a problem.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub(super) struct FileMount {
 }
 
 impl File {
-    /// Reads the file that was named, else the one in the working directory if it exists.
+    /// Reads the file that `--config` names, or else the one in the working directory, if it exists.
     pub(super) fn read(flags: &Layer, problems: &mut Problems) -> Self {
         let named = flags.typed(&CONFIG);
         if flags.is_on(&NO_CONFIG, problems) {
@@ -50,7 +50,7 @@ impl File {
                     problems.usage(format!("{} contradicts --no-config; remove one of the two", named.shown));
                     return Self::default();
                 }
-                // the flag wins over the variable
+                // the flag overrides the variable
                 (Some(_), false) => {}
                 (None, _) => return Self::default(),
             }
@@ -65,7 +65,7 @@ impl File {
         let path = named.map_or(Path::new(NAME), |named| Path::new(&named.value));
         let text = match (std::fs::read_to_string(path), named) {
             (Ok(text), _) => text,
-            // a dangling link is not a missing file: its access rules would silently vanish
+            // a broken link is not a missing file: its access rules would silently disappear
             (Err(_), None) if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) => {
                 return Self::default();
             }

@@ -1,11 +1,11 @@
-//! Advice about unknown keys of the file: what they are called here, and where they belong.
+//! Advice about unknown keys of the file: their equivalents, and where they belong.
 
 use std::borrow::Cow;
 
 use super::setting::Scope;
 use super::settings::ALL;
 
-/// Where in the file a key stands.
+/// The place of a key in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Top,
@@ -13,7 +13,7 @@ pub(super) enum Place {
     Rule,
 }
 
-/// What other servers and frameworks call things, and what to write here; `{}` stands for the value.
+/// Keys of other servers and frameworks, and what to write instead; `{}` is replaced by the value.
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["port"], "write listen = \"127.0.0.1:{}\" at the top of the file"),
     (
@@ -52,7 +52,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["cors", "origins", "allow_origins", "allowed_origins", "cors_origins", "cors_allowed_origins"],
-        "write allow_origin = [\"https://app.example:3000\"] at the top of the file; pages on localhost need nothing",
+        "write allow_origin = [\"https://app.example:3000\"] at the top of the file; pages on localhost need no setting",
     ),
     (
         &["allowed_hosts", "hosts", "server_name", "server_names", "domains", "trusted_hosts"],
@@ -89,11 +89,11 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["tls", "ssl", "https", "cert", "key", "certificate"],
-        "devmedia speaks http only; put a proxy that speaks https in front of it",
+        "devmedia supports http only; put a proxy with https in front of it",
     ),
     (
         &["server", "devmedia", "settings", "general", "global", "tool", "default", "main"],
-        "settings stand at the top of the file, without a table of their own",
+        "write settings at the top of the file, without a table",
     ),
     (&["mounts", "static", "media", "folders", "site", "sites"], "write [[mount]] with url and root"),
     (&["rule", "rules"], "write [[mount.rule]], below the [[mount]] that it is for"),
@@ -105,7 +105,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["gzip", "compress", "compression"], "remove it; devmedia sends files as they are"),
 ];
 
-/// What to write in place of a key that is unknown at this place, if that is known.
+/// Advice for a key that is unknown at this place, if there is any.
 pub(super) fn advice(place: Place, key: &str, value: Option<&str>) -> Option<String> {
     let plain = plain(key);
     if key == "debug" {
@@ -129,7 +129,7 @@ pub(super) fn advice(place: Place, key: &str, value: Option<&str>) -> Option<Str
         });
     }
     let Some((_, advice)) = elsewhere else {
-        // a typing error in a key that is valid at another place
+        // a mistyped key that is valid at another place
         let keys: Vec<String> = ALL.iter().map(|declared| declared.key()).collect();
         let (meant, _) = nearest(key, &keys)?;
         let belongs = self::advice(place, meant, value)?;
@@ -142,14 +142,14 @@ pub(super) fn advice(place: Place, key: &str, value: Option<&str>) -> Option<Str
     }
 }
 
-/// The known key that an unknown one is probably meant to be, and whether the two differ only in their spelling of words
-/// (`max-upload`, `maxUpload`).
+/// The known key that an unknown one is probably meant to be, and whether the two differ only in their spelling of
+/// words (`max-upload`, `maxUpload`).
 pub(super) fn nearest<'k>(key: &str, known: &'k [String]) -> Option<(&'k str, bool)> {
     let plain = plain(key);
     if let Some(same) = known.iter().find(|known| **known == plain) {
         return Some((same, true));
     }
-    // a short word is near to many others
+    // a short word is similar to many others
     let typos = match plain.chars().count() {
         0..=3 => 0,
         4..=5 => 1,
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_keys() {
+    fn similar_keys_are_suggested() {
         let known: Vec<String> =
             ["poll", "open", "max_upload", "hidden", "grace", "type", "url", "no_index"].map(String::from).into();
         for (key, expected) in [
@@ -198,7 +198,7 @@ mod tests {
             ("pol", None),
             ("port", None), // not poll
             ("uri", None),
-            ("types", None), // has advice of its own
+            ("types", None), // has its own advice
             ("", None),
             ("\u{e9}", None),
         ] {

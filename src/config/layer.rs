@@ -1,5 +1,5 @@
-//! `Layer`: the settings as they were typed in one place: the command line and the environment, a `[[mount]]`, or the top
-//! of the file.
+//! `Layer`: the settings as they were typed in one place: the command line and the environment, a `[[mount]]`, or the
+//! top of the file.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ impl Layer {
         layer
     }
 
-    /// This layer on top of another: its settings win.
+    /// This layer on top of another: its settings have priority.
     pub(super) fn over(&self, below: &Self) -> Self {
         let mut merged = below.clone();
         for declared in ALL {

@@ -27,7 +27,7 @@ use crate::storage::root::Links;
 
 /// What the file says about mounts.
 pub(super) struct FileLayers<'a> {
-    /// What stands at its top.
+    /// The settings at its top.
     pub top: &'a Layer,
     pub mounts: Vec<FileMount>,
     /// Its path, if there is a file.
@@ -39,7 +39,7 @@ struct TypedMount {
     settings: Layer,
     /// The directory that a relative root is relative to.
     base: PathBuf,
-    /// Its own `[[mount]]` has a fallback, which is thus meant for guarded paths, too.
+    /// Its own `[[mount]]` sets a fallback, so the fallback applies to guarded paths, too.
     fallback_guarded: bool,
     /// Likewise for the placeholder.
     placeholder_guarded: bool,

@@ -10,7 +10,7 @@ use crate::storage::media_type::MediaTypes;
 use crate::storage::root::{Links, Root};
 
 /// Files that mark a folder as a project's: serving it would serve its source and its secrets (Django's
-/// `MEDIA_ROOT = ""` trap). A `*` stands for any beginning.
+/// `MEDIA_ROOT = ""` trap). A `*` matches any prefix.
 const PROJECT_MARKS: &[&str] = &[
     "manage.py",
     ".git",
@@ -56,7 +56,7 @@ const USUAL_FOLDERS: &[&str] =
 /// How many letters the name of a missing folder may differ in from one that exists.
 const TYPOS: usize = 2;
 
-/// How many folders above the working directory are looked at for a missing root.
+/// How many folders above the working directory are searched for a missing root.
 const LEVELS_UP: usize = 3;
 
 /// The rules by which a folder may be served.
@@ -123,7 +123,7 @@ impl Roots {
         Some(root)
     }
 
-    /// Advice about `~` and `$HOME` that no shell has replaced.
+    /// Advice about `~` and `$HOME` that no shell has expanded.
     fn unexpanded_home(&self, value: &str, source: Source) -> Option<String> {
         let rest = ["~/", "$HOME/", "${HOME}/"].iter().find_map(|start| value.strip_prefix(start));
         let rest = rest.or_else(|| ["~", "$HOME", "${HOME}"].contains(&value).then_some(""))?;
@@ -132,8 +132,8 @@ impl Roots {
         }
         let full = self.home.as_deref().unwrap_or(Path::new("/home/me")).join(rest);
         let who = match source {
-            Source::CommandLine => "the shell does not replace this beginning by the home directory here",
-            _ => "only a shell replaces this beginning by the home directory",
+            Source::CommandLine => "the shell does not expand this to the home directory here",
+            _ => "only a shell expands this to the home directory",
         };
         Some(format!("{who}; write the whole path: {}", quoted(&full)))
     }
@@ -170,8 +170,8 @@ fn project_mark(folder: &Path) -> Option<String> {
     entries.into_iter().find(|name| patterns.iter().any(|pattern| name.ends_with(&pattern[1..])))
 }
 
-/// Whether a project's file is there. An upload may be named `.env` as well: the file counts only if all its lines could
-/// be settings.
+/// Whether a project file exists. An upload may also be named `.env`: the file counts only if all its lines look like
+/// settings.
 fn is_mark(path: &Path) -> bool {
     if path.file_name() != Some(OsStr::new(".env")) {
         return path.symlink_metadata().is_ok();
@@ -277,7 +277,7 @@ fn similar_folder(absolute: &Path) -> Option<PathBuf> {
     whole.is_dir().then_some(whole)
 }
 
-/// As a shell takes it.
+/// Quoted for a shell, if necessary.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | ',' | '@' | ':');

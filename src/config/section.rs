@@ -1,4 +1,5 @@
-//! `Section`: a table of the configuration file, read key by key. A key that nobody asked for is unknown, and a problem.
+//! `Section`: a table of the configuration file, read key by key. A key that was not read is unknown, which is a
+//! problem.
 
 use std::borrow::Cow;
 
@@ -29,10 +30,10 @@ impl Source<'_> {
 #[derive(Debug)]
 pub(super) struct Section<'t> {
     source: Source<'t>,
-    /// Where it begins.
+    /// The position of its first byte.
     at: String,
     table: DeTable<'t>,
-    /// The keys that were asked for.
+    /// The keys that were read.
     known: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ impl<'t> Section<'t> {
         Self { source, at, table, known: Vec::new() }
     }
 
-    /// Where it begins: the file's name and the line.
+    /// The name of the file and the line at which it begins.
     pub(super) fn at(&self) -> &str {
         &self.at
     }
@@ -85,7 +86,7 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// A table, or one word that stands for one.
+    /// A table, or a word that abbreviates one.
     pub(super) fn text_or_section(&mut self, key: &str, problems: &mut Problems) -> Option<Value<'t>> {
         let value = self.take(key)?;
         match value.get_ref() {
@@ -112,8 +113,8 @@ impl<'t> Section<'t> {
         sections
     }
 
-    /// Notes the keys that nobody asked for. `other` may say what a key should be, or where it belongs; it gets the key
-    /// and its value, if that is a text, a number or a boolean.
+    /// Reports the keys that were not read. `other` may return the right key, or where the key belongs; it receives the
+    /// key and its value, if that is a text, a number or a boolean.
     pub(super) fn end(self, problems: &mut Problems, other: impl Fn(&str, Option<&str>) -> Option<String>) {
         let mut unknown: Vec<_> = self.table.iter().collect();
         unknown.sort_by_key(|(key, _)| key.span().start);

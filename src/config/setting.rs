@@ -16,13 +16,13 @@ pub struct Setting<T> {
 /// The names of a setting, and where it may be written.
 #[derive(Debug, Clone, Copy)]
 pub struct Declared {
-    /// The flag without its dashes; with `_` for `-`, the key in the file.
+    /// The flag without its dashes. With `_` in place of `-`, it is the key in the file.
     pub name: &'static str,
     /// The one-letter flag, if it has one.
     pub short: Option<char>,
     /// The environment variable, if it has one.
     pub variable: Option<&'static str>,
-    /// What its value is called in the help.
+    /// The name of its value in the help.
     pub value: &'static str,
     /// The line of help.
     pub help: &'static str,
@@ -45,7 +45,8 @@ pub enum Form {
     List,
     /// As a list, but the values may contain commas: the environment variable holds one value.
     ListWithCommas,
-    /// Repeatable `NAME=VALUE`; a table in the file. Layers are merged: all names count, the highest layer wins for each.
+    /// Repeatable `NAME=VALUE`; a table in the file. Layers are merged: all names apply, and for each name the highest
+    /// layer has priority.
     Pairs,
 }
 
@@ -120,7 +121,7 @@ impl Declared {
         self.scope != Scope::FileMount
     }
 
-    /// Whether the flag may stand alone, so that a value must be joined to it with `=`.
+    /// Whether the flag may be used without a value, so that a value must be joined to it with `=`.
     pub fn is_switch(&self) -> bool {
         matches!(self.form, Form::Switch | Form::SwitchOfMounts)
     }

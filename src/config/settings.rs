@@ -1,9 +1,9 @@
-//! All settings, each declared once: its type, how it is read, its names and its help (43 characters at most, so that the
-//! line fits into 80 columns).
+//! All settings, each declared once: its type, how it is read, its names and its help (43 characters at most, so that
+//! the line fits into 80 columns).
 //!
-//! To add one, add it here and use it where the configuration is put together, such as
-//! `settings.get(&GRACE, problems)`. A flag beats its variable, which beats the `[[mount]]`, which beats the top of the
-//! file. `docs/flags.md` describes each, too; a test compares.
+//! To add one, add it here and use it where the configuration is put together, such as `settings.get(&GRACE,
+//! problems)`. A flag overrides its variable, which overrides the `[[mount]]`, which overrides the top of the file.
+//! `docs/flags.md` also describes each setting; a test compares them.
 
 #![allow(rustdoc::broken_intra_doc_links, reason = "the documentation of each setting is its help text")]
 

@@ -1,6 +1,6 @@
-//! Advice about a line that is not TOML: what people write who know YAML, JSON, nginx or Python.
+//! Advice about lines that are not TOML but in the style of YAML, JSON, nginx or Python.
 
-/// What to write in place of the line at `offset`, if that can be seen. Pure.
+/// Returns what to write in place of the line at `offset`, if that is clear. Pure.
 pub(super) fn advice(text: &str, offset: usize) -> Option<String> {
     let offset = (0..=offset.min(text.len())).rev().find(|&offset| text.is_char_boundary(offset))?;
     let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);

@@ -27,14 +27,14 @@ pub(super) fn rules(settings: &Layer, hidden: bool, problems: &mut Problems) -> 
 
 /// The mounts that accept uploads according to the flag.
 pub(super) struct UploadMounts {
-    /// `None` if the flag does not say.
+    /// `None` if the flag has no boolean value.
     all: Option<bool>,
     /// The prefixes that it names.
     some: Vec<(Typed, Prefix)>,
 }
 
 impl UploadMounts {
-    /// Reads each value as a yes or a no for all mounts, else as a prefix.
+    /// Parses each value as a boolean for all mounts, or else as a prefix.
     pub(super) fn read(values: &[Typed], problems: &mut Problems) -> Self {
         let mut mounts = Self { all: None, some: Vec::new() };
         for typed in values {
@@ -55,7 +55,7 @@ impl UploadMounts {
         if named { Some(true) } else { all }
     }
 
-    /// Notes the prefixes that no mount has.
+    /// Reports the prefixes that no mount has.
     pub(super) fn check(&self, mounts: &[Mount], problems: &mut Problems) {
         let prefixes: Vec<&str> = mounts.iter().map(|mount| mount.site.prefix.as_str()).collect();
         for (typed, prefix) in &self.some {

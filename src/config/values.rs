@@ -1,5 +1,5 @@
-//! How each kind of value is read. Pure, but for headers that take a secret from the environment. Errors are advice, to
-//! be read after the value as it was typed.
+//! The parsers of all kinds of values. They are pure, except for headers that read a secret from the environment.
+//! Errors are advice, which follows the value as it was typed.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::request::prefix::Prefix;
 use crate::server::listener::{Host, Listen};
 use crate::storage::media_type::MediaType;
 
-/// What is wrong with a value, and what to write instead.
+/// The problem with a value, and what to write instead.
 pub type Advice = Cow<'static, str>;
 
 /// `--placeholder`: when missing images, video and audio are drawn.
@@ -54,8 +54,8 @@ const MIN_POLL: Duration = Duration::from_millis(50);
 /// Numbers without a unit below this are more likely megabytes than bytes.
 const MIN_BARE_SIZE: u64 = 1024;
 
-/// Any text; what it means is checked where it is used.
-#[expect(clippy::unnecessary_wraps, reason = "it has the type of all readers")]
+/// Any text; it is checked where it is used.
+#[expect(clippy::unnecessary_wraps, reason = "it has the same type as all parsers")]
 pub(super) fn text(text: &str) -> Result<String, Advice> {
     Ok(text.to_owned())
 }
@@ -159,7 +159,7 @@ pub(super) fn size(text: &str) -> Result<ByteSize, Advice> {
     let size: ByteSize = text.parse().map_err(|_| "not a size; write one such as 500MB or 1GiB")?;
     let is_bare = text.bytes().all(|byte| byte.is_ascii_digit());
     match size.as_u64() {
-        0 => Err("nothing is that small; write a size such as 500MB or 1GiB".into()),
+        0 => Err("must be greater than 0; write a size such as 500MB or 1GiB".into()),
         bytes if is_bare && bytes < MIN_BARE_SIZE => {
             Err(format!("only {bytes} bytes; write {text}MB for megabytes, or {text}B if you mean bytes").into())
         }
@@ -169,19 +169,19 @@ pub(super) fn size(text: &str) -> Result<ByteSize, Advice> {
 
 pub(super) fn duration(text: &str) -> Result<Duration, Advice> {
     let parsed: Option<SignedDuration> = text.parse().ok();
-    parsed.and_then(|duration| duration.try_into().ok()).ok_or_else(|| no_duration(text, "10s, 500ms or 1m"))
+    parsed.and_then(|duration| duration.try_into().ok()).ok_or_else(|| not_a_duration(text, "10s, 500ms or 1m"))
 }
 
 /// An age of hours or days; a day has 24 hours.
 pub(super) fn age(text: &str) -> Result<Duration, Advice> {
-    days(text).ok_or_else(|| no_duration(text, "12h, 1d or 2w"))
+    days(text).ok_or_else(|| not_a_duration(text, "12h, 1d or 2w"))
 }
 
 pub(super) fn poll_interval(text: &str) -> Result<Duration, Advice> {
     match duration(text) {
         Ok(interval) if interval >= MIN_POLL => Ok(interval),
         Ok(_) => Err("too short; write 50ms or more, such as 1s".into()),
-        Err(_) => Err(no_duration(text, "1s, 500ms or 1m")),
+        Err(_) => Err(not_a_duration(text, "1s, 500ms or 1m")),
     }
 }
 
@@ -191,13 +191,13 @@ pub fn days(text: &str) -> Option<Duration> {
     span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
 }
 
-fn no_duration(text: &str, examples: &str) -> Advice {
+fn not_a_duration(text: &str, examples: &str) -> Advice {
     let is_bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let what = if is_bare { "has no unit" } else { "not a duration" };
     format!("{what}; write one such as {examples}").into()
 }
 
-/// A request header for the fallback: `Name: value`, where a word `env:NAME` stands for that environment variable.
+/// A request header for the fallback: `Name: value`, where a word `env:NAME` is replaced by that environment variable.
 pub(super) fn request_header(text: &str) -> Result<(HeaderName, HeaderValue), Advice> {
     header_with_secrets(text, |name| std::env::var(name).ok())
 }
@@ -314,6 +314,6 @@ mod tests {
             assert_eq!(read.as_deref(), expected, "{text}");
         }
         let (_, value) = header_with_secrets("Authorization: env:TOKEN", secret).unwrap();
-        assert!(!format!("{value:?}").contains("s3cret"), "a secret is in no log");
+        assert!(!format!("{value:?}").contains("s3cret"), "the secret must not be logged");
     }
 }

@@ -1,20 +1,20 @@
-//! sendfile through hyper: file bytes that never enter this process.
+//! sendfile through hyper: file bytes that are never copied into this process.
 //!
-//! hyper wants a body's bytes in memory, and then writes them to the connection. So a body gives it *stand-ins*:
-//! slices of one buffer of zeros, as long as the stretch of the file they stand for, and puts the stretch itself into
-//! the connection's [`Outbox`]. hyper does not copy what it writes to a vectored transport, it passes on slices; so the
-//! transport below ([`Outbox::poll_send`]) sees by a slice's address that it is a stand-in, and calls `sendfile(2)` for
-//! the stretch at the front of the outbox instead of sending zeros.
+//! hyper expects a body's bytes in memory and writes them to the connection. So a body passes it *placeholder bytes*: a
+//! slice of one buffer of zeros, as long as the range of the file to send. It also puts the range into the connection's
+//! [`SendQueue`]. hyper does not copy data for a vectored transport but passes on the slices. So the transport
+//! ([`SendQueue::poll_send`]) recognises placeholder bytes by their address, and calls `sendfile(2)` for the first
+//! range in the queue instead of sending the zeros.
 //!
 //! ```text
-//! FileBody --stand-in--> hyper --[head][stand-in]--> transport --head, MSG_MORE--> socket
-//!        \--stretch---> Outbox ------------------------^    \------sendfile------> socket
+//! FileBody --placeholder--> hyper --[head][placeholder]--> transport --head, MSG_MORE--> socket
+//!        \---- range ----> SendQueue -------------------------^    \------sendfile------> socket
 //! ```
 //!
-//! What must never happen is that the zeros themselves are sent. hyper copies bodies in some modes (`pipeline_flush`,
-//! a transport that is not vectored); the copy has another address and would pass for data. Therefore, while a stretch
-//! waits in the outbox, the connection fails when it is asked for anything but a vectored write that holds the stand-in
-//! of exactly that stretch. A test turns copying on and sees the failure.
+//! The zeros themselves must never be sent. In some modes, hyper copies bodies (`pipeline_flush`, a transport that is
+//! not vectored). The copy has another address and would be sent as data. Therefore, while a range is queued, every
+//! call fails the connection unless it is a vectored write with placeholder bytes of exactly the length of that range.
+//! A test enables copying and checks that the connection fails.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -34,158 +34,164 @@ use crate::storage::byte_range::ByteRange;
 use crate::storage::open_file::OpenFile;
 use crate::storage::progress::shrank;
 
-/// Whether this system's sendfile is the one that is used here.
+/// Whether this module supports the system's sendfile.
 pub const SUPPORTED: bool = cfg!(target_os = "linux");
 
-/// The longest stretch at a time: a longer one holds the reactor too long, and says nothing about the last page.
-pub const LONGEST: u64 = 1024 * 1024;
+/// The maximum length of a queued range. A longer one would block the reactor for too long, and the check whether its
+/// pages are cached would be less reliable.
+pub const MAX_RANGE: u64 = 1024 * 1024;
 
-/// After so many bytes without a pause another connection gets its turn.
-const TURN: u64 = 4 * LONGEST;
+/// After this many bytes without a pause, the connection yields to others.
+const YIELD_AFTER: u64 = 4 * MAX_RANGE;
 
-/// What stand-ins are slices of. Never written, so all of it is one page of zeros to the kernel; never freed, so its
-/// addresses can be nobody else's.
-static STAND_IN: LazyLock<&'static [u8]> = LazyLock::new(|| {
-    let len = usize::try_from(LONGEST).expect("a megabyte fits");
+/// The buffer behind all placeholder bytes. It is never written, so the kernel maps it to a single page of zeros, and
+/// never freed, so no other data can have its addresses.
+static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| {
+    let len = usize::try_from(MAX_RANGE).expect("a megabyte fits");
     Box::leak(vec![0; len].into_boxed_slice())
 });
 
-/// What a connection still has to send of files, front first; shared by the bodies that fill it and the transport that
-/// empties it.
+/// The file ranges that a connection still has to send, in order. Bodies fill the queue, and the transport empties it.
 #[derive(Default)]
-pub struct Outbox {
-    stretches: Mutex<VecDeque<Stretch>>,
+pub struct SendQueue {
+    ranges: Mutex<VecDeque<QueuedRange>>,
     /// The failure that ended the connection.
     error: Mutex<Option<String>>,
 }
 
-/// A part of an open file, in the order in which its stand-ins are.
-struct Stretch {
+/// A range of an open file. The queue has the same order as the placeholder bytes.
+struct QueuedRange {
     file: Arc<OpenFile>,
-    /// What is left of it; never empty.
+    /// The part that is not sent yet; never empty.
     rest: ByteRange,
-    /// Told when this one is gone, if it is the last of an answer.
-    at_end: Option<AtEnd>,
+    /// Called when this range has been sent, if it is the last one of a response.
+    on_sent: Option<OnSent>,
 }
 
-/// Called once, with what came of the bytes that hyper believes to be sent.
-pub type AtEnd = Box<dyn FnOnce(Unsent) + Send>;
+/// Called once per response, when the bytes that hyper considers sent have been sent or the connection has ended.
+pub type OnSent = Box<dyn FnOnce(SendOutcome) + Send>;
 
-/// What was handed over and did not go out.
+/// The result of sending the queued ranges of a response.
 #[derive(Debug, Default)]
-pub struct Unsent {
-    /// Bytes of the answer that stayed here.
-    pub bytes: u64,
-    /// Why, if it is not the client that went away.
+pub struct SendOutcome {
+    /// The number of bytes that were queued but not sent.
+    pub unsent: u64,
+    /// The error, unless the client closed the connection.
     pub error: Option<String>,
 }
 
-/// What the transport has sent since it last paused.
+/// Counts the bytes that the transport has sent since it last paused.
 #[derive(Debug, Default)]
-pub struct Turn(u64);
+pub struct SentSincePause(u64);
 
-impl Outbox {
-    /// Queues a stretch, at most [`LONGEST`] bytes; gives the stand-in that hyper must be given next.
-    pub fn push(&self, file: &Arc<OpenFile>, part: ByteRange) -> Bytes {
-        let len = usize::try_from(part.len()).expect("at most a megabyte");
-        self.stretches().push_back(Stretch { file: Arc::clone(file), rest: part, at_end: None });
-        Bytes::from_static(&STAND_IN[..len])
+impl SendQueue {
+    /// Queues a range of at most [`MAX_RANGE`] bytes. Returns the placeholder bytes, which must be passed to hyper
+    /// next.
+    pub fn push(&self, file: &Arc<OpenFile>, range: ByteRange) -> Bytes {
+        let len = usize::try_from(range.len()).expect("at most a megabyte");
+        self.ranges().push_back(QueuedRange { file: Arc::clone(file), rest: range, on_sent: None });
+        Bytes::from_static(&PLACEHOLDER[..len])
     }
 
-    /// Calls `at_end` when what waits now has gone out, or will not any more; at once if nothing waits.
-    pub fn when_sent(&self, at_end: AtEnd) {
-        match self.stretches().back_mut() {
-            Some(last) => last.at_end = Some(at_end),
-            None => at_end(Unsent::default()),
+    /// Calls `on_sent` when all ranges that are queued now have been sent or the connection has ended; immediately if
+    /// the queue is empty.
+    pub fn on_sent(&self, on_sent: OnSent) {
+        match self.ranges().back_mut() {
+            Some(last) => last.on_sent = Some(on_sent),
+            None => on_sent(SendOutcome::default()),
         }
     }
 
-    /// Whether nothing waits: a write is just a write.
+    /// Whether no range is queued, so that writes are ordinary writes.
     pub fn is_empty(&self) -> bool {
-        self.stretches().is_empty()
+        self.ranges().is_empty()
     }
 
-    /// The failure of a write that is not the one that must come.
-    pub fn out_of_step() -> io::Error {
-        io::Error::other("hyper copied a stand-in: the connection is closed before zeros pass for a file")
+    /// The error of a write that does not match the queue.
+    pub fn out_of_sync() -> io::Error {
+        io::Error::other(
+            "hyper copied placeholder bytes: the connection is closed before zeros are sent in place of a file",
+        )
     }
 
-    /// A vectored write while stretches wait: what precedes the first stand-in, or the stretch behind it. Counts the
-    /// bytes that hyper takes off its slices.
+    /// Handles a vectored write while ranges are queued. Sends the slices before the first placeholder bytes, or the
+    /// range that the placeholder bytes represent. Returns how many bytes of `slices` hyper may consider written.
     pub fn poll_send(
         &self,
         socket: &TcpStream,
-        turn: &mut Turn,
+        sent_since_pause: &mut SentSincePause,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut stretches = self.stretches();
-        let stretch = stretches.front_mut().ok_or_else(Self::out_of_step)?;
-        let before = slices.iter().position(|slice| is_stand_in(slice)).ok_or_else(Self::out_of_step)?;
-        if slices[before].len() as u64 != stretch.rest.len() {
-            return Poll::Ready(Err(Self::out_of_step()));
+        let mut ranges = self.ranges();
+        let queued = ranges.front_mut().ok_or_else(Self::out_of_sync)?;
+        let before = slices.iter().position(|slice| is_placeholder(slice)).ok_or_else(Self::out_of_sync)?;
+        if slices[before].len() as u64 != queued.rest.len() {
+            return Poll::Ready(Err(Self::out_of_sync()));
         }
         if before > 0 {
             return poll_write(socket, cx, || send_more(socket, &slices[..before]));
         }
-        if turn.0 >= TURN {
-            turn.0 = 0;
+        if sent_since_pause.0 >= YIELD_AFTER {
+            sent_since_pause.0 = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let sent = poll_write(socket, cx, || stretch.send(socket));
+        let sent = poll_write(socket, cx, || queued.send(socket));
         match &sent {
-            Poll::Pending => turn.0 = 0,
+            Poll::Pending => sent_since_pause.0 = 0,
             Poll::Ready(Ok(sent)) => {
-                turn.0 += *sent as u64;
-                stretch.rest.start += *sent as u64;
-                if stretch.rest.start == stretch.rest.end
-                    && let Some(Stretch { at_end: Some(at_end), .. }) = stretches.pop_front()
+                sent_since_pause.0 += *sent as u64;
+                queued.rest.start += *sent as u64;
+                if queued.rest.start == queued.rest.end
+                    && let Some(QueuedRange { on_sent: Some(on_sent), .. }) = ranges.pop_front()
                 {
-                    at_end(Unsent::default());
+                    on_sent(SendOutcome::default());
                 }
             }
-            Poll::Ready(Err(error)) if is_hang_up(error) => {}
-            Poll::Ready(Err(error)) => *self.error.lock().expect("only set here") = Some(error.to_string()),
+            Poll::Ready(Err(error)) if is_disconnect(error) => {}
+            Poll::Ready(Err(error)) => {
+                *self.error.lock().expect("nothing panics while holding it") = Some(error.to_string());
+            }
         }
         sent
     }
 
-    fn stretches(&self) -> MutexGuard<'_, VecDeque<Stretch>> {
-        self.stretches.lock().expect("nothing panics while holding it")
+    fn ranges(&self) -> MutexGuard<'_, VecDeque<QueuedRange>> {
+        self.ranges.lock().expect("nothing panics while holding it")
     }
 }
 
-/// The connection is over: whoever waits for the end of an answer learns what was not sent of it.
-impl Drop for Outbox {
+/// The connection has ended: the callbacks receive the number of bytes that were not sent.
+impl Drop for SendQueue {
     fn drop(&mut self) {
         let error = self.error.get_mut().expect("nothing panics while holding it");
-        let mut bytes = 0;
-        for stretch in self.stretches.get_mut().expect("nothing panics while holding it").drain(..) {
-            bytes += stretch.rest.len();
-            if let Some(at_end) = stretch.at_end {
-                at_end(Unsent { bytes: std::mem::take(&mut bytes), error: error.clone() });
+        let mut unsent = 0;
+        for queued in self.ranges.get_mut().expect("nothing panics while holding it").drain(..) {
+            unsent += queued.rest.len();
+            if let Some(on_sent) = queued.on_sent {
+                on_sent(SendOutcome { unsent: std::mem::take(&mut unsent), error: error.clone() });
             }
         }
     }
 }
 
-impl fmt::Debug for Outbox {
+impl fmt::Debug for SendQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting: u64 = self.stretches().iter().map(|stretch| stretch.rest.len()).sum();
-        f.debug_tuple("Outbox").field(&waiting).finish()
+        let queued: u64 = self.ranges().iter().map(|queued| queued.rest.len()).sum();
+        f.debug_tuple("SendQueue").field(&queued).finish()
     }
 }
 
-impl Stretch {
-    /// Sends from the front, as much as the socket takes.
+impl QueuedRange {
+    /// Sends as much of the range as the socket accepts.
     fn send(&self, socket: &TcpStream) -> io::Result<usize> {
         let len = usize::try_from(self.rest.len()).expect("at most a megabyte");
         let mut offset = self.rest.start;
         match sendfile(socket, &self.file, &mut offset, len) {
             Ok(0) => Err(shrank()),
             Ok(sent) => Ok(sent),
-            // not every file system has it
+            // not every file system supports it
             Err(Errno::INVAL | Errno::NOSYS) => {
                 let bytes = self.file.read(self.rest.front(64 * 1024))?;
                 send(socket, &bytes)
@@ -195,18 +201,18 @@ impl Stretch {
     }
 }
 
-/// A TCP connection that sends stretches of files for stand-ins.
+/// A TCP connection that sends file ranges in place of placeholder bytes.
 #[derive(Debug)]
 pub struct SendfileStream {
     socket: TcpStream,
-    outbox: Arc<Outbox>,
-    turn: Turn,
+    send_queue: Arc<SendQueue>,
+    sent_since_pause: SentSincePause,
 }
 
 impl SendfileStream {
-    /// The bodies of this connection fill `outbox`.
-    pub fn new(socket: TcpStream, outbox: Arc<Outbox>) -> Self {
-        Self { socket, outbox, turn: Turn::default() }
+    /// Wraps a connection whose bodies fill `send_queue`.
+    pub fn new(socket: TcpStream, send_queue: Arc<SendQueue>) -> Self {
+        Self { socket, send_queue, sent_since_pause: SentSincePause::default() }
     }
 }
 
@@ -219,8 +225,8 @@ impl AsyncRead for SendfileStream {
 impl AsyncWrite for SendfileStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if !this.outbox.is_empty() {
-            return Poll::Ready(Err(Outbox::out_of_step()));
+        if !this.send_queue.is_empty() {
+            return Poll::Ready(Err(SendQueue::out_of_sync()));
         }
         Pin::new(&mut this.socket).poll_write(cx, buf)
     }
@@ -231,10 +237,10 @@ impl AsyncWrite for SendfileStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.outbox.is_empty() {
+        if this.send_queue.is_empty() {
             return Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
         }
-        this.outbox.poll_send(&this.socket, &mut this.turn, cx, slices)
+        this.send_queue.poll_send(&this.socket, &mut this.sent_since_pause, cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -250,18 +256,18 @@ impl AsyncWrite for SendfileStream {
     }
 }
 
-/// Whether these bytes only stand for bytes of a file.
-pub fn is_stand_in(slice: &[u8]) -> bool {
-    STAND_IN.as_ptr_range().contains(&slice.as_ptr())
+/// Whether these are placeholder bytes for a file range.
+pub fn is_placeholder(slice: &[u8]) -> bool {
+    PLACEHOLDER.as_ptr_range().contains(&slice.as_ptr())
 }
 
-/// The client went away, which is its right.
-fn is_hang_up(error: &io::Error) -> bool {
+/// Whether the client closed the connection, which is not an error.
+fn is_disconnect(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut};
     matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionAborted | TimedOut)
 }
 
-/// Runs a system call when the socket takes bytes, until it is not refused for being full.
+/// Waits until the socket is writable, and repeats the system call as long as it reports that the socket is full.
 fn poll_write(
     socket: &TcpStream,
     cx: &mut Context<'_>,
@@ -276,7 +282,7 @@ fn poll_write(
     }
 }
 
-/// Sends a head that a file follows at once, so that they share a packet.
+/// Sends a head that a file follows immediately, so that they share a packet.
 #[cfg(target_os = "linux")]
 fn send_more(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
@@ -293,10 +299,10 @@ fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?)
 }
 
-/// Elsewhere no connection has an outbox ([`SUPPORTED`]).
+/// On other systems, connections have no send queue ([`SUPPORTED`]).
 #[cfg(not(target_os = "linux"))]
 fn send_more(_socket: &TcpStream, _slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    Err(Outbox::out_of_step())
+    Err(SendQueue::out_of_sync())
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -306,5 +312,5 @@ fn sendfile(_socket: &TcpStream, _file: &OpenFile, _offset: &mut u64, _len: usiz
 
 #[cfg(not(target_os = "linux"))]
 fn send(_socket: &TcpStream, _bytes: &[u8]) -> io::Result<usize> {
-    Err(Outbox::out_of_step())
+    Err(SendQueue::out_of_sync())
 }

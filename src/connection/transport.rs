@@ -1,7 +1,7 @@
 //! The transport below hyper: it enforces the time-outs of a connection.
 //!
-//! hyper's own `header_read_timeout` also counts the time that a kept-alive connection is idle; here each has a limit of
-//! its own.
+//! hyper's own `header_read_timeout` includes the time that a kept-alive connection is idle. This transport has a
+//! separate limit for each.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -18,13 +18,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// The time-outs of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// From the first byte of a request's head to its last.
+    /// The time from the first byte of a request's head to the last.
     pub head: Duration,
-    /// Between two requests, and before the first.
+    /// The time between two requests, and before the first one.
     pub idle: Duration,
-    /// While the client takes no byte of an answer.
+    /// The time during which the client reads no byte of a response.
     pub stalled: Duration,
-    /// After the client's last byte, while there is nothing to send it yet.
+    /// The time after the client has closed its sending side, while no byte of the response is available.
     pub gone: Duration,
 }
 
@@ -39,11 +39,11 @@ impl Default for Limits {
     }
 }
 
-/// What the service tells the transport of the same connection.
+/// Notes from the service to the transport of the same connection.
 #[derive(Debug, Default)]
 pub struct Activity {
     answering: AtomicBool,
-    /// The request whose body is being received, counted from 1; 0 for none.
+    /// The number of the request whose body is being received, counted from 1; 0 if there is none.
     receiving: AtomicU64,
     received: AtomicU64,
     requests: AtomicU64,
@@ -70,37 +70,38 @@ impl Activity {
         self.requests.fetch_add(1, Relaxed);
     }
 
-    /// The current request's body follows: what comes is not the next head, and whoever reads it measures how long it
-    /// takes. Gives the request's number, for what is said of its body later: the next may have begun by then.
+    /// The body of the current request follows, so the next bytes are not a head, and the reader of the body has its
+    /// own time-out. Returns the number of the request, for later notes about its body: by then, the next request may
+    /// have begun.
     pub fn receiving(&self) -> u64 {
         let request = self.requests.load(Relaxed);
         self.receiving.store(request, Relaxed);
         request
     }
 
-    /// Bytes of a request's body have come.
+    /// Bytes of a request's body have arrived.
     pub fn received(&self, request: u64, bytes: usize) {
         if self.requests.load(Relaxed) == request {
             self.received.fetch_add(bytes as u64, Relaxed);
         }
     }
 
-    /// Nobody waits for more of a request's body.
+    /// No more of a request's body will be read.
     pub fn received_all(&self, request: u64) {
         let _ = self.receiving.compare_exchange(request, 0, Relaxed, Relaxed);
     }
 
-    /// Bytes of the current request's body that have come.
+    /// The number of bytes of the current request's body that have arrived.
     pub fn bytes_received(&self) -> u64 {
         self.received.load(Relaxed)
     }
 
-    /// The current answer has no end of its own: the client's hanging up is one.
+    /// The current response is endless (a stream of events): it ends when the client disconnects.
     pub fn streaming(&self) {
         self.streaming.store(true, Relaxed);
     }
 
-    /// Whether the request waits for its turn: a client that hangs up meanwhile is looked for.
+    /// Sets whether the request waits in a queue. Meanwhile, the connection checks whether the client has disconnected.
     pub fn set_queued(&self, yes: bool) {
         self.queued.store(yes, Relaxed);
     }
@@ -115,17 +116,17 @@ impl Activity {
         self.ended.load(Relaxed)
     }
 
-    /// The current answer may have to wait for long before more of it can be sent.
+    /// The current response may have to wait for a long time before more of it can be sent.
     pub fn waiting(&self) {
         self.waiting.store(true, Relaxed);
     }
 
-    /// The connection speaks something else from here on, which has time-outs of its own.
+    /// The connection was upgraded to another protocol, which has its own time-outs.
     pub fn upgraded(&self) {
         self.upgraded.store(true, Relaxed);
     }
 
-    /// The answer has been handed over.
+    /// The response has been passed to hyper completely.
     pub fn answered(&self) {
         self.answering.store(false, Relaxed);
         self.streaming.store(false, Relaxed);
@@ -147,7 +148,7 @@ impl Activity {
         *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
-    /// Whether the client began with a TLS hello.
+    /// Whether the first bytes of the client were a TLS handshake.
     pub fn spoke_tls(&self) -> bool {
         self.spoke_tls.load(Relaxed)
     }
@@ -159,20 +160,20 @@ pub struct Transport<S> {
     io: S,
     limits: Limits,
     activity: Arc<Activity>,
-    /// Requests of which this side has seen the head.
+    /// The number of requests whose head has been read.
     requests: u64,
-    /// When the first byte of the current head came.
+    /// When the first byte of the current head arrived.
     head_began: Option<Instant>,
-    /// When the client was seen to have ended, in the midst of an answer that waits.
+    /// When the client was found to have closed its sending side, during a response that waits.
     ended: Option<Instant>,
-    /// When the client stopped taking bytes.
+    /// When the client stopped reading.
     stalled_since: Option<Instant>,
     last_progress: Instant,
     began: bool,
-    /// A byte that came while it was only asked whether the client is there.
+    /// A byte that was read while checking whether the client is still connected.
     early: Option<u8>,
-    /// Set to a deadline or earlier; a deadline that moved on is looked up when it fires, so a busy connection never
-    /// touches the timer.
+    /// Set to the deadline or earlier. If the deadline has moved, it is checked when the timer fires, so a busy
+    /// connection never resets the timer.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -194,7 +195,7 @@ impl<S> Transport<S> {
         }
     }
 
-    /// When the client has taken too long, as things stand; `None` while the server is at work.
+    /// The time at which the connection is closed if nothing happens until then; `None` while the server is working.
     fn deadline(&mut self) -> Option<Instant> {
         if self.activity.upgraded.load(Relaxed) {
             return None;
@@ -245,7 +246,7 @@ impl<S> Transport<S> {
         }
     }
 
-    /// What a write came to: progress, or the beginning of a stall.
+    /// Records the result of a write: progress, or the start of a stall.
     fn wrote(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match result {
             Poll::Ready(_) => {
@@ -263,7 +264,7 @@ impl<S> Transport<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        /// The first byte of a TLS record that holds a hello (RFC 8446 section 5.1).
+        /// The first byte of a TLS record with a handshake message (RFC 8446 section 5.1).
         const TLS_HANDSHAKE: u8 = 0x16;
 
         let this = self.get_mut();
@@ -300,10 +301,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
 }
 
 impl<S: AsyncRead + Unpin> Transport<S> {
-    /// Fails when the client has hung up. hyper does not read while it answers, and with `half_close` an end would mean
-    /// nothing to it: a stream of events would go on to nobody until a write fails. What such a client has said is all
-    /// there is to say, so an end is an end here. A read that waits wakes the connection.
-    fn poll_hung_up(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    /// Fails if the client has disconnected. hyper does not read while it responds, and with `half_close` it ignores
+    /// the end of the client's data, so a stream of events would continue without a reader until a write fails. A
+    /// client of such a stream has nothing more to send, so the end of its data means that it has disconnected. A
+    /// pending read wakes the connection.
+    fn poll_disconnected(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut byte = [0];
         let mut buf = ReadBuf::new(&mut byte);
         if self.early.is_some() || Pin::new(&mut self.io).poll_read(cx, &mut buf)?.is_pending() {
@@ -341,11 +343,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.activity.streaming.load(Relaxed) {
-            this.poll_hung_up(cx)?;
+            this.poll_disconnected(cx)?;
         } else if this.activity.waiting.load(Relaxed) {
-            // who has only finished asking gets some time: it is not told apart from who is gone until a write fails
+            // a client that only closed its sending side gets some time: it looks like a disconnected one until a write
+            // fails
             if this.ended.is_none() {
-                this.ended = this.poll_hung_up(cx).is_err().then(Instant::now);
+                this.ended = this.poll_disconnected(cx).is_err().then(Instant::now);
             }
             if this.ended.is_some()
                 && let Poll::Ready(error) = this.poll_timeout(cx)
@@ -354,7 +357,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
             }
         }
         if this.activity.queued.load(Relaxed) {
-            match this.poll_hung_up(cx) {
+            match this.poll_disconnected(cx) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => this.activity.set_ended(),
                 result => result?,
             }

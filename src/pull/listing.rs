@@ -9,28 +9,28 @@ use crate::fallback::client;
 use crate::mount::Mounts;
 use crate::request::path::MediaPath;
 
-/// Nested folders: a listing that contains itself ends here.
+/// The maximum depth of nested folders, for listings that contain themselves.
 const MAX_DEPTH: usize = 32;
 
-/// Folders and files of one fallback.
+/// The maximum number of folders and files of a fallback.
 const MAX_FOLDERS: usize = 100_000;
 const MAX_FILES: usize = 1_000_000;
 
-/// Bytes of one folder's listing.
+/// The maximum number of bytes of a listing.
 const MAX_LISTING: usize = 64 * 1024 * 1024;
 
 /// What both listings say about an entry.
 #[derive(Deserialize)]
 struct Entry {
     name: String,
-    /// `directory`; anything else is a file, except `other` (nginx). devmedia sends `null` for a file whose name does not
-    /// tell its type, and for what is neither: only the file has a size.
+    /// `directory`; anything else is a file, except `other` (nginx). devmedia sends `null` for a file whose name does
+    /// not tell its type, and for what is neither: only the file has a size.
     r#type: Option<String>,
     size: Option<u64>,
 }
 
 /// All files of all fallbacks, folder by folder. Without the listing of the top folder there is nothing to download; a
-/// folder below it that cannot be read is reported, and the others count.
+/// folder below it that cannot be read is reported, and the others are used.
 pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, PullError> {
     let mut names = Names::default();
     for (index, source) in sources.iter().enumerate() {
@@ -55,7 +55,7 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
             }
             for (path, is_folder) in found {
                 if source.0.shows(&path).is_err() || !mounts.leads_to(&source.0, &path) {
-                    // it would not be served here
+                    // it would not be served
                 } else if !is_folder {
                     names.wanted.push((index, path));
                 } else if path.segments().count() < MAX_DEPTH {

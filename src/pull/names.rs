@@ -7,7 +7,8 @@ use super::wanted::{Names, PullError, Source, Wanted};
 use crate::mount::Mounts;
 use crate::request::path::{MediaPath, Visible, encode_segment};
 
-/// Reads a file of names, or stdin (`-`). A line that names no file here is reported with its number; the others count.
+/// Reads a file of names, or stdin (`-`). A line without a valid name is reported with its number, and the others
+/// are used.
 pub(super) fn read(from: &str, mounts: &Mounts, sources: &[Source]) -> Result<Names, PullError> {
     let mut bytes = Vec::new();
     let read = if from == "-" {

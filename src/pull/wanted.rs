@@ -1,4 +1,4 @@
-//! What a pull downloads, and from where.
+//! The files that a pull downloads, and their sources.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ pub(super) type Wanted = (usize, MediaPath);
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub wanted: Vec<Wanted>,
-    /// The entries that could not be read, a sentence each. The others are downloaded all the same.
+    /// The entries that could not be read, one sentence each. The others are downloaded anyway.
     pub troubles: Vec<String>,
 }
 
-/// Why nothing was downloaded; `Display` is advice.
+/// The reason why nothing was downloaded; `Display` is advice.
 #[derive(Debug)]
 pub enum PullError {
     /// A flag or a value is wrong.

@@ -1,4 +1,4 @@
-//! What the rooms below report, as refusals: paths that cannot be read, files that cannot be opened.
+//! The errors of the rooms below, as refusals: invalid paths, and files that cannot be opened.
 
 use std::io;
 
@@ -28,7 +28,7 @@ impl From<PathError> for Refusal {
 }
 
 impl Refusal {
-    /// A path that leads to nothing.
+    /// A path that does not exist.
     pub fn not_found(path: &MediaPath) -> Self {
         let (what, advice) = if path.is_top() {
             ("There is no such file.".to_owned(), "Something in the media root itself is missing.")
@@ -80,7 +80,7 @@ impl Refusal {
         )
     }
 
-    /// An error of the system that no request can help. The client learns that it happened, the log learns what.
+    /// A system error that the client cannot fix. The client learns only that it happened; the log has the details.
     pub fn failed(error: &io::Error) -> Self {
         if is_out_of_descriptors(error) {
             return Self::new(
@@ -101,7 +101,7 @@ impl Refusal {
     }
 }
 
-/// Of this process (EMFILE) or of the machine (ENFILE).
+/// The limit of this process (EMFILE) or of the machine (ENFILE).
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::MFILE | Errno::NFILE))

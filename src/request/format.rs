@@ -4,7 +4,7 @@ use hyper::header::{self, HeaderMap};
 
 use super::query::Query;
 
-/// A format that every page is available in.
+/// A format of pages. Every page is available in all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For browsers.

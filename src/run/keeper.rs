@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::shown::shown;
 use super::tree;
 
-/// The first argument that makes this binary a keeper. It is no command of the command line: nobody types it.
+/// The first argument that makes this binary a keeper. It is not a command for users.
 pub const ARGUMENT: &str = "__keep";
 
 /// How long processes that are told to end may take.
@@ -48,7 +48,7 @@ pub fn run() -> Option<ExitCode> {
 }
 
 async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
-    // each before the command starts: what comes in between would be missed
+    // before the command starts, so that no signal is missed
     let mut children = signal(SignalKind::child())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::config::values::boolean;
 
-/// The flag and the variables that can turn debugging on, in the order in which they are asked.
+/// The flag and the variables that can turn debugging on, in order of priority.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Switches<'a> {
     /// `--debug` (then `"true"`) or `--debug=VALUE`.
@@ -17,14 +17,14 @@ pub struct Switches<'a> {
     pub debug: Option<&'a str>,
 }
 
-/// Debugging is off, or nothing says that it is on.
+/// Debugging is off, or was not turned on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotDebugging {
     /// The switch that was set, and its value.
     switch: Option<(&'static str, String)>,
 }
 
-/// Checks that debugging is on. The first switch that is set decides; a value that is neither yes nor no counts as no.
+/// Checks that debugging is on. The first switch that is set decides; a value that is not a boolean counts as no.
 pub fn check(switches: Switches<'_>) -> Result<(), NotDebugging> {
     let Switches { flag, devmedia_debug, debug } = switches;
     let switch = [("--debug", flag), ("DEVMEDIA_DEBUG", devmedia_debug), ("DEBUG", debug)]
@@ -62,7 +62,7 @@ mod tests {
             (None, None, None, false),
             (Some("true"), None, None, true),
             (Some("1"), Some("0"), Some("0"), true),
-            (Some("false"), Some("1"), Some("1"), false), // --debug=false beats the environment
+            (Some("false"), Some("1"), Some("1"), false), // --debug=false overrides the environment
             (None, Some("1"), None, true),
             (None, Some("off"), Some("1"), false),
             (None, Some("maybe"), Some("1"), false),

@@ -1,4 +1,4 @@
-//! Where to listen, and listening there.
+//! Listening addresses and sockets.
 
 use std::fmt;
 use std::io;
@@ -13,10 +13,10 @@ use crate::connection::ListenerKind;
 /// The port of the default address.
 pub const DEFAULT_PORT: u16 = 8001;
 
-/// Connections that wait to be accepted.
+/// The maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// One place to listen.
+/// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
     /// This machine only: `127.0.0.1`, and `[::1]` if the machine has it.
@@ -34,7 +34,7 @@ impl Default for Listen {
 }
 
 impl Listen {
-    /// Reads `8001`, `localhost:8001`, `127.0.0.1:8001`, `[::1]:8001` or `unix:PATH`; the error is advice.
+    /// Parses `8001`, `localhost:8001`, `127.0.0.1:8001`, `[::1]:8001` or `unix:PATH`; the error is advice.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
@@ -68,7 +68,7 @@ impl Listen {
         })
     }
 
-    /// Whether other machines can reach it.
+    /// Whether other machines can connect to it.
     pub fn is_public(&self) -> bool {
         match self {
             Self::Loopback(_) | Self::Unix(_) => false,
@@ -76,7 +76,7 @@ impl Listen {
         }
     }
 
-    /// Whether two cannot be listened on at once, because one includes the other.
+    /// Whether it is impossible to listen on both, because one includes the other.
     pub fn overlaps(&self, other: &Self) -> bool {
         let of = |listen: &Self| match listen {
             Self::Loopback(port) => {
@@ -110,7 +110,7 @@ impl fmt::Display for Listen {
     }
 }
 
-/// An address without a port, as `--host` has it.
+/// An address without a port: the value of `--host`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
     /// This machine only.
@@ -120,7 +120,7 @@ pub enum Host {
 }
 
 impl Host {
-    /// Reads `localhost`, `0.0.0.0`, `::1` or `[::1]`; the error is advice.
+    /// Parses `localhost`, `0.0.0.0`, `::1` or `[::1]`; the error is advice.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.eq_ignore_ascii_case("localhost") {
@@ -150,7 +150,7 @@ impl Host {
     }
 }
 
-/// The addresses of this machine in its networks, without loopback and link-local ones.
+/// The network addresses of this machine, without loopback and link-local ones.
 pub fn local_addresses() -> Vec<IpAddr> {
     let is_link_local = |ip: &IpAddr| match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
@@ -161,32 +161,32 @@ pub fn local_addresses() -> Vec<IpAddr> {
     ips.filter(|ip| !is_link_local(ip)).collect()
 }
 
-/// A socket that accepts.
+/// A socket that accepts connections.
 #[derive(Debug)]
 pub enum Listener {
     /// Over TCP.
     Tcp(TcpListener),
-    /// In the file system; its path is removed when this is dropped.
+    /// A Unix socket; its path is removed on drop.
     Unix(UnixListener, SocketFile),
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 #[derive(Debug)]
 pub enum Stream {
     /// Over TCP, from this address.
     Tcp(TcpStream, IpAddr),
-    /// In the file system.
+    /// Over a Unix socket.
     Unix(UnixStream),
 }
 
-/// One place that is listened on.
+/// A bound listening address.
 #[derive(Debug)]
 pub struct Bound {
-    /// The beginning of its URLs, such as `http://127.0.0.1:8001`, or `unix:PATH`.
+    /// The start of its URLs, such as `http://127.0.0.1:8001`, or `unix:PATH`.
     pub origin: String,
-    /// The same for the other machines of the network, if it is bound to all addresses.
+    /// The start of its URLs for other machines of the network, if it is bound to all addresses.
     pub network_origins: Vec<String>,
-    /// One socket, or two for the loopback of both families.
+    /// One socket, or two for the loopback addresses of IPv4 and IPv6.
     pub listeners: Vec<Listener>,
 }
 
@@ -196,13 +196,13 @@ impl Bound {
         if self.origin.starts_with("unix:") { self.origin.clone() } else { format!("{}{prefix}", self.origin) }
     }
 
-    /// The URLs by which other machines reach a mount.
+    /// The URLs of a mount for other machines.
     pub fn network_urls(&self, prefix: &str) -> impl Iterator<Item = String> {
         self.network_origins.iter().map(move |origin| format!("{origin}{prefix}"))
     }
 }
 
-/// Listens on all of `listens`, or on none. The error is a sentence for the user.
+/// Listens on all of `listens`, or on none. The error is advice for the user.
 ///
 /// Must be called inside a tokio runtime.
 pub fn bind(listens: &[Listen]) -> Result<Vec<Bound>, String> {
@@ -224,7 +224,7 @@ fn bind_one(listen: &Listen, all: &[Listen]) -> Result<Bound, String> {
             Ok(Bound { origin, network_origins: Vec::new(), listeners: listeners.collect() })
         }
         Listen::Address(address) => {
-            // [::] serves IPv4 too, unless an IPv4 address of the same port is asked for itself
+            // [::] also accepts IPv4 connections, unless an IPv4 address with the same port is given separately
             let own_v4 = |other: &Listen| match other {
                 Listen::Address(other) => other.is_ipv4() && other.port() == address.port(),
                 Listen::Loopback(port) => *port == address.port(),
@@ -272,7 +272,7 @@ fn advice(listen: &Listen, error: &io::Error) -> String {
              {other} (port 0 picks a free one)"
         ),
         (io::ErrorKind::AddrInUse, None) => format!(
-            "{listen} exists and is not a dead socket. Remove it yourself if nothing needs it, or choose another path"
+            "{listen} exists and is not an unused socket. Remove it if nothing needs it, or choose another path"
         ),
         (io::ErrorKind::NotFound, None) => {
             format!("{listen} is in a folder that does not exist. Create the folder, or choose another path")
@@ -301,10 +301,10 @@ fn tcp(address: SocketAddr, v6_only: bool) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Binds a path. A file there is removed only if it is a socket that no process listens on.
+/// Binds a Unix socket. An existing file is removed only if it is a socket that no process listens on.
 fn unix(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_dead_socket(path) => {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_unused_socket(path) => {
             std::fs::remove_file(path)?;
             UnixListener::bind(path)
         }
@@ -312,13 +312,13 @@ fn unix(path: &Path) -> io::Result<UnixListener> {
     }
 }
 
-fn is_dead_socket(path: &Path) -> bool {
+fn is_unused_socket(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     is_socket && std::os::unix::net::UnixStream::connect(path).is_err_and(refused)
 }
 
-/// The path of a bound socket, removed on drop if it still is that socket.
+/// The path of a bound socket. It is removed on drop if it is still that socket.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
@@ -335,7 +335,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if inode(&self.path).is_ok_and(|inode| inode == self.inode) {
-            // nothing to do about a failure at the very end
+            // a failure at the very end can be ignored
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -347,7 +347,7 @@ fn inode(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 impl Listener {
-    /// Its port; nothing for a Unix socket.
+    /// The port; `None` for a Unix socket.
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Tcp(listener) => Some(listener.local_addr().ok()?.port()),
@@ -360,7 +360,7 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
-                // an address that cannot be told is guarded as the stricter kind
+                // an unknown address is treated as the stricter kind
                 if listener.local_addr().is_ok_and(|address| !is_loopback(address)) {
                     ListenerKind::Network
                 } else {
@@ -371,7 +371,7 @@ impl Listener {
         }
     }
 
-    /// The next connection.
+    /// Accepts the next connection.
     pub async fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => {

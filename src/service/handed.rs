@@ -147,10 +147,10 @@ impl Service {
             let Found::File(file, entity) = found else { return Err(HandedError::Folder.refusal(&handed.shown)) };
             let entity = as_handed(entity, &handed, is_own);
             let decision = decision(request, &handed, &entity)?;
-            let outbox = connection.outbox.clone();
+            let send_queue = connection.send_queue.clone();
             let rate = handed.rate;
             let mut response = mount.site.answer(&path, decision, &entity, |pieces| match rate {
-                None => Body::File(FileBody::new(file, pieces, outbox)),
+                None => Body::File(FileBody::new(file, pieces, send_queue)),
                 Some(rate) => {
                     let len = length(&pieces);
                     Body::Streamed(Streamed::new(paced(FileBody::new(file, pieces, None), rate), Some(len)))

@@ -1,4 +1,4 @@
-//! `Entity`: what HTTP needs to know about an open file. Made from the handle only, never from a path.
+//! `Entity`: the metadata of an open file that HTTP needs. It is created from the handle only, never from a path.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,28 +9,29 @@ use hyper::header::HeaderValue;
 
 use super::media_type::MediaType;
 
-/// A file changed less than this ago may change again without its times moving: kernels before 6.13 stamp files in
-/// ticks of up to 10 ms. Until then it has no validator, so that no cache keeps a half-written upload.
+/// A file that changed less than this ago may change again without a change of its times: kernels before 6.13 have a
+/// granularity of up to 10 ms. Such a file has no validator, so that no cache keeps a partially written file.
 const RACY: Duration = Duration::from_millis(20);
 
 /// The selected representation (RFC 9110 section 3.2) and its metadata.
 #[derive(Debug, Clone)]
 pub struct Entity {
-    /// The file system that it is on: inode numbers, and so validators, are unique only there.
+    /// The file system of the file: inode numbers, and so validators, are unique only within it.
     pub device: u64,
-    /// Bytes, when the file was opened. Bounds the answer even if the file grows.
+    /// The number of bytes when the file was opened. It limits the response even if the file grows.
     pub len: u64,
-    /// A strong validator, quotes included; `None` while the file is too young for one.
+    /// A strong validator, including the quotes; `None` if the file has changed too recently.
     pub etag: Option<HeaderValue>,
-    /// Whole seconds; `None` before 1970 or at its start, in the future (RFC 9110 section 8.8.2.1), or while the file is too young.
+    /// In whole seconds; `None` if it is not later than the first second of 1970, in the future (RFC 9110 section
+    /// 8.8.2.1), or if the file has changed too recently.
     pub last_modified: Option<HttpDate>,
-    /// By its name or its first bytes.
+    /// The type, determined by the name or the first bytes of the file.
     pub media_type: MediaType,
 }
 
 impl Entity {
-    /// Describes a file that is still being fetched. Its only validator is the time it will have: the
-    /// others depend on an inode that still changes.
+    /// Describes a file that is still being fetched. Its only validator is its final modification time; the `ETag`
+    /// depends on an inode that still changes.
     pub fn incomplete(len: u64, last_modified: Option<HttpDate>, media_type: MediaType) -> Self {
         Self { device: 0, len, etag: None, last_modified, media_type }
     }
@@ -52,7 +53,7 @@ impl Entity {
     }
 }
 
-/// Time since the inode last changed; a change in the future is an old one (a clock was set back).
+/// The time since the inode last changed. A change in the future counts as an old one (the clock was set back).
 fn age_of_change(metadata: &Metadata, now: SystemTime) -> Duration {
     let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let changed = match (u64::try_from(metadata.ctime()), u32::try_from(metadata.ctime_nsec())) {
@@ -62,7 +63,8 @@ fn age_of_change(metadata: &Metadata, now: SystemTime) -> Duration {
     since_epoch.checked_sub(changed).unwrap_or(Duration::MAX)
 }
 
-/// Strong because any write moves ctime, which no program can set back, and a replaced file has another inode.
+/// The `ETag` is strong, because every write changes ctime, which programs cannot set, and a replaced file has another
+/// inode.
 fn etag(metadata: &Metadata) -> HeaderValue {
     let tag = format!(
         "\"{:x}-{:x}-{:x}.{:x}-{:x}.{:x}\"",
@@ -76,12 +78,12 @@ fn etag(metadata: &Metadata) -> HeaderValue {
     HeaderValue::try_from(tag).expect("hex digits, quotes, dots and dashes")
 }
 
-/// Times up to this one are artificial: 0 is what Docker layers and `OSTree` set, 1 what Nix sets. Every version of a file
-/// would have the same, and a client that sends only `If-Modified-Since` would get 304 for ever.
+/// Times up to this one are artificial: Docker layers and `OSTree` set 0, and Nix sets 1. Every version of a file would
+/// have the same time, and a client that sends only `If-Modified-Since` would always get 304.
 const ARTIFICIAL: Duration = Duration::from_secs(1);
 
 fn last_modified(modified: SystemTime, now: SystemTime) -> Option<HttpDate> {
-    // `HttpDate` cannot be made from a time before 1970 or after 9999; the second is in the future anyway
+    // `HttpDate` cannot represent times before 1970 or after 9999; the latter are in the future anyway
     let since_epoch = modified.duration_since(SystemTime::UNIX_EPOCH).ok().filter(|since| *since > ARTIFICIAL)?;
     let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
     (modified <= now).then(|| whole.into())

@@ -12,27 +12,27 @@ use unicode_normalization::char::is_combining_mark;
 use super::media_type::MediaType;
 use crate::request::path::is_own;
 
-/// One name in a folder. Links are described by what they lead to, if that is inside the root.
+/// An entry of a folder. A link is described by its target, if that is inside the root.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// As the file system has it: bytes, neither empty nor `.` nor `..`.
+    /// The name in the file system: bytes, never empty, `.` or `..`.
     pub name: Vec<u8>,
-    /// What is behind it.
+    /// The kind of the file.
     pub kind: Kind,
-    /// When it was last modified, if the system reports it.
+    /// The modification time, if the system reports it.
     pub modified: Option<SystemTime>,
-    /// The type that its first bytes show, for a name without a known extension, once they have been read.
+    /// The type according to its first bytes, if the name has no known extension and the bytes have been read.
     pub sniffed: Option<MediaType>,
 }
 
-/// What is behind a name.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A folder.
     Directory,
     /// A regular file, with its length in bytes.
     File(u64),
-    /// A link that leads out or nowhere, a FIFO, a socket, a device: shown, not served.
+    /// A link that leads out of the root or is broken, a FIFO, a socket or a device: listed, but not served.
     Other,
 }
 
@@ -46,21 +46,22 @@ impl Kind {
     }
 }
 
-/// What a link in a folder leads to.
+/// The target of a link in a folder.
 #[derive(Debug)]
 pub enum Target {
     /// A file or folder that is served.
     Served(Metadata),
-    /// Nothing that is served: the link is shown as [`Kind::Other`].
+    /// The target is not served; the link is listed as [`Kind::Other`].
     Broken,
-    /// Something that must not be named: the link is left out.
+    /// The target must not be named; the link is omitted.
     Secret,
 }
 
-/// Reads a folder: folders first, then by name as people number them. Hidden names only if `hidden` is set.
-/// `follow` describes the target of a link: beneath this folder's handle alone, a link such as `../a.jpg` would lead out.
+/// Reads a folder and sorts it: folders first, then by name in natural order. Hidden names are included only if
+/// `hidden` is set. `follow` describes the target of a link; beneath this folder's handle alone, a link such as
+/// `../a.jpg` would lead out.
 ///
-/// Cost: one system call for each entry, and an open for each link. An entry that vanishes meanwhile is left out.
+/// Cost: one system call per entry, and one open per link. An entry that disappears meanwhile is omitted.
 pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in dir.entries()? {
@@ -89,17 +90,18 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Re
     Ok(entries)
 }
 
-/// The ASCII signs in the order of the Unicode Collation Algorithm's root, in which browsers sort (`Intl.Collator`).
+/// The ASCII punctuation in the order of the root of the Unicode Collation Algorithm, which browsers use
+/// (`Intl.Collator`).
 const SIGNS: &[u8] = b"\t\n\x0b\x0c\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
 
-/// Bytes whose order is that of names as people sort them: `photo2` before `photo10`, without regard to case and
-/// accents (`Été` beside `Ete`), signs before digits before letters.
+/// A key that sorts names in natural order: `photo2` before `photo10`, ignoring case and accents (`Été` beside `Ete`),
+/// punctuation before digits before letters.
 ///
-/// It is the order of the gallery's script for most names; the script knows the reader's language as well.
+/// For most names, this is the order of the gallery's script, which also takes the reader's language into account.
 fn sort_key(name: &[u8]) -> Vec<u8> {
-    /// What stands before the length of a number, above all signs.
+    /// The byte before the length of a number, after all punctuation.
     const NUMBER: u8 = 0x40;
-    /// What stands before a character that is not ASCII, above all letters.
+    /// The byte before a character that is not ASCII, after all letters.
     const OTHER: u8 = 0x80;
     let text = String::from_utf8_lossy(name);
     let mut key = Vec::with_capacity(name.len() + 4);
@@ -109,7 +111,7 @@ fn sort_key(name: &[u8]) -> Vec<u8> {
             key.push(OTHER);
             key.extend_from_slice(&u32::from(c).to_be_bytes());
         } else if c.is_ascii_digit() {
-            // of any length, without leading zeros: the longer is the greater
+            // a number of any length, without leading zeros: the longer one is greater
             let mut digits = vec![c as u8];
             while let Some(next) = characters.next_if(char::is_ascii_digit) {
                 digits.push(next as u8);
@@ -131,8 +133,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_sort_as_people_sort_them() {
-        // each line is in the order of `Intl.Collator('en', { numeric: true })` in Chromium
+    fn names_sort_in_natural_order() {
+        // each row is in the order of `Intl.Collator('en', { numeric: true })` in Chromium
         for line in [
             &["_draft", "-draft", ",draft", "(draft)", "1", "2", "10", "a", "B", "c", "\u{65e5}\u{672c}"][..],
             &["a 1.txt", "a_1", "a-1", "a1", "a01b", "a2", "a10"],

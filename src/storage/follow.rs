@@ -1,5 +1,5 @@
-//! `--follow-links` on Linux: opens a path whose links lead anywhere, but never through the magic links of `/proc`, which
-//! lead to handles of this very process.
+//! `--follow-links` on Linux: opens a path whose links may lead anywhere, but never follows the magic links of `/proc`,
+//! which lead to handles of this process.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -13,13 +13,13 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags};
 use rustix::fs::{fstat, fstatfs, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
-/// As many links as the kernel follows (`path_resolution(7)`).
+/// The number of links that the kernel follows (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
-/// Why a path was not opened.
+/// The reason why a path was not opened.
 #[derive(Debug)]
 pub(super) enum FollowError {
-    /// A magic link is on the way.
+    /// The path contains a magic link.
     Magic,
     /// The system's error.
     Io(io::Error),
@@ -31,19 +31,20 @@ impl From<Errno> for FollowError {
     }
 }
 
-/// Opens an absolute path. Kernels without `openat2`, and containers that refuse it, get a walk by hand.
+/// Opens an absolute path. If `openat2` is missing or forbidden in a container, walks through the path segment by
+/// segment.
 pub(super) fn open(path: &Path, flags: OFlags) -> Result<File, FollowError> {
     let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS) {
         Ok(file) => Ok(file.into()),
         Err(Errno::NOSYS | Errno::PERM) => walk(path, flags),
-        // also a loop of links, which openat2 does not distinguish from a magic link
+        // or a loop of links, which openat2 does not distinguish from a magic link
         Err(Errno::LOOP) => Err(FollowError::Magic),
         Err(errno) => Err(errno.into()),
     }
 }
 
-/// Goes from handle to handle and reads each link itself: one that lies in a `/proc` is not followed, magic or not.
+/// Opens one segment after the other and reads each link itself. Links inside `/proc` are not followed, magic or not.
 fn walk(path: &Path, flags: OFlags) -> Result<File, FollowError> {
     const STEP: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 

@@ -1,5 +1,5 @@
-//! The media type of a file: by its name, the same on every machine; by its first bytes only if the name does not determine
-//! it.
+//! The media type of a file: by its name, the same on every machine; by its first bytes only if the name does not
+//! determine it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,8 +11,8 @@ use infer::MatcherType;
 /// How many bytes of a file without a known extension are examined.
 pub const SNIFF_LEN: usize = 4096;
 
-/// What `mime_guess` lacks or gets wrong: IANA's registered names, and where there is none, the name that browsers and
-/// libmagic use. A test goes through the table.
+/// Types that `mime_guess` lacks or gets wrong. The names are those registered with IANA or, if there is none, those
+/// that browsers and libmagic use. A test checks the table.
 const CORRECTIONS: &[(&str, &str)] = &[
     ("210", "model/step"),
     ("3gp", "video/3gpp"),
@@ -241,12 +241,12 @@ const CORRECTIONS: &[(&str, &str)] = &[
     ("zstd", "application/zstd"),
 ];
 
-/// A `Content-Type` value and what follows from it.
+/// A `Content-Type` value and its properties.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaType {
     /// With `; charset=utf-8` on text types.
     pub header: HeaderValue,
-    /// A browser would run script in it, so it is sent with `Content-Security-Policy: sandbox`.
+    /// A browser would run scripts in it, so it is sent with `Content-Security-Policy: sandbox`.
     pub can_script: bool,
     /// The bytes are compressed, and a browser shows them only with `Content-Encoding: gzip` (`.svgz`). Such a file is
     /// always sent whole: a byte range of the compressed form is of no use to a client that shows the image.
@@ -264,13 +264,13 @@ impl MediaType {
         Self { header, can_script: can_script(text), is_gzip: false }
     }
 
-    /// The type of bytes about which nothing is known.
+    /// The type of unknown bytes.
     pub fn octet_stream() -> Self {
         Self::from_static("application/octet-stream")
     }
 
-    /// Reads a type as people type it, such as `model/stl`; `None` if it is not a type. A text type without parameters gets
-    /// its charset.
+    /// Parses a type such as `model/stl`; returns `None` if it is not valid. A text type without parameters gets a
+    /// charset.
     pub fn parse(text: &str) -> Option<Self> {
         let mime = mime_guess::Mime::from_str(text.trim()).ok()?;
         let charset = if mime.type_() == "text" && mime.params().next().is_none() { "; charset=utf-8" } else { "" };
@@ -298,21 +298,21 @@ impl MediaTypes {
         Self { overrides }
     }
 
-    /// The type that a file's name promises, by its last extension; `None` if the extension is missing or unknown.
+    /// The type for the last extension of a name; `None` if the extension is missing or unknown.
     pub fn by_name(&self, name: &[u8]) -> Option<MediaType> {
         self.by_extension(&extension(name)?)
     }
 
-    /// The type of a file of this name, whatever its bytes are; `None` if [`MediaTypes::by_content`] has to see them: the
-    /// extension is unknown, or an `.svgz` may or may not be compressed.
+    /// The type of a file of this name, if it does not depend on the content. `None` if [`MediaTypes::by_content`] is
+    /// needed: the extension is unknown, or it is `.svgz`, which may or may not be compressed.
     pub fn by_name_alone(&self, name: &[u8]) -> Option<MediaType> {
         let extension = extension(name)?;
         if self.may_be_gzip(&extension) { None } else { self.by_extension(&extension) }
     }
 
-    /// The type of a file of this name that begins with `first`. If the name does not determine it, the bytes select a row of
-    /// the table. Images, audio, video, fonts and PDF only: what a stranger uploaded without an extension must never become a
-    /// page.
+    /// The type of a file of this name that begins with `first`. If the name does not determine it, the bytes do. This
+    /// detects only images, audio, video, fonts and PDF: an uploaded file without an extension must never be displayed
+    /// as a page.
     pub fn by_content(&self, name: &[u8], first: &[u8]) -> MediaType {
         /// RFC 1952 section 2.3.1.
         const GZIP: &[u8] = b"\x1f\x8b";
@@ -351,10 +351,10 @@ impl MediaTypes {
     }
 }
 
-/// The extension that a file of these bytes would have, where `infer` only knows its family.
+/// The extension of a file with these bytes, if `infer` only detects its family.
 fn refine<'a>(extension: &'a str, first: &[u8]) -> &'a str {
     let has = |mark: &[u8]| first.windows(mark.len()).any(|part| part == mark);
-    // ISO 23008-12: the brands are in the first box, whose length comes first
+    // ISO 23008-12: the brands are in the first box, which starts with its length
     let brands = first.get(8..usize::from(first.get(3).copied().unwrap_or_default())).unwrap_or_default();
     let is_brand = |brand: &[u8]| brands.chunks(4).any(|chunk| chunk == brand);
     match extension {
@@ -366,7 +366,7 @@ fn refine<'a>(extension: &'a str, first: &[u8]) -> &'a str {
     }
 }
 
-/// The last extension in lower case: none for `.name`, `name.` and what is not ASCII.
+/// The last extension in lower case; `None` for `.name`, `name.` and extensions that are not ASCII.
 fn extension(name: &[u8]) -> Option<Cow<'_, str>> {
     let dot = name.iter().rposition(|&b| b == b'.').filter(|&dot| dot > 0)?;
     let extension = std::str::from_utf8(&name[dot + 1..]).ok()?;
@@ -378,7 +378,7 @@ fn extension(name: &[u8]) -> Option<Cow<'_, str>> {
     (!extension.is_empty() && extension.is_ascii()).then_some(lower)
 }
 
-/// HTML, any XML (an SVG, an XSLT style sheet), and mail, which browsers may show as a page.
+/// Whether this is HTML, any XML (an SVG, an XSLT style sheet), or mail, which browsers may display as a page.
 fn can_script(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let subtype = essence.split_once('/').map_or("", |(_, subtype)| subtype);
@@ -393,12 +393,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn corrections_are_sorted_so_that_they_are_found() {
+    fn corrections_are_sorted_for_the_binary_search() {
         assert!(CORRECTIONS.is_sorted_by_key(|(extension, _)| extension));
     }
 
     #[test]
-    fn names_tell_types() {
+    fn names_determine_types() {
         let types = MediaTypes::new(HashMap::from([
             ("stl".to_owned(), MediaType::parse("model/stl").unwrap()),
             ("page".to_owned(), MediaType::parse("text/html").unwrap()),
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_run_script_is_known() {
+    fn types_that_can_run_scripts_are_sandboxed() {
         for (media_type, expected) in [
             ("text/html", true),
             ("Text/HTML; charset=utf-8", true),
@@ -467,13 +467,13 @@ mod tests {
         }
     }
 
-    /// Types that IANA has not registered, and why they are used all the same: no registered name exists, and browsers and
-    /// libmagic know this one.
+    /// Types that IANA has not registered. They are used because no registered name exists, and browsers and libmagic use
+    /// this one.
     const UNREGISTERED: &[&str] = &[
         "application/gpx+xml",
         "application/json5",
         "application/jsonl",
-        "application/vnd.pmtiles", // as its specification says
+        "application/vnd.pmtiles", // according to its specification
         "application/x-7z-compressed",
         "application/x-brotli",
         "application/x-bzip2",
@@ -484,8 +484,8 @@ mod tests {
         "application/zip+dotlottie",
         "audio/aiff",
         "audio/midi", // the WHATWG MIME Sniffing standard
-        "audio/wav",  // registered is audio/vnd.wave, which no browser asks for
-        "audio/webm", // the WebM project; RFC 9559 registers Matroska only
+        "audio/wav",  // registered as audio/vnd.wave, which no browser uses
+        "audio/webm", // defined by the WebM project; RFC 9559 registers Matroska only
         "audio/x-ape",
         "audio/x-caf",
         "audio/x-dsf",
@@ -496,7 +496,7 @@ mod tests {
         "image/x-adobe-dng",
         "image/x-canon-cr2",
         "image/x-canon-cr3",
-        "image/x-exr", // registered is image/aces, for the files of one system of colours
+        "image/x-exr", // registered is only image/aces, for files of one colour system
         "image/x-nikon-nef",
         "image/x-portable-anymap",
         "image/x-sony-arw",
@@ -504,11 +504,11 @@ mod tests {
         "image/x-xcf",
         "model/ply",
         "text/x-ssa",
-        "text/xsl", // what browsers demand of a style sheet; the registered application/xslt+xml does not work everywhere
-        "video/x-matroska", // registered since RFC 9559 without the x-; players know this one
+        "text/xsl", // required by browsers for style sheets; the registered application/xslt+xml does not work everywhere
+        "video/x-matroska", // registered without the x- since RFC 9559, but players use this name
     ];
 
-    /// Extensions whose registered type is another one than ours, and why.
+    /// Extensions whose registered type differs from ours, and the reason.
     const DELIBERATE: &[(&str, &str)] = &[
         ("cjs", "application/node is for programs; browsers and editors need a JavaScript type (RFC 9239)"),
         ("exr", "see UNREGISTERED"),
@@ -518,7 +518,7 @@ mod tests {
         ("xsl", "see UNREGISTERED"),
     ];
 
-    /// IANA's registry: a type a line, then the extensions that its registration names.
+    /// IANA's registry: one type per line, followed by the extensions in its registration.
     fn registered() -> HashMap<&'static str, Vec<&'static str>> {
         let lines = include_str!("../../tests/data/iana_media_types.tsv").lines();
         let rows = lines.map(|line| line.split_once('\t').unwrap_or((line, "")));
@@ -526,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_table_is_registered_or_deliberate() {
+    fn every_type_in_the_table_is_registered_or_listed_as_an_exception() {
         let registered = registered();
         for (extension, media_type) in CORRECTIONS {
             let is_known = registered.contains_key(media_type) || UNREGISTERED.contains(media_type);
@@ -539,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn media_have_the_types_that_their_registration_names() {
+    fn media_files_have_their_registered_types() {
         let types = MediaTypes::default();
         let mut wrong = Vec::new();
         for (media_type, extensions) in registered() {
@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn first_bytes_find_the_row_that_the_name_would() {
+    fn first_bytes_give_the_same_type_as_the_name() {
         for (first, extension) in [
             (&b"wOF2\0\x01\0\0"[..], "woff2"),
             (b"wOFF\0\x01\0\0", "woff"),
@@ -595,11 +595,11 @@ mod tests {
             assert_eq!(types.by_content(b"name.unknown", first), by_name, "{extension}");
         }
         let mine = MediaTypes::new(HashMap::from([("png".to_owned(), MediaType::parse("image/x-mine").unwrap())]));
-        assert_eq!(mine.by_content(b"name", b"\x89PNG\r\n\x1a\n").header, "image/x-mine", "--type has its say");
+        assert_eq!(mine.by_content(b"name", b"\x89PNG\r\n\x1a\n").header, "image/x-mine", "--type takes precedence");
     }
 
     #[test]
-    fn a_compressed_svg_is_known_by_its_bytes() {
+    fn a_compressed_svg_is_detected_by_its_bytes() {
         let types = MediaTypes::default();
         assert!(types.by_name_alone(b"a.svgz").is_none());
         for (first, is_gzip) in [(&b"\x1f\x8b\x08"[..], true), (b"<svg ", false), (b"", false)] {

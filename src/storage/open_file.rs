@@ -1,7 +1,8 @@
-//! An open regular file, and reading it: at once if the page cache has the bytes, else on another thread.
+//! An open regular file. Bytes in the page cache are read immediately, others on another thread.
 //!
-//! The two ways exist because a read of a regular file blocks the thread until the disk has answered; there is no
-//! readiness to wait for. `preadv2` with `RWF_NOWAIT` (Linux 4.14) answers `EAGAIN` instead, so the reactor may try it.
+//! The distinction is necessary because reading a regular file blocks the thread until the disk responds; it is not
+//! possible to wait for readiness. `preadv2` with `RWF_NOWAIT` (Linux 4.14) returns `EAGAIN` instead, so the reactor
+//! may try it.
 
 use std::fs::File;
 use std::io;
@@ -15,56 +16,56 @@ use hyper::body::Bytes;
 use super::progress::{ProgressReader, shrank};
 use crate::storage::byte_range::ByteRange;
 
-/// What is known of a root's file system. Learnt while serving: tmpfs and overlayfs refuse `RWF_NOWAIT`.
+/// Whether a root's file system supports `RWF_NOWAIT`. This is found out while serving: tmpfs and overlayfs do not.
 #[derive(Debug, Clone)]
 pub struct NoWait(Arc<AtomicBool>);
 
 impl NoWait {
-    /// Whether reads may be tried on the reactor, until one is refused.
+    /// `may_try` is whether the reactor may try to read, until a read is refused.
     pub fn new(may_try: bool) -> Self {
         Self(Arc::new(AtomicBool::new(may_try)))
     }
 
-    /// Whether it is worth a try.
+    /// Whether the reactor may try to read.
     pub fn may_try(&self) -> bool {
         cfg!(target_os = "linux") && self.0.load(Relaxed)
     }
 }
 
-/// A regular file; every byte that is sent of an answer comes from this handle.
+/// A regular file. All bytes of a response come from this handle.
 #[derive(Debug)]
 pub struct OpenFile {
     file: File,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can read just what is cached"))]
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can read from the page cache alone"))]
     nowait: NoWait,
-    /// Where it is still being written.
+    /// The progress, if the file is still being written.
     progress: Option<ProgressReader>,
 }
 
 impl OpenFile {
-    /// Takes a handle that is known to be a regular file's.
+    /// Wraps the handle of a regular file.
     pub fn new(file: File, nowait: NoWait) -> Self {
         Self { file, nowait, progress: None }
     }
 
-    /// The same for a file that is still being fetched.
+    /// Wraps the handle of a file that is still being fetched.
     pub fn incomplete(file: File, nowait: NoWait, progress: ProgressReader) -> Self {
         Self { file, nowait, progress: Some(progress) }
     }
 
-    /// How far it has come, where it is still being fetched.
+    /// The progress, if the file is still being fetched.
     pub fn progress(&self) -> Option<&ProgressReader> {
         self.progress.as_ref()
     }
 
-    /// The front of `range` that is there: all of it, but for a file that is still being fetched.
+    /// The part of `range` that has arrived: all of it, unless the file is still being fetched.
     pub fn arrived(&self, range: ByteRange) -> Option<ByteRange> {
         let end = self.progress.as_ref().map_or(range.end, |progress| progress.written().min(range.end));
         (range.start < end).then_some(ByteRange { start: range.start, end })
     }
 
-    /// Reads from the front of `range`, as much as there is; may wait for a disk. Nothing at all is an error: the file
-    /// has become shorter than it was announced.
+    /// Reads from the start of `range`, as many bytes as are available. May wait for a disk. It is an error if there
+    /// are none: the file has become shorter than announced.
     pub fn read(&self, range: ByteRange) -> io::Result<Bytes> {
         let mut buffer = buffer(range);
         let got = self.file.read_at(&mut buffer, range.start)?;
@@ -75,8 +76,9 @@ impl OpenFile {
         Ok(buffer.into())
     }
 
-    /// Reads the front of `range` as far as the page cache has it, without waiting; `None` where it has nothing, or the
-    /// file system cannot tell. A short read means "the rest by the hop", never "the file shrank".
+    /// Reads the part of `range` that is in the page cache, without waiting. Returns `None` if nothing is cached or the
+    /// file system does not support it. A short read does not mean that the file shrank: the rest is read on another
+    /// thread.
     pub fn read_now(&self, range: ByteRange) -> Option<Bytes> {
         let mut buffer = buffer(range);
         let got = self.peek(range.start, &mut buffer)?;
@@ -84,9 +86,9 @@ impl OpenFile {
         Some(buffer.into())
     }
 
-    /// Whether the first and the last page of `range` are in the page cache, as far as can be told without waiting; of a
-    /// range that one read-ahead brings in, the last alone speaks for all. Pages between them, or evicted a moment
-    /// later, may still make the sender wait: a limit of sendfile itself.
+    /// Whether the first and the last page of `range` are in the page cache, as far as this can be determined without
+    /// waiting. For a range that a single read-ahead loads, checking the last page is enough. The sender may still have
+    /// to wait for pages in between, or pages that are evicted meanwhile; this is a limitation of sendfile.
     pub fn is_cached(&self, range: ByteRange) -> bool {
         /// The kernel's default read-ahead.
         const READ_AHEAD: u64 = 128 * 1024;
@@ -94,11 +96,11 @@ impl OpenFile {
         has(range.end - 1) && (range.len() <= READ_AHEAD || has(range.start))
     }
 
-    /// Brings `range` into the page cache; waits for the disk. A file that has shrunk is not an error yet.
+    /// Loads `range` into the page cache, waiting for the disk. It is not an error if the file has shrunk.
     pub fn read_ahead(&self, range: ByteRange) -> io::Result<()> {
         const STEP: u64 = 128 * 1024;
         let mut at = range.start;
-        let mut buffer = vec![0; usize::try_from(STEP.min(range.len())).expect("a step fits")];
+        let mut buffer = vec![0; usize::try_from(STEP.min(range.len())).expect("a step fits into memory")];
         while at < range.end {
             match self.file.read_at(&mut buffer, at)? {
                 0 => break,
@@ -108,17 +110,17 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Reads at `offset`, as much as there is; may wait for a disk.
+    /// Reads at `offset`, as many bytes as are available. May wait for a disk.
     pub fn read_into(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.file.read_at(buffer, offset)
     }
 
-    /// The first bytes, to see what kind of file it is; may wait for a disk.
+    /// Reads the first bytes, to detect the type of the file. May wait for a disk.
     pub fn first(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.file.read_at(buffer, 0)
     }
 
-    /// Reads at `offset` without waiting: at least one byte, or `None`.
+    /// Reads at `offset` without waiting. Returns the number of bytes, at least one, or `None`.
     #[cfg(target_os = "linux")]
     pub fn peek(&self, offset: u64, buffer: &mut [u8]) -> Option<usize> {
         use rustix::io::{Errno, ReadWriteFlags, preadv2};
@@ -137,7 +139,7 @@ impl OpenFile {
         }
     }
 
-    /// Elsewhere the page cache cannot be asked.
+    /// On other systems, it is not possible to read from the page cache alone.
     #[cfg(not(target_os = "linux"))]
     pub fn peek(&self, _offset: u64, _buffer: &mut [u8]) -> Option<usize> {
         None

@@ -1,5 +1,5 @@
-//! The progress of a file that is still being fetched. The answers that send it wait here for the bytes to arrive: however
-//! many clients want one file, each byte is fetched once and none is kept in memory.
+//! The progress of a file that is still being fetched. The responses that send it wait here for the bytes to arrive.
+//! Each byte is fetched once, however many clients request the file, and none is kept in memory.
 
 use std::io;
 use std::sync::Arc;
@@ -9,46 +9,46 @@ use tokio::sync::watch;
 /// How much of a file has arrived.
 #[derive(Debug, Clone, Default)]
 struct State {
-    /// Bytes in the file.
+    /// The number of bytes in the file.
     written: u64,
-    /// Set when no more will arrive: what went wrong, if anything did.
+    /// Set when no more bytes will arrive, with the error, if there was one.
     end: Option<Result<(), Arc<str>>>,
 }
 
-/// The reader's side.
+/// The side of the reader.
 #[derive(Debug, Clone)]
 pub struct ProgressReader(watch::Receiver<State>);
 
-/// The writer's side. Dropped without [`ProgressWriter::end`], it tells the readers that the rest will not arrive.
+/// The side of the writer. If it is dropped without [`ProgressWriter::end`], the readers get an error.
 #[derive(Debug)]
 pub struct ProgressWriter(watch::Sender<State>);
 
-/// Both sides of a file that is empty.
+/// Creates both sides for a file that is empty so far.
 pub fn channel() -> (ProgressWriter, ProgressReader) {
     let (sender, receiver) = watch::channel(State::default());
     (ProgressWriter(sender), ProgressReader(receiver))
 }
 
 impl ProgressWriter {
-    /// The file has this many bytes now.
+    /// Reports that the file has this many bytes now.
     pub fn reached(&self, written: u64) {
         self.0.send_modify(|state| state.written = written);
     }
 
-    /// No more will arrive: the file is complete, or something went wrong.
+    /// Reports that no more bytes will arrive: the file is complete, or an error occurred.
     pub fn end(self, result: Result<(), String>) {
         self.0.send_modify(|state| state.end = Some(result.map_err(Arc::from)));
     }
 }
 
 impl ProgressReader {
-    /// Bytes that have arrived.
+    /// The number of bytes that have arrived.
     pub fn written(&self) -> u64 {
         self.0.borrow().written
     }
 
-    /// Waits until more than `offset` bytes have arrived. It is an error if the file ends before, or if the rest will not
-    /// arrive.
+    /// Waits until more than `offset` bytes have arrived. It is an error if the file ends before, or if the rest will
+    /// not arrive.
     pub async fn beyond(&self, offset: u64) -> io::Result<()> {
         let state = self.wait(|state| state.written > offset).await?;
         if state.written > offset { Ok(()) } else { Err(shrank()) }
@@ -67,7 +67,7 @@ impl ProgressReader {
     async fn wait(&self, enough: impl Fn(&State) -> bool) -> io::Result<State> {
         let mut receiver = self.0.clone();
         let state = receiver.wait_for(|state| enough(state) || state.end.is_some()).await;
-        let state = state.map_err(|_| io::Error::other("the fetch was given up"))?.clone();
+        let state = state.map_err(|_| io::Error::other("the fetch was aborted"))?.clone();
         match &state.end {
             Some(Err(why)) if !enough(&state) => Err(io::Error::other(why.to_string())),
             _ => Ok(state),

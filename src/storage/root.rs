@@ -1,8 +1,8 @@
-//! `Root`: the only opener of files.
+//! `Root`: the only code that opens media files.
 //!
-//! The root is an open handle, not a string: every path is resolved beneath it by the kernel (`openat2` with
-//! `RESOLVE_BENEATH`) or, where that is missing, by cap-std's walk from handle to handle. So neither a bug in
-//! a path nor a link that is swapped while a request runs can lead out.
+//! The root is an open handle, not a string. The kernel resolves every path beneath it (`openat2` with
+//! `RESOLVE_BENEATH`), or cap-std does, one segment at a time, if the kernel does not support that. So neither a bug in
+//! the handling of paths nor a link that is replaced during a request can lead out of the root.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -26,14 +26,14 @@ mod locate;
 pub mod reach;
 pub mod real;
 
-/// How long a handle is used before its path is checked again: a folder that was removed and created again (by a test, by a
-/// checkout) is noticed within this time.
+/// How long a handle is used before its path is checked again: a folder that was removed and created again (by a test,
+/// by a checkout) is noticed within this time.
 const RECHECK: Duration = Duration::from_millis(200);
 
-/// Never hang on a FIFO that nobody writes to, and never acquire a controlling terminal.
+/// Avoids hanging on a FIFO without a writer, and acquiring a controlling terminal.
 const OPEN_FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
-/// A directory that is served, and how links in it are treated.
+/// A served directory, with its policy for symbolic links.
 #[derive(Debug)]
 pub struct Root {
     /// Absolute, but not resolved: a link to the root may change its target while devmedia runs.
@@ -45,7 +45,7 @@ pub struct Root {
     nowait: NoWait,
 }
 
-/// Which symbolic links lead to a file.
+/// Which symbolic links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
     /// Those that stay inside the root.
@@ -60,7 +60,7 @@ struct Current {
     checked: Instant,
 }
 
-/// What a path leads to: one open handle and its metadata.
+/// An open file or directory, with its metadata.
 #[derive(Debug)]
 pub enum Found {
     /// A regular file.
@@ -69,21 +69,22 @@ pub enum Found {
     Directory(Dir),
 }
 
-/// Why a path cannot be opened.
+/// The reason why a path cannot be opened.
 #[derive(Debug)]
 pub enum OpenError {
     /// The system's error.
     Io(io::Error),
-    /// A link on the way leads out of the root, or nowhere.
+    /// A link in the path leads out of the root, or is broken.
     LeavesRoot,
-    /// The root itself is gone.
+    /// The root itself does not exist any more.
     RootGone,
     /// A FIFO, a socket or a device.
     NotRegular,
 }
 
 impl OpenError {
-    /// Whether the path leads to nothing, rather than to something that cannot be opened. nginx answers 404 to the same errors.
+    /// Whether the path does not exist, as opposed to a file that cannot be opened. nginx responds with 404 to the same
+    /// errors.
     pub fn is_missing(&self) -> bool {
         use rustix::io::Errno;
         let Self::Io(error) = self else { return false };
@@ -102,7 +103,7 @@ impl From<io::Error> for OpenError {
 }
 
 impl Root {
-    /// Opens a directory; the errors are the system's (missing, not a directory, not readable).
+    /// Opens a directory. The errors are those of the system (missing, not a directory, not readable).
     pub fn new(path: &Path, links: Links, types: MediaTypes) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
@@ -112,12 +113,12 @@ impl Root {
         Ok(Self { path, links, types, current, changing: Mutex::new(()), nowait })
     }
 
-    /// Its path, for start-up messages; never sent to a client.
+    /// The path, for messages at start-up. It is never sent to a client.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether links that leave the root are followed.
+    /// Whether links that lead out of the root are followed.
     pub fn follows_links(&self) -> bool {
         self.links == Links::Anywhere
     }
@@ -127,13 +128,13 @@ impl Root {
         &self.types
     }
 
-    /// What is known about its file system.
+    /// Whether its file system supports reads that do not wait.
     pub fn nowait(&self) -> NoWait {
         self.nowait.clone()
     }
 
-    /// Opens `path` if that does not have to wait: its names and its first page are in the kernel's caches, and no link is on
-    /// the way. `None` only means "call [`Root::open`]", which can wait and has the answer.
+    /// Opens `path` if that is possible without waiting: its names and its first page are in the kernel's caches. If
+    /// this returns `None`, call [`Root::open`], which may wait.
     #[cfg(target_os = "linux")]
     pub fn open_now(&self, path: &MediaPath) -> Option<Found> {
         use rustix::fs::{Mode, ResolveFlags, openat2};
@@ -149,20 +150,20 @@ impl Root {
         self.describe(file.into(), path, sniff).ok()
     }
 
-    /// Other systems cannot be asked about their caches.
+    /// Other systems cannot open files from their caches alone.
     #[cfg(not(target_os = "linux"))]
     pub fn open_now(&self, _path: &MediaPath) -> Option<Found> {
         None
     }
 
-    /// Opens `path` once, without blocking on a FIFO, and asks the handle what it is.
+    /// Opens `path` once, without blocking on a FIFO, and reads the metadata from the handle.
     ///
     /// Blocks: it may wait for a disk.
     pub fn open(&self, path: &MediaPath) -> Result<Found, OpenError> {
         let dir = self.dir(RECHECK)?;
         match self.open_in(&dir, path) {
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-                // the whole root may have been replaced a moment ago
+                // the whole root may just have been replaced
                 let fresh = self.dir(Duration::ZERO)?;
                 if Arc::ptr_eq(&fresh, &dir) {
                     return Err(error.into());
@@ -173,7 +174,7 @@ impl Root {
         }
     }
 
-    /// The same, and where that lies. Blocks.
+    /// Opens `path`, and says where the opened file lies. Blocks.
     pub fn find(&self, path: &MediaPath) -> Result<(Found, Location), OpenError> {
         let locate = |found: &Found| match found {
             Found::File(file, _) => self.locate(file, path),
@@ -189,7 +190,7 @@ impl Root {
         Ok((found, location))
     }
 
-    /// What a link leads to and where that lies, for a listing; `None` where it is not served. Blocks.
+    /// The metadata of the target of a link and its location, for a listing; `None` if it is not served. Blocks.
     pub fn follow(&self, link: &MediaPath) -> Option<(Metadata, Location)> {
         let dir = self.dir(RECHECK).ok()?;
         let file = self.open_file(&dir, link, self.links).ok()?;
@@ -200,7 +201,7 @@ impl Root {
         self.describe(self.open_file(dir, path, self.links)?, path, OpenFile::first)
     }
 
-    /// Opens whatever `path` names.
+    /// Opens `path`, whatever kind of file it is.
     fn open_file(&self, dir: &Dir, path: &MediaPath, links: Links) -> Result<File, OpenError> {
         match open_beneath(dir, path.as_path()) {
             Err(error) if is_escape(&error) => self.open_link(dir, path, links),
@@ -210,7 +211,8 @@ impl Root {
         }
     }
 
-    /// Asks the handle, never the path, what it is; `sniff` reads its first bytes if the name does not determine the type.
+    /// Reads the metadata from the handle, never from the path. `sniff` reads the first bytes if the name does not
+    /// determine the type.
     fn describe(
         &self,
         file: File,
@@ -236,13 +238,13 @@ impl Root {
         Ok(Found::File(file, entity))
     }
 
-    /// A link in the path points outside or is absolute: it is followed if it ends beneath the root after all.
+    /// Opens a path with a link that leaves the root or is absolute, if it leads back into the root.
     fn open_link(&self, dir: &Dir, path: &MediaPath, links: Links) -> Result<File, OpenError> {
         let ambient = self.path.join(path.as_path());
         if links == Links::Anywhere {
             return open_anywhere(&ambient);
         }
-        // Every error outside gets the same answer: a 404 would reveal what exists outside the root.
+        // All errors outside get the same response: a 404 would reveal which files exist outside the root.
         let root = self.path.canonicalize().map_err(|_| OpenError::RootGone)?;
         let target = ambient.canonicalize().map_err(|_| OpenError::LeavesRoot)?;
         let inside = target.strip_prefix(&root).map_err(|_| OpenError::LeavesRoot)?;
@@ -253,7 +255,7 @@ impl Root {
         }
     }
 
-    /// The root's handle, checked less than `max_age` ago; it is opened again when the path leads to another directory.
+    /// The root's handle, checked less than `max_age` ago. It is reopened if the path leads to another directory.
     fn dir(&self, max_age: Duration) -> Result<Arc<Dir>, OpenError> {
         {
             let current = self.current.read().expect("nothing panics while holding it");
@@ -271,8 +273,8 @@ impl Root {
         current.dir.clone().ok_or(OpenError::RootGone)
     }
 
-    /// Whether the path still leads to this handle. A removed directory keeps its handle alive with no links left, and
-    /// its inode number may already belong to the one made in its place.
+    /// Whether the path still leads to this handle. The handle of a removed directory stays valid but has no links, and
+    /// the directory's inode number may already have been reused.
     fn is_still(&self, dir: &Dir) -> bool {
         let held = dir.dir_metadata();
         let named = std::fs::metadata(&self.path);
@@ -310,7 +312,7 @@ fn open_anywhere(path: &Path) -> Result<File, OpenError> {
     Ok(options.open(path)?)
 }
 
-/// cap-std's own error for a path that would leave the handle: it has no errno, unlike the system's EACCES.
+/// Whether this is cap-std's own error for a path that leaves the handle. It has no errno, unlike the system's EACCES.
 fn is_escape(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }
@@ -319,15 +321,15 @@ fn is_errno(error: &io::Error, errno: rustix::io::Errno) -> bool {
     error.raw_os_error() == Some(errno.raw_os_error())
 }
 
-/// Whether the page cache speaks for the file system. Over a network or through FUSE, opening and asking for a length
-/// may wait as well, and no flag prevents it.
+/// Whether the file system is local. On network file systems and FUSE, opening a file and reading its length may also
+/// wait, and no flag prevents that.
 #[cfg(target_os = "linux")]
 fn is_local(dir: &Dir) -> bool {
     /// From linux/magic.h: NFS, SMB, SMB2, CIFS, FUSE (also sshfs, virtiofs), 9P (WSL), Ceph, AFS, and `VirtualBox`.
     const REMOTE: [u32; 9] =
         [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400, 0x5346_414f, 0x786f_4256];
     rustix::fs::fstatfs(dir).is_ok_and(|system| {
-        // the kernel's magic numbers are 32 bits wide, the field is wider on some machines
+        // the kernel's magic numbers have 32 bits, but the field is wider on some machines
         !REMOTE.contains(&u32::try_from(system.f_type).unwrap_or_default())
     })
 }

@@ -1,12 +1,12 @@
-//! Text that nobody can guess: names of uploads, boundaries between parts, ids.
+//! Random text that cannot be guessed: upload ids, file names, multipart boundaries.
 
-/// `length` letters and digits from the system's random numbers (getrandom(2)), about 5.95 bits each.
+/// Returns `length` random letters and digits from the system's random numbers (getrandom(2)), about 5.95 bits each.
 ///
 /// # Panics
-/// If the system has no random numbers, which happens only in the first moments of a machine's life.
+/// If the system has no random numbers, which is possible only while a machine boots.
 pub fn token(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    /// The largest multiple of 62 that a byte can hold: bytes beyond it would favour some letters.
+    /// The largest multiple of 62 that a byte can hold: larger bytes would favour some characters.
     const FAIR: u8 = 248;
     let mut text = String::with_capacity(length);
     let mut bytes = [0; 32];
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_as_long_as_asked_and_never_the_same() {
+    fn tokens_have_the_requested_length_and_differ() {
         for length in [0, 1, 7, 22, 33, 100] {
             let token = token(length);
             assert_eq!(token.len(), length);

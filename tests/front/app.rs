@@ -112,7 +112,7 @@ impl Exchange {
         body
     }
 
-    /// Up to so many bytes of what comes; none at the end.
+    /// Returns up to this many of the next bytes; none at the end.
     pub(super) fn read(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; 64 * 1024];
         let read = self.reader.read(&mut bytes).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Files that change while they are sent (design section 4, "Changing files").
+//! Files that change while they are being sent (design section 4, "Changing files").
 //!
-//! The client reads the head, the file is changed, and the client reads on: what is in flight is bounded by the
-//! sockets' buffers, so the server is then still sending.
+//! The client reads the head, the test changes the file, and the client reads the rest. The sockets' buffers limit the
+//! bytes in flight, so the server is still sending at that time.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use super::{pattern, start};
 use crate::support::{Server, skip, wait_until};
 
-/// Far more than the sockets' buffers of both sides together: `tcp_wmem` allows the server 4 MiB, and ours is small.
+/// Much more than the socket buffers of both sides: `tcp_wmem` allows the server 4 MiB, and the client's is small.
 const LEN: usize = 24 << 20;
 
-/// What this client's socket holds; the system's own choice may be as large as the file.
+/// The size of the client's socket buffer; the system's default may be as large as the file.
 const RECEIVE_BUFFER: usize = 256 << 10;
 
-/// A transfer of `big.bin` of which only the head has been read.
+/// A transfer of `big.bin` whose head has been read.
 struct Transfer {
     stream: TcpStream,
-    /// What came after the head with it.
+    /// The bytes that arrived together with the head.
     body: Vec<u8>,
 }
 
@@ -41,7 +41,7 @@ impl Transfer {
         Self { stream, body: Vec::new() }
     }
 
-    /// All that still comes, until the server closes or resets.
+    /// Reads the rest until the server closes or resets the connection.
     fn finish(mut self) -> Vec<u8> {
         if let Err(error) = self.stream.read_to_end(&mut self.body) {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "closed, not left hanging");
@@ -56,7 +56,7 @@ fn server() -> (Server, PathBuf) {
     (server, path)
 }
 
-/// Like `assert_eq`, without printing megabytes.
+/// Like `assert_eq!`, but does not print megabytes.
 fn assert_same(got: &[u8], expected: &[u8]) {
     assert_eq!(got.len(), expected.len());
     let differing = || got.iter().zip(expected).position(|(got, expected)| got != expected);
@@ -64,20 +64,20 @@ fn assert_same(got: &[u8], expected: &[u8]) {
 }
 
 #[test]
-fn a_file_that_shrinks_ends_in_a_closed_connection_without_padding() {
+fn if_a_file_shrinks_the_connection_is_closed_without_padding() {
     let (server, path) = server();
     let transfer = Transfer::start(&server, "");
     File::options().write(true).open(path).expect("our file").set_len(LEN as u64 - 1).expect("a cut");
     let body = transfer.finish();
     assert_same(&body, &pattern(LEN)[..body.len()]);
-    assert!(body.len() < LEN, "the length was announced, and cannot be kept");
+    assert!(body.len() < LEN, "fewer bytes than announced were sent");
     let line = server.logged("big.bin");
     assert!(line.contains("shrank"), "the log says why: {line}");
     assert_eq!(server.request("HEAD", "/media/big.bin", &[]).field("content-length"), (LEN - 1).to_string());
 }
 
 #[test]
-fn a_file_that_is_emptied_ends_in_a_closed_connection() {
+fn if_a_file_is_truncated_to_zero_the_connection_is_closed() {
     let (server, path) = server();
     let transfer = Transfer::start(&server, "Range: bytes=1-\r\n");
     std::fs::write(path, "").expect("our file");
@@ -87,7 +87,7 @@ fn a_file_that_is_emptied_ends_in_a_closed_connection() {
 }
 
 #[test]
-fn of_a_file_that_grows_exactly_the_announced_bytes_are_sent() {
+fn if_a_file_grows_only_the_announced_bytes_are_sent() {
     let (server, path) = server();
     let transfer = Transfer::start(&server, "");
     let mut file = File::options().append(true).open(path).expect("our file");
@@ -96,7 +96,7 @@ fn of_a_file_that_grows_exactly_the_announced_bytes_are_sent() {
 }
 
 #[test]
-fn a_file_that_is_replaced_is_sent_whole_as_it_was() {
+fn a_replaced_file_is_sent_completely_in_its_old_version() {
     let (server, path) = server();
     let transfer = Transfer::start(&server, "");
     let other = server.put("other", "new");
@@ -106,16 +106,16 @@ fn a_file_that_is_replaced_is_sent_whole_as_it_was() {
 }
 
 #[test]
-fn a_file_that_is_deleted_is_sent_whole() {
+fn a_deleted_file_is_sent_completely() {
     let (server, path) = server();
     let transfer = Transfer::start(&server, "");
     std::fs::remove_file(path).expect("our file");
-    assert_eq!(server.get("/media/big.bin").status, 404, "for the next one it is gone");
+    assert_eq!(server.get("/media/big.bin").status, 404, "the next request does not find it");
     assert_same(&transfer.finish(), &pattern(LEN));
 }
 
 #[test]
-fn a_root_that_is_removed_does_not_end_a_transfer() {
+fn removing_the_root_does_not_abort_a_transfer() {
     let (server, _) = server();
     let transfer = Transfer::start(&server, "");
     std::fs::remove_dir_all(&server.root).expect("our folder");
@@ -124,7 +124,7 @@ fn a_root_that_is_removed_does_not_end_a_transfer() {
 }
 
 #[test]
-fn a_client_that_hangs_up_costs_nothing() {
+fn a_client_that_disconnects_leaks_nothing() {
     let (mut server, _) = server();
     for _ in 0..20 {
         drop(Transfer::start(&server, ""));
@@ -142,6 +142,6 @@ fn a_client_that_hangs_up_costs_nothing() {
         let files = handles.filter_map(|handle| std::fs::read_link(handle.ok()?.path()).ok());
         files.filter(|file| file.ends_with("big.bin")).count()
     };
-    // a read that is under way ends first
+    // a read that is running ends first
     wait_until("the end of the last handle", || open() == 0);
 }

@@ -13,7 +13,7 @@ const DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
 const EARLIER: &str = "Sun, 09 Sep 2001 01:46:39 GMT";
 const LATER: &str = "Sun, 09 Sep 2001 01:46:41 GMT";
 
-/// A server with a file of 100 bytes, and the file's strong tag.
+/// A server with a file of 100 bytes, and the file's strong `ETag`.
 fn server() -> (Server, String) {
     let server = start(&[]);
     let path = server.put("a.txt", super::pattern(100));
@@ -29,7 +29,7 @@ fn set_modified(path: &std::path::Path, time: SystemTime) {
     File::options().write(true).open(path).expect("our file").set_modified(time).expect("a time that fits");
 }
 
-/// Sends a request with these fields, in which `{tag}` is the file's strong tag.
+/// Sends a request with these headers, in which `{tag}` is replaced by the file's strong `ETag`.
 fn ask(server: &Server, tag: &str, method: &str, fields: &[(&str, &str)]) -> Answer {
     let fields: Vec<(&str, String)> = fields.iter().map(|(name, value)| (*name, value.replace("{tag}", tag))).collect();
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -65,12 +65,12 @@ fn preconditions_are_evaluated_in_the_order_of_the_rfc() {
         (&[(SINCE, EARLIER)], 200),
         (&[(SINCE, "Sunday, 09-Sep-01 01:46:40 GMT")], 304), // 5.6.7: the old formats count
         (&[(SINCE, "Sun Sep  9 01:46:40 2001")], 304),
-        (&[(SINCE, DATE), (SINCE, DATE)], 200), // a list is no date
+        (&[(SINCE, DATE), (SINCE, DATE)], 200), // a list is not a date
         (&[(SINCE, "yesterday")], 200),
         (&[(SINCE, "")], 200),
-        (&[(SINCE, "Sun, 99 Sep 2001 01:46:40 GMT")], 200), // ecstatic CVE-2015-9242 died of it
+        (&[(SINCE, "Sun, 99 Sep 2001 01:46:40 GMT")], 200), // ecstatic CVE-2015-9242 crashed
         (&[(SINCE, "9999999999999999999")], 200),
-        // a tag beats a date, both ways (dufs and nginx fail)
+        // an ETag overrides a date, both ways (dufs and nginx fail)
         (&[(NONE, "\"x\""), (SINCE, DATE)], 200),
         (&[(NONE, "{tag}"), (SINCE, EARLIER)], 304),
         // 13.1.1: strong comparison
@@ -96,13 +96,13 @@ fn preconditions_are_evaluated_in_the_order_of_the_rfc() {
         for method in ["GET", "HEAD"] {
             assert_eq!(ask(&server, &tag, method, fields).status, status, "{method} {fields:?}");
         }
-        // a method that is not there is refused before any of this (13.2.1)
+        // an unsupported method is refused before the conditions are evaluated (13.2.1)
         assert_eq!(ask(&server, &tag, "PUT", fields).status, 405, "{fields:?}");
     }
 }
 
 #[test]
-fn a_range_counts_only_while_the_conditions_hold() {
+fn a_range_applies_only_if_the_conditions_hold() {
     const RANGE: (&str, &str) = ("Range", "bytes=0-9");
     const BEHIND: (&str, &str) = ("Range", "bytes=1000-");
 
@@ -112,16 +112,16 @@ fn a_range_counts_only_while_the_conditions_hold() {
         (&[RANGE, ("If-Match", "\"x\"")], 412),
         (&[BEHIND, ("If-Match", "\"x\"")], 412),
         (&[RANGE, ("If-None-Match", "{tag}")], 304),
-        (&[BEHIND, ("If-None-Match", "{tag}")], 304), // 304 beats 416
+        (&[BEHIND, ("If-None-Match", "{tag}")], 304), // 304 has priority over 416
         (&[RANGE, ("If-None-Match", "\"x\"")], 206),
         // 13.1.5
         (&[RANGE, ("If-Range", "{tag}")], 206),
         (&[RANGE, ("If-Range", DATE)], 206),
-        (&[RANGE, ("If-Range", "W/{tag}")], 200), // weak never
+        (&[RANGE, ("If-Range", "W/{tag}")], 200), // never a weak tag
         (&[RANGE, ("If-Range", "\"x\"")], 200),
-        (&[RANGE, ("If-Range", "{tag}, \"x\"")], 200), // one validator, no list
+        (&[RANGE, ("If-Range", "{tag}, \"x\"")], 200), // one validator, not a list
         (&[RANGE, ("If-Range", "*")], 200),
-        (&[RANGE, ("If-Range", EARLIER)], 200), // exactly this date
+        (&[RANGE, ("If-Range", EARLIER)], 200), // only exactly this date
         (&[RANGE, ("If-Range", LATER)], 200),
         (&[RANGE, ("If-Range", "yesterday")], 200),
         (&[RANGE, ("If-Range", "")], 200),
@@ -140,9 +140,9 @@ fn a_range_counts_only_while_the_conditions_hold() {
     }
 }
 
-/// RFC 9110 section 15.4.5, and the CORS fields, without which `<img>` followed by `fetch` breaks.
+/// RFC 9110 section 15.4.5, and the CORS headers, without which `<img>` followed by `fetch` breaks.
 #[test]
-fn a_304_carries_what_a_200_would_have_told_the_cache() {
+fn a_304_has_the_caching_headers_of_a_200() {
     let (server, tag) = server();
     let page = ("Origin", "http://localhost:3000");
     let whole = ask(&server, &tag, "GET", &[page]);
@@ -168,7 +168,7 @@ fn a_304_carries_what_a_200_would_have_told_the_cache() {
 }
 
 #[test]
-fn a_chosen_cache_control_is_for_files_not_for_refusals() {
+fn cache_control_applies_to_files_and_not_to_refusals() {
     let server = start(&["--cache-control", "public, max-age=3600"]);
     server.put("a.txt", "hello");
     let answer = server.settled("/media/a.txt");
@@ -180,7 +180,7 @@ fn a_chosen_cache_control_is_for_files_not_for_refusals() {
 }
 
 #[test]
-fn a_new_tag_comes_with_every_change() {
+fn every_change_of_a_file_changes_its_etag() {
     let server = start(&[]);
     let path = server.put("a.txt", "one");
     let mut tags = vec![server.settled("/media/a.txt").field("etag").to_owned()];
@@ -189,7 +189,7 @@ fn a_new_tag_comes_with_every_change() {
         assert!(!tags.contains(&tag), "{what}: {tag} was there before");
         tags.push(tag);
     };
-    // same length, and the old modification time put back: rsync, tar and cp -p do this
+    // the same length and the old modification time, as with rsync, tar and cp -p
     let before = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
     std::fs::write(&path, "two").expect("our file");
     set_modified(&path, before);
@@ -203,9 +203,9 @@ fn a_new_tag_comes_with_every_change() {
     changed("longer");
 }
 
-/// Kernels before 6.13 stamp files in ticks: what changed within the last 20 ms may change again unseen.
+/// Kernels before 6.13 have coarse file times: a file that changed within the last 20 ms may change again unnoticed.
 #[test]
-fn a_file_that_has_just_changed_has_no_validator() {
+fn a_file_that_has_just_changed_has_no_validators() {
     let server = start(&[]);
     let path = server.put("a.txt", "x");
     let mut file = File::options().append(true).open(path).expect("our file");
@@ -215,31 +215,31 @@ fn a_file_that_has_just_changed_has_no_validator() {
         let before = Instant::now();
         file.write_all(b"x").expect("room");
         let answer = server.get("/media/a.txt");
-        // a busy machine may have taken longer than that between the two
+        // on a busy machine, more time may have passed between the two
         if before.elapsed() < Duration::from_millis(15) {
             assert_eq!((answer.field("etag"), answer.field("last-modified")), ("", ""), "{:?}", before.elapsed());
             assert_eq!(answer.status, 200);
             seen += 1;
         }
-        assert!(Instant::now() < until, "this machine never answers within 15 ms");
+        assert!(Instant::now() < until, "this machine never responds within 15 ms");
     }
     let answer = server.settled("/media/a.txt");
     assert!(!answer.field("last-modified").is_empty());
 }
 
 #[test]
-fn strange_times_hurt_nobody() {
+fn unusual_modification_times_are_handled() {
     const YEAR: u64 = 31_556_952;
     let before_1970 = |seconds| UNIX_EPOCH - Duration::from_secs(seconds);
     let server = start(&[]);
     for (name, time, last_modified) in [
-        ("zero", UNIX_EPOCH, ""), // Docker layers: the same for every version of a file
+        ("zero", UNIX_EPOCH, ""), // Docker layers: all versions of a file have this time
         ("one", UNIX_EPOCH + Duration::from_secs(1), ""), // Nix
         ("two", UNIX_EPOCH + Duration::from_secs(2), "Thu, 01 Jan 1970 00:00:02 GMT"),
         ("just-before", UNIX_EPOCH - Duration::from_nanos(1), ""),
-        ("1960", before_1970(10 * YEAR), ""), // dufs and miniserve died of it
+        ("1960", before_1970(10 * YEAR), ""), // dufs and miniserve crashed
         ("1902", before_1970(68 * YEAR), ""),
-        ("2262", UNIX_EPOCH + Duration::from_secs(293 * YEAR), ""), // past i64 nanoseconds
+        ("2262", UNIX_EPOCH + Duration::from_secs(293 * YEAR), ""), // beyond the range of i64 nanoseconds
         ("tomorrow", SystemTime::now() + Duration::from_secs(86_400), ""), // RFC 9110 section 8.8.2.1
     ] {
         let path = server.put(format!("{name}.txt"), name);

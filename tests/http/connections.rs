@@ -13,7 +13,7 @@ fn server() -> Server {
     server
 }
 
-/// Reads the answers to requests of these methods, and nothing after them.
+/// Parses the responses to requests with these methods, and checks that nothing follows.
 fn answers(bytes: &[u8], methods: &[&str]) -> Vec<Answer> {
     let mut rest = bytes;
     let answers = methods.iter().map(|method| Answer::take(&mut rest, method)).collect();
@@ -22,7 +22,7 @@ fn answers(bytes: &[u8], methods: &[&str]) -> Vec<Answer> {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_their_order() {
+fn pipelined_requests_are_answered_in_order_on_one_connection() {
     let server = server();
     let requests: String =
         (0..100).map(|at| format!("GET /media/{}.txt HTTP/1.1\r\nHost: localhost\r\n\r\n", at % 10)).collect();
@@ -33,7 +33,7 @@ fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[test]
-fn answers_of_every_kind_follow_each_other() {
+fn responses_of_every_kind_can_follow_each_other() {
     let server = server();
     let tag = server.settled("/media/0.txt").field("etag").to_owned();
     let requests = [
@@ -68,7 +68,7 @@ fn answers_of_every_kind_follow_each_other() {
 }
 
 #[test]
-fn a_connection_is_kept_until_the_client_is_done() {
+fn a_connection_stays_open_until_the_client_closes_it() {
     let server = server();
     let mut stream = server.connect();
     for number in 0..10 {
@@ -85,14 +85,14 @@ fn a_connection_is_kept_until_the_client_is_done() {
 }
 
 #[test]
-fn a_body_nobody_asked_for_is_tolerated() {
+fn an_unexpected_request_body_is_ignored() {
     let server = server();
     let next = "GET /media/1.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for body in [
         "Content-Length: 5\r\n\r\nhello",
         "Content-Length: 0\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        // smuggled: it is the body, not a request
+        // request smuggling: this is the body, not a request
         "Content-Length: 49\r\n\r\nGET /media/2.txt HTTP/1.1\r\nHost: localhost:8001\r\n\r\n",
     ] {
         let request = format!("GET /media/0.txt HTTP/1.1\r\nHost: localhost\r\n{body}{next}");
@@ -103,7 +103,7 @@ fn a_body_nobody_asked_for_is_tolerated() {
 }
 
 #[test]
-fn http_1_0_gets_one_answer_and_the_end() {
+fn an_http_1_0_connection_is_closed_after_one_response() {
     let server = server();
     for target in ["/media/0.txt", "/media/", "/media/?format=json", "/media/missing"] {
         let bytes = server.raw(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes());
@@ -115,7 +115,7 @@ fn http_1_0_gets_one_answer_and_the_end() {
 }
 
 #[test]
-fn many_connections_at_once_are_all_answered() {
+fn many_simultaneous_connections_are_all_answered() {
     let server = server();
     std::thread::scope(|scope| {
         for client in 0..16 {

@@ -1,4 +1,4 @@
-//! What is changed on disk while it is served (design section 4, "Containment" and "Root").
+//! Files and folders that are replaced while they are served (design section 4, "Containment" and "Root").
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -10,11 +10,11 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::{prepared, start};
 use crate::support::{PATIENCE, SECRET, Server, skip};
 
-/// Requests of each race; on one connection each, so that they meet the swaps at any point.
+/// The number of requests of each race. Each uses its own connection, so that the replacements happen at any point.
 const REQUESTS: usize = 300;
 
-/// Asks for `target` while `swap` runs over and over: the answer is `inside` or a refusal, never anything else. Goes on
-/// until both have been seen.
+/// Requests `target` while `swap` runs repeatedly. The response must be `inside` or a refusal, never anything else.
+/// Continues until both have been seen.
 fn race(server: &Server, target: &str, inside: &str, mut swap: impl FnMut() + Send) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -23,7 +23,7 @@ fn race(server: &Server, target: &str, inside: &str, mut swap: impl FnMut() + Se
                 swap();
             }
         });
-        // a failed assertion must still end the other thread
+        // the other thread must end even if an assertion fails
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let until = Instant::now() + PATIENCE;
             let (mut shown, mut refused) = (0, 0);
@@ -35,7 +35,7 @@ fn race(server: &Server, target: &str, inside: &str, mut swap: impl FnMut() + Se
                     _ => panic!("{answer:?}"),
                 }
                 *if answer.status == 200 { &mut shown } else { &mut refused } += 1;
-                assert!(Instant::now() < until, "only ever one answer: {shown} shown, {refused} refused");
+                assert!(Instant::now() < until, "always the same response: {shown} shown, {refused} refused");
             }
         }));
         over.store(true, Relaxed);
@@ -46,7 +46,7 @@ fn race(server: &Server, target: &str, inside: &str, mut swap: impl FnMut() + Se
 }
 
 #[test]
-fn a_link_swapped_while_it_is_read_never_leads_out() {
+fn a_link_replaced_during_requests_never_leads_out() {
     let server = start(&[]);
     server.put("inside.txt", "inside");
     let (link, next) = (server.root.join("a.txt"), server.root.join("next"));
@@ -62,7 +62,7 @@ fn a_link_swapped_while_it_is_read_never_leads_out() {
 }
 
 #[test]
-fn an_absolute_link_swapped_while_it_is_read_never_leads_out() {
+fn an_absolute_link_replaced_during_requests_never_leads_out() {
     let server = start(&[]);
     let inside = server.put("inside.txt", "inside");
     let (link, next) = (server.root.join("a.txt"), server.root.join("next"));
@@ -77,9 +77,9 @@ fn an_absolute_link_swapped_while_it_is_read_never_leads_out() {
     race(&server, "/media/a.txt", "inside", swap);
 }
 
-/// SWS answered from a cache of containment checks for a minute.
+/// SWS used a cache of containment checks for a minute.
 #[test]
-fn a_folder_swapped_for_a_link_never_leads_out() {
+fn a_folder_replaced_by_a_link_never_leads_out() {
     let server = start(&[]);
     server.put("pics/secret.txt", "inside");
     server.put("pics/deep/a.txt", "inside");
@@ -93,9 +93,9 @@ fn a_folder_swapped_for_a_link_never_leads_out() {
     race(&server, "/media/pics/secret.txt", "inside", || swap().expect("a swap"));
 }
 
-/// A folder that is moved out of the root while a path below it is walked.
+/// A folder is moved out of the root while a path below it is resolved.
 #[test]
-fn a_folder_moved_out_while_it_is_walked_never_opens_what_is_beside_it() {
+fn a_folder_moved_out_during_requests_never_leads_out() {
     let server = start(&[]);
     server.put("d/e/a.txt", "inside");
     symlink("../../secret.txt", server.root.join("d/e/up")).expect("a link");
@@ -109,7 +109,7 @@ fn a_folder_moved_out_while_it_is_walked_never_opens_what_is_beside_it() {
 }
 
 #[test]
-fn a_root_that_is_removed_and_made_again_is_served_again() {
+fn a_root_that_is_removed_and_created_again_is_served_again() {
     let server = start(&[]);
     server.put("a.txt", "one");
     assert_eq!(server.get("/media/a.txt").text(), "one");
@@ -118,7 +118,7 @@ fn a_root_that_is_removed_and_made_again_is_served_again() {
         let gone = server.until("/media/a.txt", |answer| answer.text().contains("does not exist at the moment"));
         assert_eq!(gone.status, 404);
         assert_eq!(server.get("/media/").status, 404);
-        assert_eq!(server.get("/").status, 200, "the server lives");
+        assert_eq!(server.get("/").status, 200, "the server is still running");
         std::fs::create_dir(&server.root).expect("the root again");
         server.put("a.txt", round);
         server.until("/media/a.txt", |answer| answer.status == 200 && answer.text() == round);
@@ -126,7 +126,7 @@ fn a_root_that_is_removed_and_made_again_is_served_again() {
 }
 
 #[test]
-fn a_root_that_is_a_file_for_a_while_is_gone() {
+fn a_root_that_becomes_a_file_is_treated_as_missing() {
     let server = start(&[]);
     server.put("a.txt", "one");
     std::fs::remove_dir_all(&server.root).expect("our folder");
@@ -141,7 +141,7 @@ fn a_root_that_is_a_file_for_a_while_is_gone() {
 }
 
 #[test]
-fn a_root_replaced_by_rename_is_served_within_a_moment() {
+fn a_root_replaced_by_rename_is_served_soon() {
     let server = start(&[]);
     server.put("a.txt", "old");
     assert_eq!(server.get("/media/a.txt").text(), "old");
@@ -156,7 +156,7 @@ fn a_root_replaced_by_rename_is_served_within_a_moment() {
 }
 
 #[test]
-fn a_root_that_is_a_link_follows_where_it_points() {
+fn a_root_that_is_a_link_is_served_at_its_current_target() {
     let server = prepared(&[], |outside| {
         for release in ["one", "two"] {
             std::fs::create_dir(outside.join(release)).expect("a folder");
@@ -176,9 +176,9 @@ fn a_root_that_is_a_link_follows_where_it_points() {
     }
 }
 
-/// actix GHSA-8v2v-wjwg-vx6r: without its root it served the working directory.
+/// actix GHSA-8v2v-wjwg-vx6r: without its root, it served the working directory.
 #[test]
-fn without_its_root_it_serves_nothing_else() {
+fn nothing_else_is_served_while_the_root_is_missing() {
     let server = start(&[]);
     std::fs::remove_dir_all(&server.root).expect("our folder");
     for target in ["/media/secret.txt", "/media/media-private/secret.txt", "/media/", "/media/Cargo.toml"] {

@@ -1,4 +1,4 @@
-//! What a refusal tells a person (design section 4, "Explanations").
+//! The explanations in refusals (design section 4, "Explanations").
 
 use std::path::Path;
 
@@ -37,36 +37,36 @@ fn tree(outside: &Path) {
 }
 
 #[test]
-fn a_404_names_what_was_probably_meant() {
+fn a_404_suggests_the_name_that_was_probably_meant() {
     let server = prepared(&["--mount", "/static/=static"], tree);
     for (target, expected) in [
         // case
         ("/media/avatars/photo.jpg", Some("/media/Avatars/Photo.JPG")),
         ("/media/Avatars/photo.jpg", Some("/media/Avatars/Photo.JPG")),
         ("/media/SONG.MP3", Some("/media/song.mp3")),
-        // Unicode form, both ways
+        // Unicode normalization form, both ways
         ("/media/cafe%CC%81.png", Some("/media/caf%C3%A9.png")),
         ("/media/%C3%A9t%C3%A9.png", Some("/media/e%CC%81te%CC%81.png")),
         // extension
         ("/media/song.wav", Some("/media/song.mp3")),
         ("/media/song", Some("/media/song.mp3")),
         ("/media/docs/report.PDF.exe", None),
-        // + for a space, escaped twice
+        // + in place of a space, escaped twice
         ("/media/my+cat.jpg", Some("/media/my%20cat.jpg")),
         ("/media/my%2520cat.jpg", Some("/media/my%20cat.jpg")),
-        // a slash too many, a path that goes on
+        // a slash at the end, a path that continues below a file
         ("/media/song.mp3/", Some("/media/song.mp3")),
         ("/media/song.mp3/cover", Some("/media/song.mp3")),
-        // a folder of nearly that name
+        // a folder with a similar name
         ("/media/avatars/", Some("/media/Avatars/")),
         ("/media/DOCS", Some("/media/docs/")),
         ("/media/avatars/missing.png", Some("/media/Avatars/")),
-        // the same path under another mount, or without one
+        // the same path in another mount, or without a mount
         ("/media/app.css", Some("/static/app.css")),
         ("/static/docs/report.pdf", Some("/media/docs/report.pdf")),
         ("/app.css", Some("/static/app.css")),
         ("/docs/report.pdf", Some("/media/docs/report.pdf")),
-        // a prefix that nearly matches
+        // a prefix that almost matches
         ("/Media/song.mp3", Some("/media/song.mp3")),
         ("/medai/song.mp3", Some("/media/song.mp3")),
         ("/statics/app.css", Some("/static/app.css")),
@@ -80,7 +80,7 @@ fn a_404_names_what_was_probably_meant() {
         ("/media/my%E2%80%AFcat.jpg", Some("/media/my%20cat.jpg")),
         ("/media/docs/report_aFDAWZz.pdf", Some("/media/docs/report.pdf")),
         ("/media/docs/report-300x200.pdf", Some("/media/docs/report.pdf")),
-        // nothing like it
+        // nothing similar exists
         ("/media/nothing-like-it.png", None),
         ("/media/nowhere/x/y/z", None),
         ("/favicon.ico", None),
@@ -98,7 +98,7 @@ fn a_404_names_what_was_probably_meant() {
 }
 
 #[test]
-fn a_404_knows_nothing_of_what_is_outside() {
+fn a_404_reveals_nothing_outside_the_root() {
     let server = prepared(&[], |outside| {
         tree(outside);
         std::fs::create_dir(outside.join("elsewhere")).expect("a folder");
@@ -127,7 +127,7 @@ fn a_404_knows_nothing_of_what_is_outside() {
 }
 
 #[test]
-fn a_refusal_has_the_form_that_is_asked_for() {
+fn a_refusal_has_the_requested_format() {
     let server = start(&[]);
     server.put("Photo.JPG", "x");
     let url = "/media/Photo.JPG";
@@ -157,7 +157,7 @@ fn a_refusal_has_the_form_that_is_asked_for() {
 }
 
 #[test]
-fn the_log_tells_the_same_reason() {
+fn the_log_has_the_same_reason() {
     let server = start(&[]);
     server.put("Photo.JPG", "x");
     server.get("/media/photo.jpg");
@@ -166,7 +166,7 @@ fn the_log_tells_the_same_reason() {
 }
 
 #[test]
-fn each_refusal_says_what_to_do() {
+fn each_refusal_has_advice() {
     let server = start(&["--no-index"]);
     server.put("a.txt", "hello");
     for (method, target, field, status, told) in [

@@ -3,7 +3,7 @@
 use super::{prepared, start};
 
 #[test]
-fn a_folder_without_its_slash_is_sent_there_with_its_query() {
+fn a_folder_without_a_slash_redirects_and_keeps_the_query() {
     let server = start(&[]);
     server.put("dir/sub dir/a.txt", "hello");
     for (target, location) in [
@@ -19,14 +19,14 @@ fn a_folder_without_its_slash_is_sent_there_with_its_query() {
         assert_eq!(answer.field("cache-control"), "no-cache");
         assert!(answer.body.is_empty());
     }
-    // the top of the mount is one too, and needs no redirect to be found
+    // the top of the mount is also a folder, and it needs no redirect
     assert!([200, 302].contains(&server.get("/media").status));
     let top = server.get("/media");
     assert!(top.status == 200 || top.field("location") == "/media/");
 }
 
 #[test]
-fn index_html_is_a_file_like_any_other() {
+fn index_html_is_an_ordinary_file() {
     let server = start(&[]);
     server.put("site/index.html", "<script>alert(1)</script>");
     let answer = server.get("/media/site/");
@@ -37,7 +37,7 @@ fn index_html_is_a_file_like_any_other() {
 }
 
 #[test]
-fn without_listings_a_folder_is_missing_and_says_why() {
+fn without_listings_a_folder_is_404_with_the_reason() {
     let server = start(&["--no-index"]);
     server.put("dir/a.txt", "hello");
     server.put("index.html", "<p>");
@@ -51,7 +51,7 @@ fn without_listings_a_folder_is_missing_and_says_why() {
 }
 
 #[test]
-fn a_listing_has_the_form_that_is_asked_for() {
+fn a_listing_has_the_requested_format() {
     const HTML: &str = "text/html; charset=utf-8";
     const TEXT: &str = "text/plain; charset=utf-8";
     const JSON: &str = "application/json";
@@ -84,7 +84,7 @@ fn a_listing_has_the_form_that_is_asked_for() {
 }
 
 #[test]
-fn a_listing_in_json_tells_name_url_type_size_and_time() {
+fn a_json_listing_has_name_url_type_size_and_time() {
     let server = start(&[]);
     let path = server.put("Photo 1.JPG", "12345");
     server.put("sub/x.txt", "");
@@ -100,7 +100,7 @@ fn a_listing_in_json_tells_name_url_type_size_and_time() {
     let listing = server.get("/media/?format=json").json();
     let items = listing.as_array().expect("a list");
     let column = |key: &str| items.iter().map(|item| item[key].as_str().unwrap_or("-")).collect::<Vec<_>>();
-    // folders first, then without regard to case
+    // folders first, then case-insensitive
     assert_eq!(column("name"), ["sub", "a.unknown", "B.txt", "b.txt", "Photo 1.JPG"]);
     assert_eq!(column("type"), ["directory", "application/octet-stream", "text/plain", "text/plain", "image/jpeg"]);
     assert_eq!(column("url")[0], "/media/sub/");
@@ -114,7 +114,7 @@ fn a_listing_in_json_tells_name_url_type_size_and_time() {
 }
 
 #[test]
-fn names_are_in_the_order_in_which_people_number_them() {
+fn names_are_in_natural_order() {
     const ORDER: [&str; 16] = [
         "1.txt",
         "2.txt",
@@ -143,7 +143,7 @@ fn names_are_in_the_order_in_which_people_number_them() {
 }
 
 #[test]
-fn hidden_names_are_listed_only_where_they_are_served() {
+fn hidden_names_are_listed_only_if_they_are_served() {
     for (args, shown) in [(&[][..], false), (&["--hidden"], true)] {
         let server = start(args);
         server.put(".env", "");
@@ -163,7 +163,7 @@ fn an_empty_folder_is_an_empty_list() {
 }
 
 #[test]
-fn a_folder_of_ten_thousand_is_listed_whole() {
+fn a_folder_with_ten_thousand_files_is_listed_completely() {
     let server = start(&[]);
     for number in 0..10_000 {
         std::fs::File::create(server.root.join(format!("{number:05}.png"))).expect("a file");
@@ -177,7 +177,7 @@ fn a_folder_of_ten_thousand_is_listed_whole() {
 }
 
 #[test]
-fn the_longest_prefix_wins_and_the_landing_page_lists_all() {
+fn the_longest_prefix_wins_and_the_landing_page_lists_all_mounts() {
     let folders = |outside: &std::path::Path| {
         for (folder, name) in [("static", "a.txt"), ("deep", "a.txt"), ("media", "a.txt"), ("media/deep", "b.txt")] {
             std::fs::create_dir_all(outside.join(folder)).expect("a folder");
@@ -212,7 +212,7 @@ fn the_longest_prefix_wins_and_the_landing_page_lists_all() {
 }
 
 #[test]
-fn with_the_prefix_at_the_top_there_is_no_landing_page() {
+fn with_the_prefix_slash_there_is_no_landing_page() {
     let server = start(&["--url", "/"]);
     server.put("a.txt", "hello");
     assert!(server.get("/?format=text").text().contains("/a.txt"));
@@ -221,7 +221,7 @@ fn with_the_prefix_at_the_top_there_is_no_landing_page() {
 }
 
 #[test]
-fn a_listing_says_the_type_that_a_get_answers_with() {
+fn a_listing_has_the_same_types_as_get() {
     let server = start(&[]);
     for (name, content) in [
         ("webp", &b"RIFF\x24\0\0\0WEBPVP8 "[..]),

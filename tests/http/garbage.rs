@@ -1,9 +1,11 @@
-//! What is no HTTP, or nearly (design section 4, "Limits"): a 4xx or a closed connection, and the server lives.
+//! Invalid HTTP (design section 4, "Limits"): the client gets a 4xx or a closed connection, and the server keeps
+//! running.
 
 use super::start;
 use crate::support::{Answer, SECRET, Server};
 
-/// The status of a raw exchange, 0 for a closed connection. What is answered is HTTP/1, and holds no secret.
+/// The status of a raw exchange, or 0 for a closed connection. Checks that a response is HTTP/1 and does not contain
+/// the secret.
 fn status(server: &Server, bytes: &[u8]) -> u16 {
     let answer = server.raw(bytes);
     let shown = bytes[..bytes.len().min(80)].escape_ascii();
@@ -24,7 +26,7 @@ fn assert_serves(server: &mut Server) {
 }
 
 #[test]
-fn malformed_requests_are_refused_or_closed() {
+fn malformed_requests_get_a_4xx_or_a_closed_connection() {
     let mut server = server();
     let host = "Host: localhost\r\nConnection: close\r\n";
     for request in [
@@ -39,7 +41,7 @@ fn malformed_requests_are_refused_or_closed() {
         format!("G\0T /media/a.txt HTTP/1.1\r\n{host}\r\n").into_bytes(),
         format!("GET /media/a\0.txt HTTP/1.1\r\n{host}\r\n").into_bytes(),
         format!("GET /media/\x1b[2J HTTP/1.1\r\n{host}\r\n").into_bytes(),
-        [b"GET /media/\xff\xfe HTTP/1.1\r\n", host.as_bytes(), b"\r\n"].concat(), // raw, and no UTF-8
+        [b"GET /media/\xff\xfe HTTP/1.1\r\n", host.as_bytes(), b"\r\n"].concat(), // raw bytes that are not UTF-8
         format!("GET media/a.txt HTTP/1.1\r\n{host}\r\n").into_bytes(),
         format!("GET \\media\\a.txt HTTP/1.1\r\n{host}\r\n").into_bytes(),
         format!("GET ../secret.txt HTTP/1.1\r\n{host}\r\n").into_bytes(),
@@ -54,7 +56,7 @@ fn malformed_requests_are_refused_or_closed() {
         format!("GET /{} HTTP/1.1\r\n{host}\r\n", "a".repeat(70_000)).into_bytes(),
         format!("GET /{} HTTP/1.1\r\n{host}\r\n", "a".repeat(1_000_000)).into_bytes(),
         format!("CONNECT /media/a.txt HTTP/1.1\r\n{host}\r\n").into_bytes(),
-        // fields (RFC 9112 section 5)
+        // headers (RFC 9112 section 5)
         format!("GET /media/a.txt HTTP/1.1\r\n{host}No colon\r\n\r\n").into_bytes(),
         format!("GET /media/a.txt HTTP/1.1\r\n{host}: no name\r\n\r\n").into_bytes(),
         format!("GET /media/a.txt HTTP/1.1\r\n{host}Space : x\r\n\r\n").into_bytes(),
@@ -86,9 +88,9 @@ fn malformed_requests_are_refused_or_closed() {
     assert_serves(&mut server);
 }
 
-/// RFC 9112 section 2.2 lets a server read these; whatever it makes of them, it is an answer or an end.
+/// RFC 9112 section 2.2 allows a server to parse these. In any case, it responds or closes the connection.
 #[test]
-fn nearly_http_is_answered_or_closed() {
+fn almost_valid_http_gets_a_response_or_a_closed_connection() {
     let mut server = server();
     for request in [
         &b"GET /media/a.txt HTTP/1.1\nHost: localhost\n\n"[..], // bare LF
@@ -116,7 +118,7 @@ fn nearly_http_is_answered_or_closed() {
     assert_serves(&mut server);
 }
 
-/// A generator of its own with a fixed seed (xorshift64): a failure can be run again.
+/// A generator with a fixed seed (xorshift64), so that failures can be reproduced.
 struct Random(u64);
 
 impl Random {
@@ -133,7 +135,7 @@ impl Random {
 }
 
 #[test]
-fn random_bytes_do_no_harm() {
+fn random_bytes_do_not_stop_the_server() {
     let mut server = server();
     let mut random = Random(0x5eed);
     for _ in 0..200 {
@@ -146,7 +148,7 @@ fn random_bytes_do_no_harm() {
 }
 
 #[test]
-fn broken_requests_do_no_harm() {
+fn corrupted_requests_do_not_stop_the_server() {
     let mut server = server();
     let mut random = Random(0xb0b);
     let whole = b"GET /media/%2e/a.txt?q=1 HTTP/1.1\r\nHost: localhost:8001\r\nRange: bytes=0-1,3-4\r\n\
@@ -174,7 +176,7 @@ fn broken_requests_do_no_harm() {
 }
 
 #[test]
-fn a_client_of_https_is_told_in_the_log() {
+fn an_https_client_is_explained_in_the_log() {
     let server = server();
     server.raw(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\0\0\0\0\0\0\0\0");
     let line = server.logged("https");
@@ -182,7 +184,7 @@ fn a_client_of_https_is_told_in_the_log() {
 }
 
 #[test]
-fn a_malformed_request_has_its_cause_in_the_log() {
+fn the_log_has_the_cause_of_a_malformed_request() {
     let server = server();
     server.raw(b"GET / nonsense\r\n\r\n");
     let line = server.logged("malformed");

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{prepared, start};
 use crate::support::{SECRET, Server};
 
-/// Files and links of every kind, beneath and beside the root.
+/// Creates files and links of every kind, inside and outside the root.
 fn tree(outside: &Path) {
     let root = outside.join("media");
     std::fs::create_dir_all(root.join("sub/deep")).expect("folders");
@@ -29,7 +29,7 @@ fn tree(outside: &Path) {
         ("top", ".".to_owned()),
         ("out-and-in", "../media/a.txt".to_owned()),
         ("absolute-chain", whole("media/absolute")),
-        // leaving
+        // leading out
         ("file", whole("elsewhere/secret.txt")),
         ("file-relative", "../elsewhere/secret.txt".to_owned()),
         ("outside", whole("elsewhere")),
@@ -50,7 +50,7 @@ fn tree(outside: &Path) {
         ("fd", "/proc/self/fd".to_owned()),
         ("exe", "/proc/self/exe".to_owned()),
         ("magic", format!("/proc/self/root{}", whole("elsewhere/shared.txt"))),
-        // nowhere
+        // broken
         ("loop", "loop".to_owned()),
         ("ping", "pong".to_owned()),
         ("pong", "ping".to_owned()),
@@ -66,7 +66,7 @@ fn tree(outside: &Path) {
     }
 }
 
-/// What the links that stay inside lead to.
+/// The targets of the links that stay inside the root.
 const INSIDE: &[(&str, &str)] = &[
     ("/media/relative", "hello"),
     ("/media/absolute", "hello"),
@@ -82,14 +82,14 @@ const INSIDE: &[(&str, &str)] = &[
     ("/media/long-chain-10", "hello"),
 ];
 
-/// Links that leave the root: files, folders, what is below them, chains.
+/// Links that leave the root: to files, to folders, paths below them, chains.
 const LEAVING: &[&str] = &[
     "/media/file",
     "/media/file-relative",
     "/media/outside",
     "/media/outside/",
     "/media/outside/secret.txt",
-    "/media/outside/missing.txt", // whether it exists out there is nobody's business
+    "/media/outside/missing.txt", // whether it exists outside must not be revealed
     "/media/parent/secret.txt",
     "/media/parent/media-private/secret.txt",
     "/media/sub/parent/secret.txt",
@@ -121,9 +121,9 @@ fn links_that_stay_inside_are_followed() {
     assert_eq!(server.get("/media/absolute-folder").field("location"), "/media/absolute-folder/");
 }
 
-/// SWS CVE-2025-67487 and its like: the body is looked at by every request of the harness.
+/// SWS CVE-2025-67487 and similar ones. `Server::request` checks every body for the secret.
 #[test]
-fn links_that_leave_are_forbidden_and_said_so() {
+fn links_that_leave_the_root_are_403_with_the_reason() {
     let server = prepared(&[], tree);
     for target in LEAVING {
         for method in ["GET", "HEAD"] {
@@ -131,12 +131,12 @@ fn links_that_leave_are_forbidden_and_said_so() {
         }
         let told = server.get(target).text();
         assert!(told.contains("leads out of the media root"), "{target}: {told}");
-        assert!(!told.contains("elsewhere"), "nothing about what is outside: {told}");
+        assert!(!told.contains("elsewhere"), "reveals something outside the root: {told}");
     }
 }
 
 #[test]
-fn links_to_nowhere_are_missing() {
+fn broken_links_are_404() {
     let server = prepared(&[], tree);
     for target in ["/media/loop", "/media/ping", "/media/loop/x", "/media/dangling", "/media/long-chain-59"] {
         assert_eq!(server.get(target).status, 404, "{target}");
@@ -144,7 +144,7 @@ fn links_to_nowhere_are_missing() {
 }
 
 #[test]
-fn a_listing_shows_a_link_as_what_it_leads_to() {
+fn a_listing_describes_a_link_by_its_target() {
     let server = prepared(&[], tree);
     for (folder, name, kind) in [
         ("", "relative", Some("application/octet-stream")),
@@ -163,7 +163,7 @@ fn a_listing_shows_a_link_as_what_it_leads_to() {
         let listing = server.get(format!("/media/{folder}?format=json")).json();
         let item = listing.as_array().expect("a list").iter().find(|item| item["name"] == name).expect("the link");
         assert_eq!(item["type"].as_str(), kind, "{folder}{name}: {item}");
-        // the listing tells nothing about what is outside
+        // the listing reveals nothing outside the root
         assert_eq!(item["size"].is_null(), kind.is_none_or(|kind| kind == "directory"), "{folder}{name}: {item}");
         let url = item["url"].as_str().expect("a URL");
         assert_eq!(server.get(url).status == 200, kind.is_some(), "{url}");
@@ -171,7 +171,7 @@ fn a_listing_shows_a_link_as_what_it_leads_to() {
 }
 
 #[test]
-fn follow_links_opens_links_out_but_never_the_magic_ones() {
+fn follow_links_follows_all_links_except_magic_ones() {
     let server = prepared(&["--follow-links"], |outside| {
         tree(outside);
         symlink("../elsewhere/shared.txt", outside.join("media/shared.txt")).expect("a link");
@@ -203,7 +203,7 @@ fn follow_links_opens_links_out_but_never_the_magic_ones() {
         let answer = server.get(target);
         assert_eq!(answer.status, 403, "{target}: {}", answer.text());
     }
-    // the URL itself has no more ways out than before
+    // the URL itself still cannot lead out
     for target in ["/media/../secret.txt", "/media/%2e%2e/secret.txt", "/media/mounted/../secret.txt"] {
         assert_eq!(server.get(target).status, 400, "aiohttp CVE-2024-23334: {target}");
     }

@@ -5,7 +5,7 @@ use super::start;
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 #[test]
-fn other_methods_are_refused_by_name() {
+fn other_methods_are_405_and_named() {
     let server = start(&[]);
     server.put("a.txt", "hello");
     for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "BREW", "get"] {
@@ -20,14 +20,14 @@ fn other_methods_are_refused_by_name() {
 }
 
 #[test]
-fn a_refused_upload_is_answered_although_nobody_reads_it() {
+fn a_refused_upload_gets_a_response_before_its_body_is_read() {
     let server = start(&[]);
     let fields = [("Content-Length", "5"), ("Content-Type", "text/plain")];
     assert_eq!(server.request("POST", "/media/a.txt", &fields).status, 405, "the body never comes");
 }
 
 #[test]
-fn head_is_get_without_its_body() {
+fn head_is_get_without_the_body() {
     let server = start(&[]);
     server.put("a.txt", "hello");
     server.put("page.html", "<p>");
@@ -52,7 +52,7 @@ fn head_is_get_without_its_body() {
         let mut head = server.request("HEAD", target, &[]);
         for fields in [&mut get.fields, &mut head.fields] {
             fields.remove("date");
-            // RFC 9110 section 9.3.2: what only the content would tell may be left out
+            // RFC 9110 section 9.3.2: headers that require generating the content may be omitted
             fields.remove("transfer-encoding");
         }
         assert_eq!((head.status, &head.fields), (get.status, &get.fields), "{target}");
@@ -60,7 +60,7 @@ fn head_is_get_without_its_body() {
 }
 
 #[test]
-fn options_tells_what_may_be_done() {
+fn options_lists_the_allowed_methods() {
     let server = start(&[]);
     server.put("a.txt", "hello");
     for target in ["/media/a.txt", "/media/", "/media/missing", "/", "*", "/media/.env", "/elsewhere"] {
@@ -71,7 +71,7 @@ fn options_tells_what_may_be_done() {
 }
 
 #[test]
-fn an_asterisk_is_for_options_only() {
+fn an_asterisk_target_is_valid_for_options_only() {
     // RFC 9112 section 3.2.4
     let answer = start(&[]).get("*");
     assert!((400..500).contains(&answer.status), "{answer:?}");

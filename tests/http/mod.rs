@@ -1,4 +1,4 @@
-//! What a client sees, byte by byte: the same over every way to the files.
+//! The HTTP behaviour, byte by byte. It must be the same for every way of reading files.
 
 mod changing;
 mod conditions;
@@ -22,19 +22,20 @@ use std::path::Path;
 use crate::WAY;
 use crate::support::{Answer, Server};
 
-/// A server over this binary's way to the files.
+/// A server that reads files in the way of this test binary.
 fn start(args: &[&str]) -> Server {
     Server::start(WAY, args)
 }
 
-/// The same, with more beside the root.
+/// The same, with more files next to the root.
 fn prepared(args: &[&str], prepare: impl FnOnce(&Path)) -> Server {
     Server::prepared(WAY, args, prepare)
 }
 
-/// Bytes that tell where they come from, and are never zero: padding and a wrong offset both show.
+/// Bytes that depend on their offset and are never zero, so that padding and wrong offsets are noticed.
 fn pattern(len: usize) -> Vec<u8> {
-    /// Prime, so that no power of two is a whole number of blocks; repeated, because a debug build counts slowly.
+    /// A prime number, so that no power of two is a multiple of it. The block is repeated, because debug builds are
+    /// slow.
     const BLOCK: usize = 65_521;
     let block: Vec<u8> = (0..BLOCK).map(|at| u8::try_from((at ^ (at >> 8)) % 251 + 1).expect("below 252")).collect();
     let mut bytes = block.repeat(len.div_ceil(BLOCK));
@@ -43,7 +44,7 @@ fn pattern(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_is_served_whole() {
+fn a_file_is_served_completely() {
     let server = start(&[]);
     server.put("a.txt", "hello");
     let answer: Answer = server.settled("/media/a.txt");

@@ -1,4 +1,4 @@
-//! Names as uploads have them (peers.md section 4, miniserve's FILES): each must be listed and reachable.
+//! Unusual file names (peers.md section 4, miniserve's FILES): each must be listed and can be requested.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -43,14 +43,15 @@ const NAMES: &[&[u8]] = &[
     "nfd e\u{301}te\u{301}.jpg".as_bytes(),
     "\u{e9}.jpg".as_bytes(),
     "e\u{301}.jpg".as_bytes(),
-    "\u{202e}gpj.exe".as_bytes(), // reads right to left
+    "\u{202e}gpj.exe".as_bytes(), // displayed right to left
     "\u{65e5}\u{672c}\u{8a9e}.png".as_bytes(),
     b"latin-1 \xe9.jpg",
     b"\xff\xfe\x80",
     b"\xc0\xae\xc0\xae",
 ];
 
-/// A server with a file of each name in `names/`, whose content is its number, and a folder of each in `folders/`.
+/// A server with a file for each name in `names/`, whose content is its number, and a folder for each name in
+/// `folders/`.
 fn server() -> Option<Server> {
     // names that start with a dot have their own tests
     let server = start(&["--hidden"]);
@@ -74,14 +75,14 @@ fn numbers() -> BTreeSet<String> {
     (0..NAMES.len()).map(|number| number.to_string()).collect()
 }
 
-/// The `href`s of the rows of a listing, as they stand there.
+/// The raw `href`s of the rows of a listing.
 fn hrefs(html: &str) -> Vec<&str> {
     let rows = html.split_once("<tbody").expect("a table").1.rsplit_once("</tbody>").expect("its end").0;
     rows.split("<a href=\"").skip(1).map(|rest| rest.split_once('"').expect("a quote").0).collect()
 }
 
 #[test]
-fn every_name_is_reachable_by_the_url_that_the_listing_gives() {
+fn every_name_can_be_requested_by_its_url_in_the_listing() {
     let Some(server) = server() else { return };
     let json = server.get("/media/names/?format=json").json();
     let urls: Vec<String> =
@@ -104,7 +105,7 @@ fn every_name_is_reachable_by_the_url_that_the_listing_gives() {
 }
 
 #[test]
-fn every_name_is_reachable_as_a_strict_client_escapes_it() {
+fn every_name_can_be_requested_with_all_characters_escaped() {
     let Some(server) = server() else { return };
     for (number, name) in NAMES.iter().enumerate() {
         let escaped: String = name.iter().map(|b| format!("%{b:02x}")).collect();
@@ -113,7 +114,7 @@ fn every_name_is_reachable_as_a_strict_client_escapes_it() {
 }
 
 #[test]
-fn a_folder_of_any_name_can_be_entered() {
+fn a_folder_with_any_name_can_be_listed() {
     let Some(server) = server() else { return };
     let html = server.get("/media/folders/?format=html").text();
     let folders: Vec<String> = hrefs(&html).into_iter().map(|href| format!("/media/folders/{href}")).collect();
@@ -132,7 +133,7 @@ fn a_folder_of_any_name_can_be_entered() {
 }
 
 #[test]
-fn hostile_names_are_only_text() {
+fn hostile_names_are_escaped_in_pages() {
     let Some(server) = server() else { return };
     let pages = [
         server.request("GET", "/media/names/", &[("Accept", "text/html")]).text(),
@@ -156,7 +157,7 @@ fn hostile_names_are_only_text() {
 }
 
 #[test]
-fn hostile_names_do_not_write_the_log() {
+fn hostile_names_are_escaped_in_the_log() {
     let server = start(&[]);
     // Rack CVE-2025-27111, dufs #691
     server.get("/media/a%0d%0a%1b%5b2Jforged%20line");

@@ -1,4 +1,4 @@
-//! Which spellings of a path lead where (design section 4, "Path bytes"; the shapes of peers.md section 4).
+//! Spellings of paths and where they lead (design section 4, "Path bytes"; the cases in peers.md section 4).
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn no_spelling_leaves_the_root() {
         ("/media/a.txt/../../secret.txt", 400),
         ("/media/..", 400),
         ("/media/dir/..", 400),
-        ("/media/dir/../a.txt", 400), // it would be inside; refused all the same
+        ("/media/dir/../a.txt", 400), // refused, although it stays inside
         // escaped: st CVE-2014-3744, Rack CVE-2025-27610, fastify CVE-2026-6410
         ("/media/%2e%2e/secret.txt", 400),
         ("/media/%2E%2E/secret.txt", 400),
@@ -42,7 +42,7 @@ fn no_spelling_leaves_the_root() {
         ("/media/%252e%252e/secret.txt", 404),
         ("/media/%252e%252e%252fsecret.txt", 404),
         ("/media/%%32%65%%32%65/secret.txt", 404),
-        // overlong UTF-8 and IIS escapes are names like any other
+        // overlong UTF-8 and IIS escapes are ordinary names
         ("/media/%c0%ae%c0%ae/secret.txt", 404),
         ("/media/%u002e%u002e/secret.txt", 404),
         ("/media/%ff", 404),
@@ -55,7 +55,7 @@ fn no_spelling_leaves_the_root() {
         ("/c:/x", 404),
         ("/media/a/C%3A%5Cwindows", 404),
         ("/media/NUL", 404),
-        // path parameters (Tomcat), doubled dots for naive replacers
+        // path parameters (Tomcat), doubled dots against naive replacement
         ("/media/..;/secret.txt", 404),
         ("/media/....//secret.txt", 404),
         // absolute paths inside the path: st, fastify CVE-2026-6414
@@ -73,7 +73,7 @@ fn no_spelling_leaves_the_root() {
         ("/media/../media-private/secret.txt", 400),
         ("/media/..-private/secret.txt", 404),
         ("/mediasecret.txt", 404),
-        // NUL: Ruby's and PHP's cut of the name
+        // NUL: Ruby and PHP truncated the name
         ("/media/a%00.png", 400),
         ("/media/a.txt%00", 400),
         ("/media/%00", 400),
@@ -116,7 +116,7 @@ fn no_spelling_reaches_a_hidden_name() {
         "/media/.env#x",
         "/media/ENV~1",
         "/media/.ENV",
-        "/media/.%65nv", // serve: the rule before the decoding
+        "/media/.%65nv", // serve applied its rule before decoding
         "/media/%2eenv",
         "/media/%2E%65%6e%76",
         "/media/.git",
@@ -139,7 +139,7 @@ fn no_spelling_reaches_a_hidden_name() {
 }
 
 #[test]
-fn hidden_names_are_served_where_they_are_wanted() {
+fn hidden_names_are_served_with_the_hidden_flag() {
     let server = start(&["--hidden"]);
     server.put(".well-known/a.txt", "shown");
     assert_eq!(server.get("/media/.well-known/a.txt").text(), "shown");
@@ -148,7 +148,7 @@ fn hidden_names_are_served_where_they_are_wanted() {
 }
 
 #[test]
-fn many_spellings_lead_to_one_file() {
+fn equivalent_spellings_lead_to_the_same_file() {
     let server = server();
     for name in ["%zz", "100%", "%2", "b\\s", "a b", "%2e%2e"] {
         server.put(name, name);
@@ -164,7 +164,7 @@ fn many_spellings_lead_to_one_file() {
         ("/./media/a.txt", "hello"),
         ("/media%2fa.txt", "hello"),
         ("/%6dedia/a.txt", "hello"),
-        ("%2fmedia%2fa.txt", ""), // no path at all (RFC 9112 section 3.2.1): refused below
+        ("%2fmedia%2fa.txt", ""), // not a path (RFC 9112 section 3.2.1): refused below
         ("/media/dir/b.txt", "below"),
         ("/media/dir%2Fb.txt", "below"),
         ("/media/dir//.//b.txt", "below"),
@@ -178,7 +178,7 @@ fn many_spellings_lead_to_one_file() {
         ("http://localhost/media/a.txt", "hello"),
         ("HTTP://127.0.0.1:1/media/a.txt", "hello"),
         ("http://localhost//media//a.txt?x", "hello"),
-        // malformed escapes stay as they are, a backslash is a letter
+        // malformed escapes are literal, and a backslash is an ordinary character
         ("/media/%zz", "%zz"),
         ("/media/100%", "100%"),
         ("/media/100%25", "100%"),
@@ -225,19 +225,19 @@ fn a_redirect_stays_on_the_mount() {
         assert_eq!(answer.field("cache-control"), "no-cache", "{target}");
         assert_eq!(answer.field("set-cookie"), "", "{target}");
     }
-    // st: the redirect of what is refused
+    // st redirected paths that it refuses
     assert_eq!(server.get("//evil.com/%2e%2e").status, 400);
     assert_eq!(server.get("//nodesecurity.org/%2e%2e/x").status, 400);
 }
 
 #[test]
-fn a_query_of_any_bytes_goes_along_or_is_refused() {
+fn a_redirect_keeps_any_query_or_the_request_is_refused() {
     let server = server();
     for byte in 1..=255_u8 {
         let mut target = b"/media/dir?q=".to_vec();
         target.push(byte);
         if matches!(byte, b'\r' | b'\n' | b' ' | b'\t') {
-            continue; // these end the target or the line
+            continue; // these bytes end the target or the line
         }
         let raw = [b"GET ", target.as_slice(), b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"].concat();
         let answer = server.raw(&raw);
@@ -247,7 +247,7 @@ fn a_query_of_any_bytes_goes_along_or_is_refused() {
 }
 
 #[test]
-fn a_path_too_long_for_the_system_is_missing() {
+fn a_path_that_is_too_long_is_404() {
     let server = server();
     for target in [
         format!("/media/{}", "n".repeat(255)),
@@ -255,7 +255,7 @@ fn a_path_too_long_for_the_system_is_missing() {
         format!("/media/{}", "n".repeat(300)), // ENAMETOOLONG
         format!("/media/{}/x", "n".repeat(300)),
         format!("/media/{}", "%C3%A9".repeat(200)),
-        format!("/media/dir/{}", "n/".repeat(4096)), // past PATH_MAX
+        format!("/media/dir/{}", "n/".repeat(4096)), // longer than PATH_MAX
         format!("/media/a.txt/{}", "n/".repeat(4096)),
         format!("/{}", "n".repeat(5000)),
     ] {
@@ -264,9 +264,9 @@ fn a_path_too_long_for_the_system_is_missing() {
     }
 }
 
-/// ecstatic CVE-2016-10703: thousands of `%00` cost quadratic time; the same with segments.
+/// ecstatic CVE-2016-10703: thousands of `%00` took quadratic time. The same with segments.
 #[test]
-fn a_huge_target_costs_little() {
+fn a_huge_target_is_handled_quickly() {
     let server = server();
     for target in [
         format!("/media/{}", "%00".repeat(28_700)), // 86 kB

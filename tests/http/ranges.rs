@@ -19,14 +19,14 @@ fn range(server: &Server, target: &str, range: &str) -> Answer {
 }
 
 #[test]
-fn one_range_gives_exactly_its_bytes() {
+fn a_single_range_returns_exactly_its_bytes() {
     let server = server();
     for (field, start, end) in [
         ("bytes=0-9", 0, 10),
         ("bytes=500-599", 500, 600),
         ("bytes=0-0", 0, 1),
         ("bytes=999-999", 999, 1000),
-        ("bytes=0-", 0, 1000), // every browser's first request for a video; 206, or Safari does not play
+        ("bytes=0-", 0, 1000), // the first request of every browser for a video; without a 206, Safari does not play it
         ("bytes=0-999", 0, 1000),
         ("bytes=990-", 990, 1000),
         ("bytes=-1", 999, 1000),
@@ -40,11 +40,11 @@ fn one_range_gives_exactly_its_bytes() {
         ("bytes=007-0010", 7, 11),
         ("Bytes=0-9", 0, 10), // 14.1: units are case-insensitive
         ("bytes= 0-9", 0, 10),
-        ("bytes=0-9,", 0, 10), // 5.6.1.2: empty members are skipped
+        ("bytes=0-9,", 0, 10), // 5.6.1.2: empty elements are ignored
         ("bytes=,,0-9 ,\t,", 0, 10),
-        ("bytes=0-9,2000-3000", 0, 10), // dufs: 416, though one part is satisfiable
+        ("bytes=0-9,2000-3000", 0, 10), // dufs: 416, although one range is satisfiable
         ("bytes=2000-,-0,5-5", 5, 6),
-        // 15.3.7.2: what overlaps or nearly touches is one
+        // 15.3.7.2: ranges that overlap or almost touch are combined
         ("bytes=0-9,5-14", 0, 15),
         ("bytes=0-9,10-19", 0, 20),
         ("bytes=10-19,0-9", 0, 20),
@@ -62,10 +62,10 @@ fn one_range_gives_exactly_its_bytes() {
 }
 
 #[test]
-fn what_is_no_range_gives_the_whole_file() {
+fn an_invalid_range_returns_the_whole_file() {
     let server = server();
     for field in [
-        "", // actix GHSA-gcqf-3g44-vc9p: an empty field made it panic
+        "", // actix GHSA-gcqf-3g44-vc9p: an empty header caused a panic
         "=",
         "-",
         "bytes",
@@ -81,7 +81,7 @@ fn what_is_no_range_gives_the_whole_file() {
         "bytes=0-1-2",
         "bytes=0 - 1",
         "bytes=0-1;5-6",
-        "bytes=0-1,5-4", // one wrong member spoils the set (14.1.1)
+        "bytes=0-1,5-4", // one invalid range makes the whole set invalid (14.1.1)
         "bytes=0-1,x",
         "bytes =0-1",
         "0-1,5-6",
@@ -97,7 +97,7 @@ fn what_is_no_range_gives_the_whole_file() {
 }
 
 #[test]
-fn a_range_behind_the_end_cannot_be_satisfied() {
+fn a_range_beyond_the_end_is_416() {
     let server = server();
     for field in [
         "bytes=1000-",
@@ -115,7 +115,7 @@ fn a_range_behind_the_end_cannot_be_satisfied() {
 }
 
 #[test]
-fn an_empty_file_is_always_whole() {
+fn a_range_of_an_empty_file_returns_the_whole_file() {
     let server = start(&[]);
     server.put("empty.bin", "");
     for field in ["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0", "bytes=5-", "bytes=0-0,5-9", ""] {
@@ -127,7 +127,7 @@ fn an_empty_file_is_always_whole() {
 }
 
 #[test]
-fn head_does_not_look_at_a_range() {
+fn head_ignores_ranges() {
     let server = server();
     for field in ["bytes=0-9", "bytes=5000-", "bytes=0-9,500-509"] {
         let answer = server.request("HEAD", "/media/a.bin", &[("Range", field)]);
@@ -137,7 +137,7 @@ fn head_does_not_look_at_a_range() {
 }
 
 #[test]
-fn several_ranges_give_a_multipart_body_in_the_order_asked_for() {
+fn several_ranges_return_a_multipart_body_in_the_requested_order() {
     let server = server();
     server.put("page.html", pattern(LEN));
     for (field, parts) in [
@@ -168,14 +168,14 @@ fn several_ranges_give_a_multipart_body_in_the_order_asked_for() {
 }
 
 #[test]
-fn no_two_multipart_answers_have_one_boundary() {
+fn every_multipart_response_has_another_boundary() {
     let server = server();
     let boundary = || range(&server, "/media/a.bin", "bytes=0-0,-1").field("content-type").to_owned();
     assert_ne!(boundary(), boundary());
 }
 
 #[test]
-fn a_request_for_too_much_gives_the_whole_file() {
+fn too_many_ranges_return_the_whole_file() {
     let server = start(&[]);
     let content = pattern(100_000);
     server.put("a.bin", &content);
@@ -196,13 +196,13 @@ fn a_request_for_too_much_gives_the_whole_file() {
         let answer = range(&server, "/media/a.bin", &field);
         assert_eq!((answer.status, answer.body == content), (200, true), "{}...", &field[..20]);
     }
-    // many, but all the same one
+    // many, but all identical
     let answer = range(&server, "/media/a.bin", &format!("bytes={}", "7-7,".repeat(10_000)));
     assert_eq!((answer.status, answer.body.as_slice()), (206, &content[7..8]));
 }
 
 #[test]
-fn offsets_past_four_gib_are_right() {
+fn offsets_beyond_four_gib_are_correct() {
     const LEN: u64 = 5 << 30;
     let server = start(&[]);
     let file = File::create(server.root.join("sparse.bin")).expect("a file");

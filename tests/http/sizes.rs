@@ -1,4 +1,4 @@
-//! Byte-exact over every way: sizes around the edges of the buffers, many requests on one connection, many connections.
+//! Byte-exact transfers: sizes around the limits of the buffers, many requests on one connection, many connections.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use crate::WAY;
 use crate::support::{Answer, Server};
 
-/// Around a page, the least that goes through sendfile, a chunk, the longest stretch, and several of them.
+/// Sizes around a page, the minimum for sendfile, a chunk, the maximum of a queued range, and several such ranges.
 const EDGES: &[usize] = &[0, 4096, 32 * 1024, 64 * 1024, 1024 * 1024, 2 * 1024 * 1024, 5 * 1024 * 1024];
 
-/// Bytes that differ at every offset, so that a stretch sent twice or from the wrong place is seen.
+/// Bytes that differ at every offset, so that a range that is sent twice or from the wrong offset is noticed.
 fn pattern(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let word = std::iter::repeat_with(|| {
@@ -21,7 +21,7 @@ fn pattern(len: usize) -> Vec<u8> {
     word.flatten().take(len).collect()
 }
 
-/// Reads one answer of a connection that stays open, and gives its body.
+/// Reads one response from a connection that stays open.
 fn read_answer(stream: &mut TcpStream, buffered: &mut Vec<u8>) -> Answer {
     let mut chunk = vec![0; 64 * 1024];
     loop {
@@ -49,7 +49,7 @@ fn request(target: &str, range: &str) -> String {
 }
 
 #[test]
-fn files_of_every_size_arrive_whole() {
+fn files_of_every_size_arrive_completely() {
     let server = Server::start(WAY, &[]);
     let mut stream = server.connect();
     let mut buffered = Vec::new();
@@ -66,7 +66,7 @@ fn files_of_every_size_arrive_whole() {
 }
 
 #[test]
-fn ranges_arrive_exactly_whatever_their_size() {
+fn ranges_of_every_size_arrive_exactly() {
     let server = Server::start(WAY, &[]);
     let content = pattern(5 * 1024 * 1024 + 17);
     server.put("a.bin", &content);
@@ -102,11 +102,11 @@ fn pipelined_requests_are_answered_in_order() {
             assert!(answer.body == pattern(size), "{size} bytes in round {round} differ");
         }
     }
-    sending.join().expect("the sender lives");
+    sending.join().expect("the sender does not panic");
 }
 
 #[test]
-fn parts_of_a_multipart_answer_arrive_exactly() {
+fn parts_of_a_multipart_response_arrive_exactly() {
     let server = Server::start(WAY, &[]);
     let content = pattern(6 * 1024 * 1024);
     server.put("a.bin", &content);
@@ -132,7 +132,7 @@ fn parts_of_a_multipart_answer_arrive_exactly() {
 }
 
 #[test]
-fn large_downloads_side_by_side_all_arrive_and_let_small_ones_by() {
+fn parallel_large_downloads_arrive_and_do_not_block_small_ones() {
     let server = Server::start(WAY, &[]);
     let large = pattern(48 * 1024 * 1024);
     server.put("large.bin", &large);
@@ -141,7 +141,7 @@ fn large_downloads_side_by_side_all_arrive_and_let_small_ones_by() {
     for stream in &mut streams {
         stream.write_all(request("/media/large.bin", "").as_bytes()).expect("a request");
     }
-    // the large ones fill their sockets; nobody reads them yet
+    // the large ones fill their socket buffers, which are not read yet
     assert_eq!(server.get("/media/small.bin").text(), "small");
     let readers =
         streams.into_iter().map(|mut stream| std::thread::spawn(move || read_answer(&mut stream, &mut Vec::new())));
@@ -151,7 +151,7 @@ fn large_downloads_side_by_side_all_arrive_and_let_small_ones_by() {
 }
 
 #[test]
-fn clients_that_hang_up_in_the_middle_leave_the_server_well() {
+fn clients_that_disconnect_early_do_not_harm_the_server() {
     let server = Server::start(WAY, &[]);
     let large = pattern(8 * 1024 * 1024);
     server.put("large.bin", &large);

@@ -1,4 +1,4 @@
-//! What is no regular file (design section 4, "Not regular"), and what the system keeps to itself.
+//! Files that are not regular (design section 4, "Not regular"), and unreadable ones.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,11 +15,11 @@ use crate::support::Server;
 use crate::support::skip;
 
 #[test]
-fn a_fifo_and_a_socket_are_missing_at_once() {
+fn a_fifo_and_a_socket_are_404_without_delay() {
     let server = start(&[]);
     let made = Command::new("mkfifo").arg(server.root.join("fifo")).status();
     assert!(made.expect("mkfifo runs").success());
-    // by a short path: 108 bytes are all a socket's name may have
+    // with a short path: the name of a socket is limited to 108 bytes
     let _socket = UnixListener::bind(server.root.join("socket")).expect("a socket");
     std::os::unix::fs::symlink("fifo", server.root.join("link.mp4")).expect("a link");
     for target in ["/media/fifo", "/media/socket", "/media/link.mp4", "/media/fifo/", "/media/fifo/x"] {
@@ -32,12 +32,12 @@ fn a_fifo_and_a_socket_are_missing_at_once() {
         assert!(answer.text().contains("not a regular file"), "{target}: {}", answer.text());
     }
     let listed = server.request("GET", "/media/?format=json", &[]);
-    assert_eq!(listed.json().as_array().expect("a list").len(), 3, "shown, and no hang");
+    assert_eq!(listed.json().as_array().expect("a list").len(), 3, "listed without blocking");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_device_is_missing_at_once() {
+fn a_device_is_404_without_delay() {
     let server = start(&[]);
     let null = rustix::fs::makedev(1, 3);
     let made = mknodat(CWD, server.root.join("null.png"), FileType::CharacterDevice, Mode::RWXU, null);
@@ -47,12 +47,12 @@ fn a_device_is_missing_at_once() {
     }
     let answer = server.get("/media/null.png");
     assert_eq!(answer.status, 404);
-    // where devices may not be opened at all (a `nodev` mount), the system says so first
+    // on a `nodev` mount, the system refuses to open devices at all
     assert!(answer.text().contains("not a regular file"), "{}", answer.text());
 }
 
 #[test]
-fn what_may_not_be_read_is_forbidden() {
+fn unreadable_files_and_folders_are_403() {
     let unreadable = |path: &std::path::Path| {
         let media = path.join("media");
         std::fs::create_dir_all(media.join("closed")).expect("a folder");
@@ -70,7 +70,7 @@ fn what_may_not_be_read_is_forbidden() {
         ("/media/closed.txt", 403),
         ("/media/closed/a.txt", 403),
         ("/media/closed/", 403),
-        // the names in it are nobody's business, the file is
+        // the folder cannot be listed, but the file in it can be read
         ("/media/blind/a.txt", 200),
         ("/media/blind/", 403),
     ] {
@@ -81,14 +81,14 @@ fn what_may_not_be_read_is_forbidden() {
             assert!(!answer.text().contains("os error"), "{target}: {}", answer.text());
         }
     }
-    // the tree can be removed again
+    // so that the tree can be removed
     for name in ["closed", "blind"] {
         std::fs::set_permissions(server.root.join(name), Permissions::from_mode(0o755)).expect("our own folder");
     }
 }
 
 #[test]
-fn a_file_is_no_folder() {
+fn a_file_with_a_trailing_slash_is_404() {
     let server = start(&[]);
     server.put("a.txt", "hello");
     for (target, meant) in [

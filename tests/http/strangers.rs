@@ -1,10 +1,10 @@
-//! Who may ask: the Host rule, strangers' pages, CORS and CORP (design section 4).
+//! Access by web pages: the Host rule, pages of other sites, CORS and CORP (design section 4).
 
 use super::start;
 use crate::support::client::send;
 use crate::support::{Answer, Server};
 
-/// A picture on the page, as browsers fetch it without `crossorigin`.
+/// The headers of an image on a page, as browsers request it without `crossorigin`.
 const IMAGE: [(&str, &str); 3] =
     [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")];
 
@@ -17,14 +17,14 @@ fn server(args: &[&str]) -> Server {
     server
 }
 
-/// What a page may do with an answer.
+/// What a page may do with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access<'a> {
-    /// Let in and named in the CORS fields.
+    /// Allowed and named in the CORS headers, so the page can read it.
     Reads(&'a str),
-    /// Let in; a page cannot read it, but show it.
+    /// Allowed; a page can display the response, but not read it.
     Shows,
-    /// A tool, no page: CORP keeps it from pages of other sites.
+    /// A tool, not a page: CORP blocks it for pages of other sites.
     Tool,
     /// 403.
     Refused,
@@ -48,12 +48,12 @@ fn access(answer: &Answer) -> Access<'_> {
     access
 }
 
-/// Fields of a request, and what they are given: for reading, for writing.
+/// The headers of a request, and the access that they get: for reading, and for writing.
 type Row<'a> = (&'a [(&'a str, &'a str)], Access<'a>, Access<'a>);
 
-/// The rows of the design, in its order. The second access is that of an unsafe method: (a), (b) and (g) only.
+/// The rules of the design, in order. The second access is for an unsafe method: only (a), (b) and (g) allow it.
 #[test]
-fn each_row_admits_the_requests_that_it_should() {
+fn each_rule_admits_the_right_requests() {
     use Access::{Reads, Refused, Shows, Tool};
     const SITE: &str = "Sec-Fetch-Site";
     const MODE: &str = "Sec-Fetch-Mode";
@@ -103,20 +103,20 @@ fn each_row_admits_the_requests_that_it_should() {
         (&[("Origin", APP), ("Origin", EVIL)], Refused, Refused),
         (&[("Origin", "null"), ("Origin", APP)], Refused, Refused),
         (&[("Origin", "\u{1f600}")], Refused, Refused),
-        // (b) the browser says that it is the same site, or no page at all
+        // (b) according to the browser, it is the same site, or not a page at all
         (&[(SITE, "same-origin")], Shows, Shows),
         (&[(SITE, "same-site")], Shows, Shows),
         (&[(SITE, "none")], Shows, Shows),
         (&[(SITE, "same-site"), ("Origin", "null")], Shows, Shows),
         (&[(SITE, "same-site"), ("Referer", EVIL)], Shows, Shows),
-        // (c) somebody follows a link from anywhere
+        // (c) a user follows a link from any page
         (&[(SITE, "cross-site"), NAVIGATE[0], NAVIGATE[1]], Shows, Refused),
         (&[(SITE, "cross-site"), NAVIGATE[0], NAVIGATE[1], ("Referer", EVIL)], Shows, Refused),
         (&[(SITE, "cross-site"), NAVIGATE[0], (DEST, "iframe")], Refused, Refused),
         (&[(SITE, "cross-site"), NAVIGATE[0], (DEST, "embed")], Refused, Refused),
         (&[(SITE, "cross-site"), NAVIGATE[0]], Refused, Refused),
         (&[(SITE, "cross-site"), NAVIGATE[1]], Refused, Refused),
-        // (d) a Referer, also of browsers without Sec-Fetch (plain http on a LAN: webpack-dev-server CVE-2026-6402)
+        // (d) a Referer, also from browsers without Sec-Fetch (plain http on a LAN: webpack-dev-server CVE-2026-6402)
         (&[("Referer", "http://localhost:3000/page?x#y")], Shows, Refused),
         (&[("Referer", "http://127.0.0.1/")], Shows, Refused),
         (&[("Referer", "https://app.example:8443/a")], Shows, Refused),
@@ -130,7 +130,7 @@ fn each_row_admits_the_requests_that_it_should() {
         (&[("Referer", "about:blank")], Refused, Refused),
         (&[IMAGE[0], IMAGE[1], IMAGE[2], ("Referer", "https://evil.com/")], Refused, Refused),
         (&[IMAGE[0], IMAGE[1], IMAGE[2], ("Referer", "http://localhost/")], Shows, Refused),
-        // (e) a picture on a page that does not name itself
+        // (e) an image on a page that sends no Referer
         (&IMAGE, Shows, Refused),
         (&[IMAGE[0], IMAGE[1], (DEST, "video")], Shows, Refused),
         (&[IMAGE[0], IMAGE[1], (DEST, "audio")], Shows, Refused),
@@ -141,13 +141,13 @@ fn each_row_admits_the_requests_that_it_should() {
         (&[IMAGE[0], IMAGE[1], (DEST, "empty")], Refused, Refused),
         (&[IMAGE[0], (MODE, "cors"), (DEST, "image")], Refused, Refused),
         (&[IMAGE[0], IMAGE[1], IMAGE[2], ("Origin", "null")], Refused, Refused),
-        // (f) the rest of what browsers send
+        // (f) all other requests of browsers
         (&[(SITE, "cross-site")], Refused, Refused),
         (&[(SITE, "cross-site"), (MODE, "cors"), (DEST, "empty")], Refused, Refused),
         (&[(SITE, "nonsense")], Refused, Refused),
         (&[("Origin", "null")], Refused, Refused), // Next CVE-2026-27977: a sandboxed frame
         (&[("Origin", "null"), (SITE, "cross-site")], Refused, Refused),
-        // (g) none of these: curl
+        // (g) none of these headers: curl
         (&[], Tool, Tool),
         (&[("User-Agent", "curl/8"), ("Accept", "*/*"), ("Cookie", "a=b")], Tool, Tool),
         (&[(MODE, "cors")], Tool, Tool),
@@ -169,9 +169,9 @@ fn each_row_admits_the_requests_that_it_should() {
     }
 }
 
-/// A phone on the LAN opens app and media by the developer's address; nobody else's page may use that address.
+/// A phone on the LAN opens the app and the media at the developer's address. Only pages of that address are allowed.
 #[test]
-fn a_page_under_the_host_name_of_the_request_may_read() {
+fn a_page_of_the_same_host_name_is_allowed() {
     use Access::{Reads, Refused, Shows};
     let server = server(&["--allow-host", "devbox", "--allow-host", "devbox.local"]);
     for (host, fields, expected) in [
@@ -191,7 +191,7 @@ fn a_page_under_the_host_name_of_the_request_may_read() {
 }
 
 #[test]
-fn a_host_is_one_that_no_stranger_can_point_here() {
+fn only_host_names_that_others_cannot_register_are_accepted() {
     let server = server(&["--allow-host", "media.example.com", "--allow-host", "*.example.dev"]);
     for (host, status) in [
         ("localhost", 200),
@@ -200,7 +200,7 @@ fn a_host_is_one_that_no_stranger_can_point_here() {
         ("localhost:", 200), // RFC 3986 section 3.2.3: an empty port
         ("127.0.0.1:8001", 200),
         ("10.0.0.1", 200),
-        ("8.8.8.8", 200), // an address cannot be rebound
+        ("8.8.8.8", 200), // DNS rebinding is impossible for addresses
         ("[::1]:8001", 200),
         ("[2001:db8::1]", 200),
         ("127.1", 200),
@@ -220,7 +220,7 @@ fn a_host_is_one_that_no_stranger_can_point_here() {
         ("MEDIA.Example.COM.:8001", 200),
         ("a.example.dev", 200),
         ("a.b.example.dev", 200),
-        // DNS rebinding: a stranger's name that leads here (Vite CVE-2025-24010)
+        // DNS rebinding: another site's name that resolves to this machine (Vite CVE-2025-24010)
         ("evil.com", 421),
         ("evil.com:8001", 421),
         ("localhost.evil.com", 421),
@@ -237,7 +237,7 @@ fn a_host_is_one_that_no_stranger_can_point_here() {
         ("example.dev", 421),
         ("evilexample.dev", 421),
         ("notlocal", 421),
-        // garbled (webpack-dev-server CVE-2026-14631 died, Starlette CVE-2026-48710 was confused)
+        // malformed (webpack-dev-server CVE-2026-14631 crashed, Starlette CVE-2026-48710 misparsed it)
         ("", 400),
         (" ", 400),
         (":8001", 400),
@@ -266,7 +266,7 @@ fn a_host_is_one_that_no_stranger_can_point_here() {
         assert_eq!(answer.status, status, "{host:?}: {}", answer.text());
         if status == 421 {
             assert!(answer.text().contains("--allow-host"), "{}", answer.text());
-            // a page that was rebound may not read even the refusal
+            // a page that uses DNS rebinding cannot even read the refusal
             let page = [("Host", host), ("Origin", "http://evil.com")];
             assert_eq!(server.request("GET", "/media/a.txt", &page).field("access-control-allow-origin"), "");
         }
@@ -340,7 +340,7 @@ fn the_host_rule_holds_for_every_kind_of_request() {
         assert_eq!(answer.status, 421, "{method} {target}");
     }
     for (target, host, status) in [
-        // RFC 9112 section 3.2.2: the target's host counts, the field does not
+        // RFC 9112 section 3.2.2: the host in the target counts, not the header
         ("http://evil.com/media/a.txt", "localhost", 421),
         ("http://localhost/media/a.txt", "evil.com", 200),
         ("http://localhost@evil.com/media/a.txt", "localhost", 400),
@@ -352,7 +352,7 @@ fn the_host_rule_holds_for_every_kind_of_request() {
 }
 
 #[test]
-fn a_request_has_one_host() {
+fn a_request_must_have_exactly_one_host() {
     let server = server(&[]);
     let get = |head: &str| {
         let bytes = server.raw(format!("GET /media/a.txt HTTP/1.1\r\n{head}Connection: close\r\n\r\n").as_bytes());
@@ -370,7 +370,7 @@ fn a_request_has_one_host() {
     ] {
         assert_eq!(get(head), status, "{head:?}");
     }
-    // HTTP/1.0 knows no Host, and no browser speaks it
+    // HTTP/1.0 does not require Host, and browsers do not use it
     let old = server.raw(b"GET /media/a.txt HTTP/1.0\r\n\r\n");
     assert_eq!(Answer::take(&mut old.as_slice(), "GET").text(), "hello");
     let old = server.raw(b"GET /media/a.txt HTTP/1.0\r\nHost: evil.com\r\n\r\n");
@@ -378,7 +378,7 @@ fn a_request_has_one_host() {
 }
 
 #[test]
-fn a_preflight_of_a_known_page_is_answered_in_full() {
+fn a_preflight_of_an_allowed_page_lists_methods_and_headers() {
     let server = server(&[]);
     for target in ["/media/a.txt", "/media/missing", "/media/.env", "/", "/elsewhere"] {
         let preflight = [
@@ -446,7 +446,7 @@ fn a_preflight_is_granted_the_fields_that_it_asks_for() {
 }
 
 #[test]
-fn a_preflight_of_a_stranger_is_refused() {
+fn a_preflight_of_another_site_is_refused() {
     let server = server(&[]);
     for origin in [EVIL, "null", "http://localhost.evil.com"] {
         let preflight =
@@ -460,7 +460,7 @@ fn a_preflight_of_a_stranger_is_refused() {
 }
 
 #[test]
-fn every_kind_of_answer_names_the_origin_that_may_read_it() {
+fn every_kind_of_response_names_the_allowed_origin() {
     let server = server(&[]);
     server.put("dir/a.txt", "x");
     let tag = server.settled("/media/a.txt").field("etag").to_owned();

@@ -1,4 +1,4 @@
-//! Types, and how little user content is trusted (design section 4, "Types" and "User content is not trusted").
+//! Types, and the protection against untrusted content (design section 4, "Types" and "User content is not trusted").
 
 use super::start;
 
@@ -6,10 +6,10 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const PAGE: &[u8] = b"<!DOCTYPE html><script>alert(1)</script>";
 
 #[test]
-fn a_type_comes_from_the_name_else_from_the_first_bytes() {
+fn the_type_is_determined_by_the_name_or_else_the_first_bytes() {
     let server = start(&["--type", "stl=model/stl", "--type", "jpg=image/x-mine", "--type", ".LST=text/plain"]);
     for (name, content, content_type) in [
-        ("a.png", PAGE, "image/png"), // what the name says, whatever is in it
+        ("a.png", PAGE, "image/png"), // determined by the name, whatever the content is
         ("A.PNG", PNG, "image/png"),
         ("a.b.webp", PNG, "image/webp"),
         ("a.txt", PAGE, "text/plain; charset=utf-8"),
@@ -30,7 +30,7 @@ fn a_type_comes_from_the_name_else_from_the_first_bytes() {
         ("a.m4a", PAGE, "audio/mp4"),
         ("a.glb", PAGE, "model/gltf-binary"),
         ("a.webmanifest", PAGE, "application/manifest+json"),
-        // Django sends these with a Content-Encoding, and browsers unpack them (miniserve #160)
+        // Django sends these with a Content-Encoding, and browsers decompress them (miniserve #160)
         ("a.gz", PAGE, "application/gzip"),
         ("a.tar.gz", PAGE, "application/gzip"),
         ("a.txt.gz", PAGE, "application/gzip"),
@@ -50,12 +50,12 @@ fn a_type_comes_from_the_name_else_from_the_first_bytes() {
         ("a.exr", PAGE, "image/x-exr"),
         ("a.lottie", PAGE, "application/zip+dotlottie"),
         ("a.pmtiles", PAGE, "application/vnd.pmtiles"),
-        ("a.svgz", PAGE, "image/svg+xml"), // not compressed after all
-        // --type beats all tables, in any case of letters
+        ("a.svgz", PAGE, "image/svg+xml"), // not compressed
+        // --type overrides all tables, case-insensitively
         ("a.stl", PAGE, "model/stl"),
         ("a.JPG", PAGE, "image/x-mine"),
         ("a.lst", PAGE, "text/plain; charset=utf-8"),
-        // without an extension that is known: the first bytes, but never a page
+        // without a known extension: by the first bytes, but never a page
         ("png", PNG, "image/png"),
         ("png.unknown", PNG, "image/png"),
         ("png.", PNG, "image/png"),
@@ -84,7 +84,7 @@ fn a_type_comes_from_the_name_else_from_the_first_bytes() {
 }
 
 #[test]
-fn what_can_run_script_is_shown_in_a_sandbox() {
+fn types_that_can_run_scripts_are_sandboxed() {
     let server = start(&["--type", "safe=text/plain", "--type", "page=text/html", "--type", "xhtml=text/plain"]);
     for (name, sandboxed) in [
         ("a.html", true),
@@ -98,12 +98,12 @@ fn what_can_run_script_is_shown_in_a_sandbox() {
         ("a.mpd", true),
         ("a.eml", true), // message/rfc822
         ("a.page", true),
-        ("a.xhtml", false), // it was said to be text
+        ("a.xhtml", false), // --type makes it text
         ("a.safe", false),
         ("a.txt", false),
         ("a.png", false),
         ("a.js", false),
-        ("a.pdf", false), // a sandboxed PDF does not show at all in Chrome
+        ("a.pdf", false), // Chrome does not display a sandboxed PDF
         ("a.mp4", false),
         ("page", false),
     ] {
@@ -120,7 +120,7 @@ fn what_can_run_script_is_shown_in_a_sandbox() {
 }
 
 #[test]
-fn our_own_pages_have_a_strict_policy() {
+fn devmedias_pages_have_a_strict_content_security_policy() {
     let server = start(&[]);
     for target in ["/", "/media/", "/media/missing", "/media/../x"] {
         let answer = server.request("GET", target, &[("Accept", "text/html")]);
@@ -133,9 +133,9 @@ fn our_own_pages_have_a_strict_policy() {
     }
 }
 
-/// [`crate::support::Server::request`] looks for `nosniff` on every answer; here is one of each kind.
+/// [`crate::support::Server::request`] checks every response for `nosniff`. This test sends a request of each kind.
 #[test]
-fn no_answer_may_be_sniffed() {
+fn every_response_has_nosniff() {
     let server = start(&[]);
     server.put("a.txt", "hello");
     server.put("dir/a.txt", "hello");
@@ -159,7 +159,7 @@ fn no_answer_may_be_sniffed() {
     }
 }
 
-/// Twelve projects got this report: an `<img>` of an .svgz shows only with its Content-Encoding.
+/// A browser displays an .svgz in an `<img>` only with its Content-Encoding; twelve projects had this bug.
 #[test]
 fn a_compressed_svg_is_sent_whole_with_its_encoding() {
     const SVGZ: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03";

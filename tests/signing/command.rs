@@ -1,11 +1,11 @@
-//! `devmedia sign`: what it prints is taken.
+//! `devmedia sign`: the server accepts the printed URLs.
 
 use super::{SECRET, server};
 use crate::support::client::send;
 use crate::support::{command, process};
 
 #[test]
-fn what_the_command_signs_is_taken() {
+fn urls_signed_by_the_command_are_accepted() {
     let mount = |(url, access): (&str, &str)| {
         format!(
             "[[mount]]
@@ -53,7 +53,7 @@ fn what_the_command_signs_is_taken() {
         let answer = send(server.address, method, &signed, &[], b"");
         assert_eq!(answer.status, answered, "{method} {signed}: {}", answer.text());
     }
-    // what makes a thumbnail is covered by s3 only
+    // the parameter of a thumbnail is covered by s3 only
     let thumbnail = |mount| sign(&format!("/{mount}/a%20b.txt?thumbnail=128"), "GET");
     for mount in ["link", "hmac", "s3"] {
         server.put("a b.txt", "content");

@@ -1,4 +1,4 @@
-//! The ten lines that `docs/signed-urls.md` has in each language: run as they stand there, their URLs are taken.
+//! The code in `docs/signed-urls.md`: the server accepts the URLs that it prints in each language.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{SECRET, server};
 use crate::support::skip;
 
-/// A heading of the page, and the command that runs its code from a file; the path to sign comes after.
+/// A heading of the page, a file name for its code, and the command that runs the file. The path to sign follows.
 const LANGUAGES: [(&str, &str, &[&str]); 5] = [
     ("Python", "sign.py", &["python3"]),
     ("JavaScript", "sign.js", &["node"]),
@@ -15,7 +15,7 @@ const LANGUAGES: [(&str, &str, &[&str]); 5] = [
     ("Go", "sign.go", &["go", "run"]),
 ];
 
-/// Kept from run to run: Go builds its library for a while when it is empty.
+/// Kept between runs: if it is empty, Go first compiles its standard library.
 const GO_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/go");
 
 /// The code below a heading.
@@ -25,7 +25,7 @@ fn code<'a>(page: &'a str, heading: &str) -> &'a str {
 }
 
 #[test]
-fn the_documented_lines_work() {
+fn the_documented_code_creates_valid_urls() {
     let config = format!(
         "[[mount]]
          url = '/private/'

@@ -11,7 +11,7 @@ use crate::support::{Server, Way};
 
 const SECRET: &str = "geheim & 42";
 
-/// A server whose configuration holds these mounts; the root of the first is the server's.
+/// A server with this configuration. The root of its first mount is the root of the server.
 fn server(config: &str, args: &[&str]) -> Server {
     Server::prepared(Way::Fast, args, |folder| {
         std::fs::write(folder.join("devmedia.toml"), config).expect("the configuration");

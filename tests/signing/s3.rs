@@ -9,7 +9,8 @@ use crate::support::{Answer, Server, python};
 
 const ACCESS_KEY: &str = "AK/DEV";
 
-/// Prints a presigned URL for each line that it reads: key, secret, how long ago, signature version, operation, parameters.
+/// Prints a presigned URL for each line of input: key, secret, age in seconds, signature version, operation,
+/// parameters.
 const PRESIGN: &str = r#"
 import datetime, json, sys
 import boto3, botocore.auth
@@ -25,7 +26,7 @@ for line in sys.stdin:
     print(client.generate_presigned_url(operation, Params=parameters, ExpiresIn=60), flush=True)
 "#;
 
-/// A boto3 that has devmedia as its endpoint.
+/// A boto3 process with devmedia as its endpoint.
 struct Boto {
     server: Server,
     endpoint: String,
@@ -34,7 +35,7 @@ struct Boto {
     answers: BufReader<ChildStdout>,
 }
 
-/// What differs from the common case.
+/// The settings of a signature; [`USUAL`] is the common case.
 struct With<'a> {
     key: &'a str,
     secret: &'a str,
@@ -79,7 +80,7 @@ impl Drop for Boto {
 }
 
 #[test]
-fn what_boto3_presigns_is_taken_and_nothing_else() {
+fn urls_presigned_by_boto3_are_accepted_and_others_are_not() {
     let Some(python) = python(&["boto3"]) else { return };
     let config = format!(
         "[[mount]]
@@ -92,7 +93,7 @@ fn what_boto3_presigns_is_taken_and_nothing_else() {
     boto.server.put("a.txt", "0123456789");
     let a_txt = serde_json::json!({ "Key": "a.txt" });
 
-    // reading, whatever the key's letters are
+    // reading, with any characters in the key
     for key in ["a.txt", "a b.txt", "été/a+b.txt", "100% & more=x;y.txt", "a~b(1)!'*$@,:.txt", "%41.txt", "a?b#c.txt"]
     {
         boto.server.put(key, key);
@@ -118,7 +119,7 @@ fn what_boto3_presigns_is_taken_and_nothing_else() {
     assert_eq!(boto.send("PUT", &put, &fields, b"new").status, 201);
     assert_eq!(std::fs::read(boto.server.root.join("new/été.txt")).expect("stored"), b"new");
 
-    // and nothing else: (method, target, fields, status, what is said)
+    // invalid URLs: (method, target, headers, status, a part of the message)
     let localhost = format!("localhost:{}", boto.server.address.port());
     let mut sign = |with: With<'_>| boto.presign(&with, "get_object", &a_txt);
     let typed = [("Content-Type", "text/html"), ("x-amz-meta-a", "b  c")];
@@ -130,17 +131,17 @@ fn what_boto3_presigns_is_taken_and_nothing_else() {
         ("GET", sign(With { key: "AK", ..USUAL }), &[], 403, "signed for the access key AK, not for AK/DEV"),
         ("GET", sign(With { version: "s3", ..USUAL }), &[], 400, "signature_version=\"s3v4\""),
         ("GET", get.replace("eu-central-1", "us-east-1"), &[], 400, "signed for the region us-east-1"),
-        ("GET", get.replace("Expires=60", "Expires=61"), &[], 403, "does not fit"),
+        ("GET", get.replace("Expires=60", "Expires=61"), &[], 403, "does not match"),
         ("GET", get.replace("Expires=60", "Expires=604801"), &[], 400, "from 1 to 604800"),
-        ("GET", get.replace("/a.txt?", "/a%20b.txt?"), &[], 403, "does not fit"),
-        ("GET", format!("{get}&size=64"), &[], 403, "does not fit"),
-        ("GET", "/private/a.txt".to_owned(), &[], 403, "has no X-Amz-Algorithm"),
+        ("GET", get.replace("/a.txt?", "/a%20b.txt?"), &[], 403, "does not match"),
+        ("GET", format!("{get}&size=64"), &[], 403, "does not match"),
+        ("GET", "/private/a.txt".to_owned(), &[], 403, "X-Amz-Signature are missing"),
         ("HEAD", get.clone(), &[], 403, ""),
         ("GET", head.clone(), &[], 403, "signed for the method HEAD, not for GET"),
         ("PUT", get.clone(), &[], 403, "signed for the method GET, not for PUT"),
         ("DELETE", put.clone(), &fields, 403, "not for DELETE"),
         ("PUT", put.clone(), &[], 403, "content-type is signed, but was not sent"),
-        ("PUT", put.clone(), &typed, 403, "does not fit"),
+        ("PUT", put.clone(), &typed, 403, "does not match"),
         ("GET", get.clone(), &public, 403, "x-amz-acl is not signed"),
         ("GET", get.clone(), &[("Host", &localhost)], 403, "signed for the host 127.0.0.1"),
     ];
@@ -149,7 +150,7 @@ fn what_boto3_presigns_is_taken_and_nothing_else() {
         assert_eq!(answer.status, *status, "{method} {target}: {}", answer.text());
         assert!(answer.text().contains(said), "{method} {target}: {}", answer.text());
     }
-    // another spelling of the same path is the same key
+    // a different spelling of the same path is the same key
     let spelled = get.replace("/private/a.txt", "/%70rivate/%61.txt");
     assert_eq!(boto.send("GET", &spelled, &[], b"").status, 200, "{spelled}");
 }

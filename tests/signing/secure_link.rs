@@ -1,4 +1,4 @@
-//! One list of URLs, asked of a real nginx and of devmedia: the answers are the same, status for status.
+//! The same requests to a real nginx and to devmedia: the statuses must be equal.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,7 +21,7 @@ const MOUNTS: [(&str, &str, &str); 5] = [
     ("/for-ever/", "${uri}$secret", "$arg_md5"),
 ];
 
-/// An nginx with the same files behind the same mounts.
+/// An nginx with the same files and mounts.
 fn nginx(root: &Path) -> Option<Nginx> {
     Nginx::start("--with-http_secure_link_module", |address, _| configuration(address, root))
 }
@@ -39,7 +39,7 @@ fn configuration(address: SocketAddr, root: &Path) -> String {
         )
     };
     let locations = MOUNTS.iter().map(location).collect::<String>();
-    // else its worker is a user who may not read the root
+    // otherwise its worker runs as a user who cannot read the root
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
         "{user} daemon off; worker_processes 1; pid nginx.pid; events {{}}
@@ -67,8 +67,8 @@ fn devmedia() -> Server {
     server
 }
 
-/// A request, the text whose MD5 stands for `{md5}` in its query, and the answer of both. `{later}` and `{past}` are
-/// times, `{secret}` is the secret, `{hex}` and `{base64}` the MD5 in other forms.
+/// A method, a path, a query, the text whose MD5 replaces `{md5}` in the query, and the status from both servers.
+/// `{later}` and `{past}` are times, `{secret}` is the secret, and `{hex}` and `{base64}` are the MD5 in other formats.
 type Row<'a> = (&'a str, &'a str, &'a str, &'a str, u16);
 
 #[rustfmt::skip]
@@ -83,7 +83,7 @@ const ROWS: &[Row<'_>] = &[
     ("GET", "/private/none.txt", "md5={md5}&expires={later}", "{later}/private/none.txt {secret}", 404),
     ("GET", "/private/none.txt", "md5={md5}&expires={later}", "", 403),
     ("GET", "/private/a.txt", "", "", 403),
-    // the path is the decoded and collapsed one
+    // the path is decoded and collapsed
     ("GET", "/private/a%20b.txt", "md5={md5}&expires={later}", "{later}/private/a b.txt {secret}", 200),
     ("GET", "/private/a%20b.txt", "md5={md5}&expires={later}", "{later}/private/a%20b.txt {secret}", 403),
     ("GET", "/private/%C3%A9+1.txt", "md5={md5}&expires={later}", "{later}/private/é+1.txt {secret}", 200),
@@ -94,7 +94,7 @@ const ROWS: &[Row<'_>] = &[
     ("GET", "/private/sub%2Fa.txt", "md5={md5}&expires={later}", "{later}/private/sub/a.txt {secret}", 200),
     ("GET", "/private/sub/a.txt", "md5={md5}&expires={later}", "{later}/private/a.txt {secret}", 403),
     ("GET", "/PRIVATE/a.txt", "md5={md5}&expires={later}", "{later}/PRIVATE/a.txt {secret}", 404),
-    // how the query is read
+    // parsing of the query
     ("GET", "/private/a.txt", "x=1&expires={later}&&y&md5={md5}&z=", "{later}/private/a.txt {secret}", 200),
     ("GET", "/private/a.txt", "x=1;md5={md5};expires={later}", "{later}/private/a.txt {secret}", 403),
     ("GET", "/private/a.txt", "MD5={md5}&Expires={later}", "{later}/private/a.txt {secret}", 200),
@@ -106,7 +106,7 @@ const ROWS: &[Row<'_>] = &[
     ("GET", "/private/a.txt", "%6dd5={md5}&expires={later}", "{later}/private/a.txt {secret}", 403),
     ("GET", "/private/a.txt", "md5={md5},{later}&expires={later}", "{later},{later}/private/a.txt {secret}", 403),
     ("GET", "/private/a.txt", "md5={md5}&expires={later}?x", "{later}/private/a.txt {secret}", 403),
-    // how the hash is read
+    // parsing of the hash
     ("GET", "/private/a.txt", "md5={md5}=&expires={later}", "{later}/private/a.txt {secret}", 200),
     ("GET", "/private/a.txt", "md5={md5}==&expires={later}", "{later}/private/a.txt {secret}", 200),
     ("GET", "/private/a.txt", "md5={md5}===&expires={later}", "{later}/private/a.txt {secret}", 403),
@@ -117,7 +117,7 @@ const ROWS: &[Row<'_>] = &[
     ("GET", "/private/a.txt", "md5={last}&expires={later}", "{later}/private/a.txt {secret}", 200),
     ("GET", "/private/a.txt", "md5={hex}&expires={later}", "{later}/private/a.txt {secret}", 403),
     ("GET", "/private/a.txt", "md5={base64}&expires={later}", "{later}/private/a.txt {secret}", 403),
-    // how the expiry is read
+    // parsing of the expiry
     ("GET", "/private/a.txt", "md5={md5}&expires=0{later}", "0{later}/private/a.txt {secret}", 200),
     ("GET", "/private/a.txt", "md5={md5}&expires={later}", "0{later}/private/a.txt {secret}", 403),
     ("GET", "/private/a.txt", "md5={md5}&expires={later}000", "{later}000/private/a.txt {secret}", 200),
@@ -141,18 +141,18 @@ const ROWS: &[Row<'_>] = &[
     ("GET", "/agent/a.txt", "st={md5}&e={later}&user=1", "/agent/a.txt|probe/1|two words|%31||{secret}", 403),
     ("GET", "/for-ever/a.txt", "md5={md5}", "/for-ever/a.txt{secret}", 200),
     ("GET", "/for-ever/a.txt", "md5={md5}&expires={past}", "/for-ever/a.txt{secret}", 200),
-    // the hash may bring an expiry along
+    // the parameter with the hash may also contain the expiry
     ("GET", "/for-ever/a.txt", "md5={md5},{later}", "/for-ever/a.txt{secret}", 200),
     ("GET", "/for-ever/a.txt", "md5={md5},{past}", "/for-ever/a.txt{secret}", 410),
     ("GET", "/for-ever/a.txt", "md5={md5},", "/for-ever/a.txt{secret}", 403),
 ];
 
 #[test]
-fn nginx_and_devmedia_answer_alike() {
+fn nginx_and_devmedia_respond_with_the_same_status() {
     let devmedia = devmedia();
     let Some(nginx) = nginx(&devmedia.root) else { return };
     let past = now() - 3600;
-    // one whose hash has a digit that base64 and base64url spell differently
+    // a time whose hash contains a digit that differs between base64 and base64url
     let differs =
         |later: &u64| BASE64.encode(Md5::digest(format!("{later}/private/a.txt {SECRET}"))).contains(['+', '/']);
     let later = (now() + 3600..=now() + 9999).find(differs).expect("half of them");
@@ -164,7 +164,7 @@ fn nginx_and_devmedia_answer_alike() {
         };
         let digest = Md5::digest(fill(text));
         let md5 = BASE64URL.encode(digest);
-        // four bits of the last digit are left over, which is A, Q, g or w
+        // four bits of the last digit, which is A, Q, g or w, are unused
         let last = format!("{}{}", &md5[..21], char::from(md5.as_bytes()[21] + 1));
         let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let query = fill(query).replace("{md5}", &md5).replace("{last}", &last).replace("{hex}", &hex);
@@ -175,9 +175,9 @@ fn nginx_and_devmedia_answer_alike() {
     }
 }
 
-/// Where devmedia is known to be stricter, whatever the signature: paths (design, "Path bytes").
+/// The handling of unusual paths, independent of the signature (design, "Path bytes").
 #[test]
-fn where_devmedia_differs() {
+fn known_differences_from_nginx() {
     let devmedia = devmedia();
     let Some(nginx) = nginx(&devmedia.root) else { return };
     let later = now() + 3600;

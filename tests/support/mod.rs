@@ -24,30 +24,30 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use tempfile::TempDir;
 
-/// No answer of a healthy server takes this long, not even on a busy machine; a hang fails instead of hanging the test.
+/// No response takes this long, not even on a busy machine. A server that hangs fails the test instead of blocking it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Content that lies beside every root and in none. No answer may hold it: [`Server::request`] fails the test then.
+/// The content of files outside every root. No response may contain it: [`Server::request`] checks that.
 pub const SECRET: &str = "a secret beside the root";
 
-/// The user `nobody`, who may read what everybody may.
+/// The user `nobody`, who can read only world-readable files.
 const NOBODY: u32 = 65534;
 
-/// By which system calls the server gets at files: the answers must be the same.
+/// The system calls with which the server reads files. The responses must be the same for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// All that this kernel offers.
+    /// All that this kernel supports.
     Fast,
-    /// Without `preadv2` and `sendfile`: every byte is read by a blocking hop and copied.
+    /// Without `preadv2` and `sendfile`: every byte is read on a blocking thread and copied.
     Reading,
-    /// Without `sendfile`: long stretches take its fallback, the rest goes as on the fast way.
+    /// Without `sendfile`: long ranges use its fallback, everything else is as in `Fast`.
     NoSendfile,
-    /// Without `openat2`, as in an old container: cap-std walks from handle to handle.
+    /// Without `openat2`, as in an old container: cap-std opens one segment at a time.
     HandWalk,
 }
 
 impl Way {
-    /// The system calls that a kernel of this way answers with ENOSYS.
+    /// The system calls that fail with ENOSYS.
     #[cfg(target_os = "linux")]
     fn missing_calls(self) -> &'static [i64] {
         match self {
@@ -58,7 +58,7 @@ impl Way {
         }
     }
 
-    /// Makes the kernel refuse this way's missing calls, for this thread and all that it starts.
+    /// Makes the kernel refuse the missing calls, for this thread and all processes that it starts.
     #[cfg(target_os = "linux")]
     fn refuse_missing_calls(self) {
         if self.missing_calls().is_empty() {
@@ -72,17 +72,18 @@ impl Way {
         apply_filter(&program).expect("a kernel with seccomp");
     }
 
-    /// Other systems have one way only.
+    /// Other systems have only one way.
     #[cfg(not(target_os = "linux"))]
     fn refuse_missing_calls(self) {}
 
-    /// Starts a command under this way's filter, in a thread of its own because the filter stays with the thread.
+    /// Starts a command with the filter of this way, in a new thread, because the filter applies to the thread for
+    /// ever.
     fn spawn(self, mut command: Command) -> Child {
         let start = move || {
             self.refuse_missing_calls();
             command.spawn().expect("the binary starts")
         };
-        std::thread::spawn(start).join().expect("the starting thread lives")
+        std::thread::spawn(start).join().expect("the starting thread does not panic")
     }
 }
 
@@ -93,18 +94,18 @@ pub fn command() -> Command {
     command
 }
 
-/// A running server with a media root of its own; stopped when dropped.
+/// A running server with its own media root; stopped on drop.
 pub struct Server {
     child: Child,
-    /// The ready lines, one a `--listen`.
+    /// The ready lines, one per `--listen`.
     pub urls: Vec<String>,
-    /// Where to connect.
+    /// The address to connect to.
     pub address: SocketAddr,
     /// The media root.
     pub root: PathBuf,
-    /// The folder that holds the root, for files that must never be served.
+    /// The folder that contains the root, for files that must never be served.
     pub outside: PathBuf,
-    /// Behind a lock, so that many threads may use one server.
+    /// Behind a lock, so that several threads can use one server.
     log: Mutex<Receiver<String>>,
     /// Closed when the process has ended.
     ended: Mutex<Receiver<()>>,
@@ -112,18 +113,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with these arguments beside `--debug --root ... --listen 127.0.0.1:0`.
+    /// Starts a server with these arguments in addition to `--debug --root ... --listen 127.0.0.1:0`.
     pub fn start(way: Way, args: &[&str]) -> Self {
         Self::prepared(way, args, |_| {})
     }
 
-    /// The same, after `prepare` has filled the folder that the root `media` lies in; it is the working directory, so
-    /// arguments may name what is in it. Secrets lie there already: `secret.txt` and `media-private/secret.txt`.
+    /// The same, after `prepare` has filled the folder that contains the root `media`. The folder is the working
+    /// directory, so arguments can name files in it. It also contains the secrets `secret.txt` and
+    /// `media-private/secret.txt`.
     pub fn prepared(way: Way, args: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         Self::start_in(way, workplace(prepare), args, command())
     }
 
-    /// The same, run by a user who may not read everything; `None` where there is no such user, see [`skip`].
+    /// The same, run by a user who cannot read everything; `None` if that is not possible, see [`skip`].
     pub fn unprivileged(way: Way, args: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
         let keep = workplace(prepare);
         let mut command = command();
@@ -132,14 +134,14 @@ impl Server {
             command.uid(NOBODY).gid(NOBODY);
             let probe = Command::new(command.get_program()).arg("--version").uid(NOBODY).gid(NOBODY).output();
             if let Err(error) = probe {
-                skip(format_args!("nobody may not run {}: {error}", command.get_program().display()));
+                skip(format_args!("the user nobody cannot run {}: {error}", command.get_program().display()));
                 return None;
             }
         }
         Some(Self::start_in(way, keep, args, command))
     }
 
-    /// The same on the fast way, with these variables in its environment.
+    /// The same with [`Way::Fast`] and these environment variables.
     pub fn with_variables(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = command();
         command.envs(variables.iter().copied());
@@ -158,13 +160,13 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (sender, log) = channel();
-        let (lives, ended) = channel();
+        let (alive, ended) = channel();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 // the test may have ended already
                 let _ = sender.send(line);
             }
-            drop(lives);
+            drop(alive);
         });
         let listens = 1 + args.iter().filter(|arg| arg.starts_with("--listen")).count();
         let urls: Vec<String> = (0..listens)
@@ -181,7 +183,8 @@ impl Server {
         Self { child, urls, address, root, outside, log: Mutex::new(log), ended: Mutex::new(ended), keep }
     }
 
-    /// Writes a file below the root, folders included. It has validators a moment later, see [`Server::settled`].
+    /// Writes a file below the root and creates its folders. It gets validators a moment later, see
+    /// [`Server::settled`].
     pub fn put(&self, path: impl AsRef<OsStr>, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.root.join(path.as_ref());
         std::fs::create_dir_all(path.parent().expect("below the root")).expect("the folders");
@@ -189,7 +192,7 @@ impl Server {
         path
     }
 
-    /// A connection that gives up instead of hanging.
+    /// A connection with time-outs.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("the server accepts");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
@@ -197,7 +200,7 @@ impl Server {
         stream
     }
 
-    /// Sends raw bytes, says no more, and reads until the server closes.
+    /// Sends raw bytes, closes the sending side, and reads until the server closes the connection.
     pub fn raw(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = self.connect();
         // the server may close before it has read all of a malformed request
@@ -211,7 +214,7 @@ impl Server {
         answer
     }
 
-    /// One request on a connection of its own; `target` is sent as it is.
+    /// Sends one request on a new connection. `target` is sent unchanged.
     pub fn request(&self, method: &str, target: impl AsRef<[u8]>, fields: &[(&str, &str)]) -> Answer {
         let mut request = format!("{method} ").into_bytes();
         request.extend_from_slice(target.as_ref());
@@ -226,17 +229,21 @@ impl Server {
         let bytes = self.raw(&request);
         let mut rest = bytes.as_slice();
         let answer = Answer::take(&mut rest, method);
-        assert!(rest.is_empty(), "nothing follows the answer to {method}: {:?}", String::from_utf8_lossy(rest));
+        assert!(
+            rest.is_empty(),
+            "unexpected bytes after the response to {method}: {:?}",
+            String::from_utf8_lossy(rest)
+        );
         answer.check(method);
         answer
     }
 
-    /// A GET without further fields.
+    /// Sends a GET without further headers.
     pub fn get(&self, target: impl AsRef<[u8]>) -> Answer {
         self.request("GET", target, &[])
     }
 
-    /// Asks until the answer is the expected one; for what the server promises "within a moment".
+    /// Repeats a request until the response is as expected, for effects that may take a moment.
     pub fn until(&self, target: &str, expected: impl Fn(&Answer) -> bool) -> Answer {
         let mut last = None;
         poll(|| {
@@ -249,14 +256,14 @@ impl Server {
         last.expect("asked")
     }
 
-    /// The answer for a file once it is old enough to have a validator (20 ms).
+    /// The response for a file that is old enough to have validators (20 ms).
     pub fn settled(&self, target: &str) -> Answer {
         self.until(target, |answer| !answer.field("etag").is_empty())
     }
 
-    /// Waits for a log line that holds this text.
+    /// Waits for a log line that contains this text.
     pub fn logged(&self, text: &str) -> String {
-        let log = self.log.lock().expect("no test panics while reading the log");
+        let log = self.log.lock().expect("nothing panics while holding it");
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -267,18 +274,18 @@ impl Server {
         }
     }
 
-    /// The process's number, for signals and `/proc`.
+    /// The process id, for signals and `/proc`.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for the end of the process.
+    /// Waits until the process ends.
     pub fn wait(&mut self) -> std::process::ExitStatus {
-        wait_for_end(self.ended.get_mut().expect("nobody panics with it"));
+        wait_for_end(self.ended.get_mut().expect("nothing panics while holding it"));
         self.child.wait().expect("a child")
     }
 
-    /// Whether the process still runs.
+    /// Whether the process is still running.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
     }
@@ -291,24 +298,24 @@ impl Drop for Server {
     }
 }
 
-/// An HTTP answer, read strictly.
+/// A strictly parsed HTTP response.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status code; 0 when the connection was closed without an answer.
+    /// The status code; 0 if the connection was closed without a response.
     pub status: u16,
-    /// Names in lower case; lines of one name joined by commas.
+    /// Headers with names in lower case; values of the same name are joined by commas.
     pub fields: BTreeMap<String, String>,
-    /// As sent, with chunks put together.
+    /// The body, without the chunked encoding.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// Takes one answer to a request of this method off the front of a connection's bytes.
+    /// Parses one response to a request with this method, and removes it from the start of `bytes`.
     pub fn take(bytes: &mut &[u8], method: &str) -> Self {
         if bytes.is_empty() {
             return Self { status: 0, fields: BTreeMap::new(), body: Vec::new() };
         }
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an end of the head");
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of the head");
         let head = std::str::from_utf8(&bytes[..end]).expect("a head in UTF-8");
         *bytes = &bytes[end + 4..];
         let mut lines = head.split("\r\n");
@@ -339,12 +346,15 @@ impl Answer {
         answer
     }
 
-    /// What holds for every answer there is (design section 4: containment, nosniff, CORS and CORP, freshness).
+    /// Checks what every response must have (design section 4: containment, nosniff, CORS and CORP, freshness).
     fn check(&self, method: &str) {
         let secret = SECRET.as_bytes();
-        assert!(!self.body.windows(secret.len()).any(|part| part == secret), "the secret got out: {self:?}");
+        assert!(
+            !self.body.windows(secret.len()).any(|part| part == secret),
+            "the response contains the secret: {self:?}"
+        );
         if self.is_bare() {
-            assert_eq!(self.text(), "", "hyper's own refusals say nothing");
+            assert_eq!(self.text(), "", "hyper's own refusals have no body");
             return;
         }
         assert_eq!(self.field("x-content-type-options"), "nosniff", "{self:?}");
@@ -360,7 +370,7 @@ impl Answer {
         }
     }
 
-    /// Whether hyper itself refused a malformed request, or just closed: no explanation, only a status.
+    /// Whether hyper itself refused a malformed request, with a status but no explanation, or closed the connection.
     pub fn is_bare(&self) -> bool {
         matches!(self.status, 0 | 400 | 414 | 431) && !self.fields.contains_key("vary")
     }
@@ -370,7 +380,7 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// A field's value; empty where there is none.
+    /// The value of a header, or an empty string.
     pub fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
     }
@@ -381,27 +391,27 @@ impl Answer {
     }
 }
 
-/// Says on stderr that a test, or a part of it, does not run, and why. In CI, which installs everything that the tests
-/// need on Linux, that is a failure.
+/// Prints on stderr that a test, or a part of it, is skipped, and why. In CI on Linux, where everything that the tests
+/// need is installed, this is a failure.
 ///
-/// The test harness captures what `println!` and `eprintln!` print of tests that pass; it does not capture this.
+/// The test harness captures the output of `println!` and `eprintln!` in tests that pass, but not this.
 pub fn skip(reason: impl Display) {
     let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    assert!(!(is_ci && cfg!(target_os = "linux")), "nothing may be skipped in CI: {reason}");
+    assert!(!(is_ci && cfg!(target_os = "linux")), "tests must not be skipped in CI: {reason}");
     let thread = std::thread::current();
     let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("a test"));
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// Waits until something is so that the system does not report by itself: asks for it again and again, and gives the
-/// processor away in between. Fails after [`PATIENCE`].
-pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
-    poll(is_so).unwrap_or_else(|()| panic!("waited in vain for {what}"));
+/// Waits for a condition that the system does not report: checks it repeatedly, with short pauses. Fails after
+/// [`PATIENCE`].
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    poll(condition).unwrap_or_else(|()| panic!("timed out waiting for {what}"));
 }
 
-fn poll(mut is_so: impl FnMut() -> bool) -> Result<(), ()> {
+fn poll(mut condition: impl FnMut() -> bool) -> Result<(), ()> {
     let until = Instant::now() + PATIENCE;
-    while !is_so() {
+    while !condition() {
         if Instant::now() > until {
             return Err(());
         }
@@ -410,19 +420,19 @@ fn poll(mut is_so: impl FnMut() -> bool) -> Result<(), ()> {
     Ok(())
 }
 
-/// Waits until the other end of a channel, which a process's output keeps open, is dropped.
+/// Waits until the other end of the channel is dropped, which happens when the process closes its output.
 fn wait_for_end(ended: &Receiver<()>) {
-    assert_eq!(ended.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the process does not end");
+    assert_eq!(ended.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the process did not end");
 }
 
-/// Raises the limit of open files to all that is allowed: many tests with many connections run at once.
+/// Raises the limit of open files to the maximum, because many tests with many connections run in parallel.
 fn allow_descriptors() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // macOS refuses "unlimited"; the tests run with what there is then
+    // macOS refuses "unlimited"; then the tests run with the current limit
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// A folder with a root and secrets in it.
+/// Creates a folder with a root and the secrets.
 fn workplace(prepare: impl FnOnce(&Path)) -> TempDir {
     let keep = tempfile::tempdir().expect("a temporary folder");
     prepare(keep.path());
@@ -439,7 +449,7 @@ fn workplace(prepare: impl FnOnce(&Path)) -> TempDir {
     keep
 }
 
-/// Takes a chunked body (RFC 9112 section 7.1) off the front.
+/// Decodes a chunked body (RFC 9112 section 7.1), and removes it from the start of `bytes`.
 fn dechunk(bytes: &mut &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
@@ -448,14 +458,14 @@ fn dechunk(bytes: &mut &[u8]) -> Vec<u8> {
         let size = usize::from_str_radix(size, 16).expect("hexadecimal");
         let (chunk, rest) = bytes[line + 2..].split_at(size);
         body.extend_from_slice(chunk);
-        *bytes = rest.strip_prefix(b"\r\n").expect("an end of the chunk");
+        *bytes = rest.strip_prefix(b"\r\n").expect("the end of the chunk");
         if size == 0 {
             return body;
         }
     }
 }
 
-/// A Python with these modules; `None` where there is none, see [`skip`].
+/// A Python with these modules; `None` if there is none, see [`skip`].
 pub fn python(modules: &[&str]) -> Option<String> {
     let python = std::env::var("DEVMEDIA_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let import = format!("import {}", modules.join(", "));
@@ -463,6 +473,6 @@ pub fn python(modules: &[&str]) -> Option<String> {
     if found.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    skip(format_args!("{python} has no {modules:?}; DEVMEDIA_TEST_PYTHON may name a Python that has"));
+    skip(format_args!("{python} does not have {modules:?}; set DEVMEDIA_TEST_PYTHON to a Python that does"));
     None
 }

@@ -1,4 +1,4 @@
-//! A real nginx, on a port that is open before nginx is: clients wait in the kernel until it is ready.
+//! A real nginx. Its port is open before nginx starts, so clients wait in the kernel until it is ready.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -11,28 +11,28 @@ use tempfile::TempDir;
 
 use super::skip;
 
-/// A running nginx; stopped when dropped.
+/// A running nginx; stopped on drop.
 pub struct Nginx {
     child: Child,
     pub address: SocketAddr,
-    /// Its folder, in which its logs are.
+    /// Its folder, which contains its logs.
     pub home: TempDir,
 }
 
 impl Nginx {
-    /// Starts an nginx that has this module. `configuration` is told where to listen, and may put files into the home.
-    /// `None` where there is no such nginx, see [`skip`].
+    /// Starts an nginx with this module. `configuration` receives the address to listen on and the home, into which it
+    /// may put files. Returns `None` if there is no such nginx, see [`skip`].
     pub fn start(module: &str, configuration: impl FnOnce(SocketAddr, &TempDir) -> String) -> Option<Self> {
         let program = ["nginx", "/usr/sbin/nginx"].into_iter().find(|program| {
             let version = Command::new(program).arg("-V").output();
             version.is_ok_and(|version| String::from_utf8_lossy(&version.stderr).contains(module))
         });
         let Some(program) = program else {
-            skip(format_args!("there is no nginx with {module}"));
+            skip(format_args!("nginx with {module} is not installed"));
             return None;
         };
         let home = tempfile::tempdir().expect("a temporary folder");
-        // nginx takes over a listening socket that is named in its environment (it replaces its own binary that way)
+        // nginx inherits a listening socket that is named in its environment (its way of upgrading its binary)
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         fcntl_setfd(&listener, FdFlags::empty()).expect("our own descriptor");
         let address = listener.local_addr().expect("bound");
@@ -52,7 +52,7 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // not SIGKILL, which its worker would survive
+        // not SIGKILL, because the worker would survive it
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! The binary as a process: what it prints, how it ends.
+//! The binary as a process: its output and its end.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENCE, wait_for_end};
 
-/// A running binary; killed when dropped.
+/// A running binary; killed on drop.
 pub struct Process {
     child: Child,
     pub stdout: Lines,
@@ -17,7 +17,7 @@ pub struct Process {
     ended: Receiver<()>,
 }
 
-/// A process that has ended, and all that it printed.
+/// A process that has ended, with its output.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -29,24 +29,24 @@ impl Process {
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
-        let (lives, ended) = channel();
-        let stdout = Lines::of(child.stdout.take().expect("piped"), lives.clone());
-        let stderr = Lines::of(child.stderr.take().expect("piped"), lives);
+        let (alive, ended) = channel();
+        let stdout = Lines::of(child.stdout.take().expect("piped"), alive.clone());
+        let stderr = Lines::of(child.stderr.take().expect("piped"), alive);
         Self { child, stdout, stderr, ended }
     }
 
-    /// Starts a binary whose stderr nobody reads: the other end of the pipe is closed, as in `devmedia 2>&1 | head`.
+    /// Starts a binary whose stderr is a closed pipe, as in `devmedia 2>&1 | head`.
     pub fn start_unread(mut command: Command) -> Self {
         let (unread, stderr) = std::io::pipe().expect("a pipe");
         drop(unread);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the binary starts");
-        let (lives, ended) = channel();
-        let stdout = Lines::of(child.stdout.take().expect("piped"), lives.clone());
-        Self { child, stdout, stderr: Lines::of(std::io::empty(), lives), ended }
+        let (alive, ended) = channel();
+        let stdout = Lines::of(child.stdout.take().expect("piped"), alive.clone());
+        Self { child, stdout, stderr: Lines::of(std::io::empty(), alive), ended }
     }
 
-    /// The next ready line. A process that ends without one fails with what it said instead.
+    /// The next ready line. Panics with the content of stderr if the process ends without one.
     pub fn ready(&self) -> String {
         self.stdout.next().unwrap_or_else(|| panic!("no ready line, but: {:?}", self.stderr.rest()))
     }
@@ -59,13 +59,13 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("a child of this process");
     }
 
-    /// Waits for its end: both streams are closed then, so nothing has to be polled.
+    /// Waits until the process ends, which closes both streams, so no polling is necessary.
     pub fn end(mut self) -> Ended {
         let (stdout, stderr) = (self.stdout.rest(), self.stderr.rest());
         Ended { code: self.wait().code(), stdout, stderr }
     }
 
-    /// Waits for the end; what it has printed can still be read.
+    /// Waits until the process ends. Its output can still be read.
     pub fn wait(&mut self) -> ExitStatus {
         wait_for_end(&self.ended);
         self.child.wait().expect("a child")
@@ -84,33 +84,33 @@ pub fn run(command: Command) -> Ended {
     Process::start(command).end()
 }
 
-/// The lines of a stream, read as they come so that the process never waits for this one.
+/// The lines of a stream. They are read as they arrive, so that the process never blocks on a full pipe.
 pub struct Lines(Receiver<String>);
 
 impl Lines {
-    /// Reads a stream to its end, and drops `lives` then.
-    fn of(stream: impl Read + Send + 'static, lives: Sender<()>) -> Self {
+    /// Reads a stream to its end, and then drops `alive`.
+    fn of(stream: impl Read + Send + 'static, alive: Sender<()>) -> Self {
         let (sender, receiver) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 // the test may have ended already
                 let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
             }
-            drop(lives);
+            drop(alive);
         });
         Self(receiver)
     }
 
-    /// The next line; `None` when the stream is closed.
+    /// The next line; `None` if the stream is closed.
     pub fn next(&self) -> Option<String> {
         match self.0.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("neither a line nor the end of the stream"),
+            Err(RecvTimeoutError::Timeout) => panic!("timed out waiting for a line or the end of the stream"),
         }
     }
 
-    /// Waits for a line that holds this text.
+    /// Waits for a line that contains this text.
     pub fn with(&self, text: &str) -> String {
         let mut seen = Vec::new();
         while let Some(line) = self.next() {

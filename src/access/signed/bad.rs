@@ -1,68 +1,69 @@
-//! Why a URL's signature is refused, and what to do about it.
+//! The reasons why a signed URL is refused, and advice.
 
 use std::fmt;
 
 use hyper::{Method, StatusCode};
 use jiff::SignedDuration;
 
-/// Why a signed URL is refused. `Display` is a sentence that holds nothing secret.
+/// The reason why a signed URL is refused. `Display` prints a sentence that contains nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BadSignature {
-    /// There is no signature, or not all of it: these parameters are missing.
+    /// These parameters of the signature are missing.
     Missing(Vec<String>),
-    /// A parameter that cannot be read.
+    /// A parameter is not valid.
     Malformed {
         /// Its name.
         parameter: String,
-        /// What it should be.
+        /// The valid values.
         expected: &'static str,
-        /// The status of the server that is rehearsed.
+        /// The status that the production server would send.
         status: StatusCode,
     },
-    /// It was good, and is no more.
+    /// The URL has expired.
     Expired {
-        /// For how long it has not been good.
+        /// The time since its expiry.
         ago: SignedDuration,
-        /// The status of the server that is rehearsed.
+        /// The status that the production server would send.
         status: StatusCode,
     },
-    /// It is dated in the future (s3).
+    /// The URL is dated in the future (s3).
     NotYet {
-        /// How far.
+        /// The time until its date.
         ahead: SignedDuration,
     },
-    /// It is good for something that is not asked here.
-    Other {
-        /// Of what it is another one.
+    /// The signature is valid for another request.
+    SignedFor {
+        /// The part of the request that differs.
         part: Part,
-        /// Which one is signed.
+        /// The signed value.
         signed: String,
-        /// Which one should be.
-        asked: String,
+        /// The value in this request.
+        requested: String,
     },
-    /// It was not made with this secret, or not for this. `Display` does not show what was signed: `advice` does.
-    Wrong {
-        /// What a signature is made of here, the secret left out.
+    /// The signature does not match, and no likely mistake explains it. `Display` does not show the signed text;
+    /// `advice` does.
+    Mismatch {
+        /// The text that should be signed, without the secret.
         message: String,
     },
-    /// URLs of this scheme cannot be good for this method.
+    /// URLs of this scheme are not valid for this method.
     Method {
-        /// The one asked.
+        /// The method of the request.
         method: Method,
-        /// Those that it has.
-        has: &'static str,
+        /// The methods that the scheme allows.
+        allowed: &'static str,
     },
-    /// A header field that must be signed, and is not (s3).
-    Unsigned(String),
-    /// A header field that is signed, and not sent (s3).
-    NotSent(String),
+    /// A header that must be signed is not (s3).
+    HeaderNotSigned(String),
+    /// A signed header was not sent (s3).
+    HeaderNotSent(String),
     /// Signature Version 2 (s3).
     Version2,
     /// A form whose fields are signed instead of a URL (s3).
     PresignedPost,
 }
 
-/// What a signature may cover.
+/// A part of a request that a signature may cover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The path of the URL.
@@ -80,39 +81,43 @@ pub enum Part {
 }
 
 impl BadSignature {
-    /// The status that production would answer.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Malformed { status, .. } | Self::Expired { status, .. } => *status,
-            Self::Version2 | Self::Other { part: Part::Region, .. } => StatusCode::BAD_REQUEST,
+            Self::Version2 | Self::SignedFor { part: Part::Region, .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::FORBIDDEN,
         }
     }
 
-    /// What to do about it.
+    /// What to do, for the body of the response.
     pub fn advice(&self) -> String {
         let advice = match self {
             Self::Missing(_) => "Sign the URL in your app, or with devmedia sign.",
             Self::Malformed { expected, .. } => return format!("It should be {expected}."),
-            Self::Expired { .. } => "Sign a new one; a page that stays open needs links that last as long.",
-            Self::NotYet { .. } => "Set the clock of the machine that signed it, or of this one.",
-            Self::Other { part, .. } => match part {
-                Part::Path => "Sign the path as it is served, prefix included.",
+            Self::Expired { .. } => "Sign a new URL. If a page stays open for longer, let its links expire later.",
+            Self::NotYet { .. } => "Correct the clock of the machine that signed the URL, or of this one.",
+            Self::SignedFor { part, .. } => match part {
+                Part::Path => "Sign the path as it is served, including the prefix of the mount.",
                 Part::Method => "Sign a URL for each method.",
-                Part::Host => "Sign the host that the browser asks, with its port.",
+                Part::Host => "Sign the host and port that the browser uses.",
                 Part::Address => {
-                    "Ask from the address that it was signed for, or leave the address out of the expression."
+                    "Send the request from the address in the signature, or remove $remote_addr from the expression."
                 }
-                Part::AccessKey => "Give your app and devmedia one access_key.",
-                Part::Region => "Give your app and devmedia one region, or devmedia none: then any will do.",
+                Part::AccessKey => "Give your app and devmedia the same access_key.",
+                Part::Region => {
+                    "Give your app and devmedia the same region, or remove region here to accept every region."
+                }
             },
-            Self::Wrong { message } => {
-                return format!("Compare what your app signs with what is signed here: {message}");
+            Self::Mismatch { message } => {
+                return format!("Compare the text that your app signs with the text that devmedia expects: {message}");
             }
-            Self::Method { .. } => "Sign a URL for a method that this kind of URL can have.",
-            Self::Unsigned(_) => "Let the SDK sign the header fields that it sends; host is always one.",
-            Self::NotSent(_) => "Send the field with the value that was signed, or sign without it.",
-            Self::Version2 => "In boto3, make the client with config=Config(signature_version=\"s3v4\").",
+            Self::Method { .. } => {
+                "Use one of these methods. For others, use hmac, or secure_link with $request_method in its expression."
+            }
+            Self::HeaderNotSigned(_) => "Let the SDK sign host and all x-amz- headers that it sends.",
+            Self::HeaderNotSent(_) => "Send the header with the signed value, or sign the URL without it.",
+            Self::Version2 => "In boto3, create the client with config=Config(signature_version=\"s3v4\").",
             Self::PresignedPost => {
                 "Presign a PUT instead; in boto3: generate_presigned_url(\"put_object\", Params={\"Bucket\": ..., \"Key\": ...})."
             }
@@ -120,7 +125,7 @@ impl BadSignature {
         advice.to_owned()
     }
 
-    /// A parameter that cannot be read, where a server answers 403 to it.
+    /// A parameter that is not valid, for schemes that respond with 403.
     pub(super) fn malformed(parameter: &str, expected: &'static str) -> Self {
         Self::Malformed { parameter: parameter.to_owned(), expected, status: StatusCode::FORBIDDEN }
     }
@@ -130,22 +135,24 @@ impl fmt::Display for BadSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(parameters) => {
-                write!(f, "This URL must be signed, and has no {} in its query.", parameters.join(", "))
+                let verb = if parameters.len() == 1 { "is" } else { "are" };
+                write!(f, "This URL is not signed: {} {verb} missing.", listed(parameters))
             }
-            Self::Malformed { parameter, .. } => write!(f, "The parameter {parameter} cannot be read."),
+            Self::Malformed { parameter, .. } => write!(f, "The parameter {parameter} is not valid."),
             Self::Expired { ago, .. } => write!(f, "The link expired {:#} ago.", whole(*ago)),
             Self::NotYet { ahead } => write!(f, "The link is dated {:#} in the future.", whole(*ahead)),
-            Self::Other { part, signed, asked } => {
-                write!(f, "The URL is signed for the {part} {signed}, not for {asked}.")
+            Self::SignedFor { part, signed, requested } => {
+                write!(f, "The URL is signed for the {part} {signed}, not for {requested}.")
             }
-            Self::Wrong { .. } => f.write_str(
-                "The signature does not fit: it was made with another secret, or for something else (its expiry \
-                 included).",
+            Self::Mismatch { .. } => f.write_str(
+                "The signature does not match: it was created with another secret, or for another URL or expiry.",
             ),
-            Self::Method { method, has } => write!(f, "A signed URL is good for {has} here, not for {method}."),
-            Self::Unsigned(field) => write!(f, "The header field {field} is not signed."),
-            Self::NotSent(field) => write!(f, "The header field {field} is signed, but was not sent."),
-            Self::Version2 => f.write_str("This URL has a signature of version 2, which S3 no longer takes."),
+            Self::Method { method, allowed } => {
+                write!(f, "Signed URLs of this mount are valid for {allowed}, not for {method}.")
+            }
+            Self::HeaderNotSigned(name) => write!(f, "The header {name} is not signed."),
+            Self::HeaderNotSent(name) => write!(f, "The header {name} is signed, but was not sent."),
+            Self::Version2 => f.write_str("This URL has a version 2 signature, which S3 no longer accepts."),
             Self::PresignedPost => f.write_str("A presigned POST (a form with a policy) is not accepted here."),
         }
     }
@@ -164,6 +171,15 @@ impl fmt::Display for Part {
     }
 }
 
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [names @ .., last] if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Without the fraction of a second.
 fn whole(duration: SignedDuration) -> SignedDuration {
     SignedDuration::from_secs(duration.as_secs())
 }

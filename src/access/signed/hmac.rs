@@ -1,19 +1,19 @@
-//! `hmac`: our own scheme, for an app that has none yet; ten lines in any language (`docs/signed-urls.md`).
+//! `hmac`: our own scheme, for apps that have none yet. It takes ten lines in any language (`docs/signed-urls.md`).
 //!
-//! `?expires=UNIX&signature=HEX`, where HEX is HMAC-SHA256 with the secret over three lines: the method, the path as it
-//! is when decoded, the expiry. A link for GET is good for HEAD; what changes something needs a link of its own. The
-//! rest of the query is not covered, so a thumbnail of a signed picture needs no signature of its own.
+//! The query is `?expires=UNIX&signature=HEX`, where HEX is the HMAC-SHA256 of three lines: the method, the decoded
+//! path and the expiry. A URL for GET is also valid for HEAD; other methods need a URL of their own. The rest of the
+//! query is not covered, so a thumbnail of a signed image does not need a signature of its own.
 
 use ::hmac::{KeyInit as _, Mac as _};
 use hyper::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::mistake::{explain, taken_for_path};
+use super::mistake::{explain, path_variants};
 use super::{Asked, BadSignature, decoded_path, hex, path_of, unhex, with_query};
 use crate::access::secret::Secret;
 
-/// Links that are signed with HMAC-SHA256.
+/// URLs that are signed with HMAC-SHA256.
 #[derive(Debug, Clone)]
 pub struct Hmac {
     secret: Secret,
@@ -22,18 +22,18 @@ pub struct Hmac {
 type HmacSha256 = ::hmac::Hmac<Sha256>;
 
 impl Hmac {
-    /// The secret, any length of it.
+    /// Creates the scheme. The secret may have any length.
     pub fn new(secret: Secret) -> Self {
         Self { secret }
     }
 
-    /// Until when the URL is good.
+    /// Checks the signature and returns the expiry of the URL.
     pub fn check(&self, asked: &Asked<'_>, now: Timestamp) -> Result<Timestamp, BadSignature> {
         let query = asked.uri.query().unwrap_or_default();
         let find = |name| {
             let mut found = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|pair| pair.0 == name);
             match (found.next(), found.next()) {
-                (_, Some(_)) => Err(BadSignature::malformed(name, "there once")),
+                (_, Some(_)) => Err(BadSignature::malformed(name, "given only once")),
                 (first, None) => Ok(first.map(|(_, value)| value)),
             }
         };
@@ -50,15 +50,15 @@ impl Hmac {
         let until =
             until.ok_or_else(|| BadSignature::malformed("expires", "Unix time in seconds (not milliseconds)"))?;
         let signature = unhex(signature.as_bytes())
-            .ok_or_else(|| BadSignature::malformed("signature", "64 hexadecimal digits, in lower case"))?;
+            .ok_or_else(|| BadSignature::malformed("signature", "64 lower-case hexadecimal digits"))?;
 
-        let genuine = |asked: &Asked<'_>, path: &[u8]| {
+        let is_valid = |asked: &Asked<'_>, path: &[u8]| {
             self.mac(&message(asked.method, path, expires)).verify_slice(&signature).is_ok()
         };
         let path = decoded_path(asked.path);
-        if !genuine(asked, &path) {
-            let wrong = taken_for_path(asked, &["expires", "signature"]);
-            return Err(explain(asked, &path, &wrong, &message(asked.method, &path, expires), genuine));
+        if !is_valid(asked, &path) {
+            let variants = path_variants(asked, &["expires", "signature"]);
+            return Err(explain(asked, &path, &variants, &message(asked.method, &path, expires), is_valid));
         }
         if now.as_second() > until.as_second() {
             return Err(BadSignature::Expired { ago: now.duration_since(until), status: StatusCode::GONE });
@@ -66,7 +66,7 @@ impl Hmac {
         Ok(until)
     }
 
-    /// The URL, signed. The error is a sentence of advice.
+    /// Returns the signed URL. The error is advice for the user.
     pub fn sign(&self, method: &Method, url: &Uri, expires: Timestamp) -> Result<String, String> {
         let expires = expires.as_second().to_string();
         let mac = self.mac(&message(method, &decoded_path(&path_of(url)?), &expires));
@@ -79,12 +79,12 @@ impl Hmac {
     }
 }
 
-/// HMAC-SHA256 (RFC 2104), to be finished or compared.
+/// HMAC-SHA256 (RFC 2104), ready to be finalized or verified.
 pub(super) fn mac(key: &[u8], message: &[u8]) -> HmacSha256 {
-    HmacSha256::new_from_slice(key).expect("HMAC takes a key of any length").chain_update(message)
+    HmacSha256::new_from_slice(key).expect("HMAC accepts keys of any length").chain_update(message)
 }
 
-/// What is signed. A path may hold a line break: the first line is still the method and the last the expiry.
+/// The text to sign. A path may contain line breaks, but the first line is always the method and the last the expiry.
 fn message(method: &Method, path: &[u8], expires: &str) -> Vec<u8> {
     let method = if *method == Method::HEAD { &Method::GET } else { method };
     [method.as_str().as_bytes(), path, expires.as_bytes()].join(&b'\n')

@@ -1,15 +1,16 @@
-//! `secure_link`: the links of nginx's `ngx_http_secure_link_module`, so that the same URLs work on both.
+//! `secure_link`: the links of nginx's `ngx_http_secure_link_module`, so that the same URLs work in both.
 //!
 //! ```text
-//! secure_link      $arg_md5,$arg_expires;                   the parameters `link` names
+//! secure_link      $arg_md5,$arg_expires;                   the argument is `link`
 //! secure_link_md5  "$secure_link_expires$uri the-secret";   `expression`, with $secret in place of the secret
 //! if ($secure_link = "")  { return 403; }
 //! if ($secure_link = "0") { return 410; }
 //! ```
 //!
-//! What nginx does is done here, odd or not (`tests/signing/secure_link.rs` asks a real one): the first of several equal parameters
-//! counts, their names have no case, values are not decoded, padding is ignored. One thing it does is not: where the
-//! expression leaves the method out, a link is good for reading only.
+//! This follows nginx even in its peculiarities (`tests/signing/secure_link.rs` compares it with a real nginx): the
+//! first of several equal parameters counts, parameter names are case-insensitive, values are not decoded, and padding
+//! is ignored. There is one exception: if the expression does not contain the method, a link is valid for GET and HEAD
+//! only.
 
 mod argument;
 mod expression;
@@ -25,11 +26,11 @@ use md5::{Digest as _, Md5};
 
 use self::argument::argument;
 use self::expression::Expression;
-use super::mistake::{explain, taken_for_path};
+use super::mistake::{explain, path_variants};
 use super::{Asked, BadSignature, decoded_path, path_of, with_query};
 use crate::access::secret::Secret;
 
-/// As nginx decodes (`ngx_decode_base64url`): what is left in the last digit does not matter.
+/// Decodes as nginx does (`ngx_decode_base64url`): the unused bits of the last digit are ignored.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -38,30 +39,31 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// nginx's default in its documentation, without the client's address: a phone that leaves the Wi-Fi loses its links.
+/// The example in nginx's documentation, without the client's address: with it, links would stop working when a phone
+/// changes networks.
 const EXPRESSION: &str = "$secure_link_expires$uri $secret";
 
 const LINK: &str = "$arg_md5,$arg_expires";
 
-/// What a link without a method is good for.
+/// The methods of a link whose expression does not contain the method.
 const READING: &str = "GET and HEAD";
 
-/// What the parameter with the hash should hold.
-const HASH: &str = "an MD5 in base64url without padding, 22 characters; openssl md5 -binary | openssl base64 | \
-                    tr +/ -_ | tr -d = makes one";
+/// The valid values of the parameter with the hash.
+const HASH: &str = "an MD5 in base64url without padding (22 characters), as printed by openssl md5 -binary | \
+                    openssl base64 | tr +/ -_ | tr -d =";
 
 /// Links that are signed as nginx checks them.
 #[derive(Debug, Clone)]
 pub struct SecureLink {
     secret: Secret,
     expression: Expression,
-    /// The parameter that holds the hash.
+    /// The name of the parameter with the hash.
     hash: String,
-    /// The parameter that holds the expiry; without one links are good for ever.
+    /// The name of the parameter with the expiry; without one, links do not expire.
     expires: Option<String>,
 }
 
-/// What a link says.
+/// The parsed parameters of a link.
 struct Link {
     hash: [u8; 16],
     expires: String,
@@ -69,8 +71,8 @@ struct Link {
 }
 
 impl SecureLink {
-    /// `expression` is the argument of `secure_link_md5`, with `$secret` in place of the secret; `link` is the argument of
-    /// `secure_link`. The error is a sentence of advice.
+    /// Creates the scheme. `expression` is the argument of `secure_link_md5`, with `$secret` in place of the secret;
+    /// `link` is the argument of `secure_link`. The error is advice for the user.
     pub fn new(secret: Secret, expression: Option<&str>, link: Option<&str>) -> Result<Self, String> {
         let expression = Expression::parse(expression.unwrap_or(EXPRESSION))?;
         let mut names = link.unwrap_or(LINK).split(',').map(|name| {
@@ -81,40 +83,40 @@ impl SecureLink {
             (Some(hash), None, None) => Ok(Self { secret, expression, hash, expires: None }),
             (Some(hash), Some(Some(expires)), None) => Ok(Self { secret, expression, hash, expires: Some(expires) }),
             _ => Err(format!(
-                "link names the parameters of the query, such as {LINK}, or $arg_md5 for links without expiry"
+                "link must name query parameters, such as {LINK}, or $arg_md5 for links that do not expire"
             )),
         }
     }
 
-    /// Until when the URL is good; `None` where links have no expiry.
+    /// Checks the signature and returns the expiry of the URL, or `None` if links do not expire.
     pub fn check(&self, asked: &Asked<'_>, now: Timestamp) -> Result<Option<Timestamp>, BadSignature> {
-        let Link { hash, expires, until } = self.read(asked.uri)?;
-        let genuine = |asked: &Asked<'_>, path: &[u8]| {
+        let Link { hash, expires, until } = self.parse(asked.uri)?;
+        let is_valid = |asked: &Asked<'_>, path: &[u8]| {
             let digest = Md5::digest(self.expression.value(asked, path, &expires, self.secret.as_bytes()));
             CtOutput::<Md5>::from(digest) == CtOutput::from(md5::digest::Output::<Md5>::from(hash))
         };
         let path = decoded_path(asked.path);
-        if !genuine(asked, &path) {
+        if !is_valid(asked, &path) {
             let message = self.expression.value(asked, &path, &expires, b"$secret");
             let own = [&self.hash, self.expires.as_ref().unwrap_or(&self.hash)].map(String::as_str);
-            return Err(explain(asked, &path, &taken_for_path(asked, &own), &message, genuine));
+            return Err(explain(asked, &path, &path_variants(asked, &own), &message, is_valid));
         }
-        if !self.is_for(asked.method) {
-            return Err(BadSignature::Method { method: asked.method.clone(), has: READING });
+        if !self.allows(asked.method) {
+            return Err(BadSignature::Method { method: asked.method.clone(), allowed: READING });
         }
         match until {
             Some(until) if now.as_second() > until => {
                 let until = Timestamp::from_second(until).expect("after 1970 and before now");
                 Err(BadSignature::Expired { ago: now.duration_since(until), status: StatusCode::GONE })
             }
-            // milliseconds, a common mistake that nginx takes as well, are later than any date there is
+            // milliseconds (a common mistake, which nginx accepts too) may be later than the last valid timestamp
             until => Ok(until.map(|until| Timestamp::from_second(until).unwrap_or(Timestamp::MAX))),
         }
     }
 
-    /// What the query says. nginx joins the two parameters and divides the whole at the first comma, so a hash may bring
-    /// its expiry along.
-    fn read(&self, uri: &Uri) -> Result<Link, BadSignature> {
+    /// Parses the query. nginx joins the two parameters and splits the result at the first comma, so the parameter with
+    /// the hash may also contain the expiry.
+    fn parse(&self, uri: &Uri) -> Result<Link, BadSignature> {
         let names = std::iter::once(&self.hash).chain(&self.expires);
         let missing: Vec<String> = names.filter(|name| argument(uri, name).is_empty()).cloned().collect();
         if !missing.is_empty() {
@@ -134,16 +136,18 @@ impl SecureLink {
         Ok(Link { hash, expires: expires.unwrap_or_default().to_owned(), until })
     }
 
-    /// nginx lets a link be good for every method. Here that would make a link to a picture one that deletes it.
-    fn is_for(&self, method: &Method) -> bool {
+    /// In nginx, a link is valid for every method. In devmedia, a link that shows an image could then also delete it.
+    fn allows(&self, method: &Method) -> bool {
         self.expression.covers_method() || matches!(*method, Method::GET | Method::HEAD)
     }
 
-    /// The URL, signed; for ever where links have no expiry, and for 127.0.0.1 where the client's address is covered.
-    /// The error is a sentence of advice.
+    /// Returns the signed URL. If the expression contains the client's address, the URL is signed for 127.0.0.1.
+    /// `expires` is ignored if links do not expire. The error is advice for the user.
     pub fn sign(&self, method: &Method, url: &Uri, expires: Timestamp) -> Result<String, String> {
-        if !self.is_for(method) {
-            return Err(format!("links are good for {READING} only, until their expression holds $request_method"));
+        if !self.allows(method) {
+            return Err(format!(
+                "links are valid for {READING} only; for other methods, add $request_method to the expression"
+            ));
         }
         self.expression.can_sign(url)?;
         let path = path_of(url)?;
@@ -164,12 +168,12 @@ impl SecureLink {
     }
 }
 
-/// As `ngx_atotm` reads: decimal digits, and greater than 0.
+/// Parses as `ngx_atotm` does: decimal digits, greater than 0.
 fn seconds(text: &str) -> Option<i64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten().filter(|seconds| *seconds > 0)
 }
 
-/// As nginx reads a hash: at most 24 characters, and what follows the first `=` does not matter.
+/// Decodes a hash as nginx does: at most 24 characters, ignoring everything after the first `=`.
 fn decode(text: &str) -> Option<[u8; 16]> {
     let digits = text.split('=').next().filter(|_| text.len() <= 24)?;
     BASE64URL.decode(digits).ok()?.try_into().ok()

@@ -15,7 +15,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn secret(text: &str) -> Secret {
-    Secret::new(text).expect("something")
+    Secret::new(text).expect("not empty")
 }
 
 fn secure_link(expression: &str, link: &str) -> Signed {
@@ -30,12 +30,12 @@ fn s3(region: Option<&str>) -> Signed {
     Signed::S3(S3::new("AKIDEXAMPLE", secret("secret"), region.map(str::to_owned)))
 }
 
-/// Every scheme as it is without further configuration.
+/// Every scheme with its default configuration.
 fn all() -> [Signed; 3] {
     [secure_link("$secure_link_expires$uri $secret", "$arg_md5,$arg_expires"), hmac("secret"), s3(None)]
 }
 
-/// One request, from 127.0.0.1 where nothing else is said.
+/// A request, by default from 127.0.0.1.
 struct Request {
     method: Method,
     uri: Uri,
@@ -44,7 +44,7 @@ struct Request {
     remote: Option<IpAddr>,
 }
 
-/// A request for a URL, as a browser makes it: the host goes to the Host field.
+/// A request for a URL as a browser sends it, with the host in the Host header.
 fn request(method: Method, url: &str) -> Request {
     let url: Uri = url.parse().expect("a URL");
     let host = url.authority().map_or("localhost:8001", |authority| authority.as_str());
@@ -55,7 +55,7 @@ fn request(method: Method, url: &str) -> Request {
 }
 
 impl Request {
-    fn field(mut self, name: &'static str, value: &str) -> Self {
+    fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.insert(name, value.parse().expect("a value"));
         self
     }
@@ -71,7 +71,7 @@ impl Request {
         signed.check(&asked, at(now)).map(|until| until.map(Timestamp::as_second))
     }
 
-    /// The status, and the sentence that explains it.
+    /// The status, and the sentence that explains a refusal.
     fn answer(&self, signed: &Signed) -> (u16, String) {
         match self.check(signed, NOW) {
             Ok(_) => (200, String::new()),
@@ -85,21 +85,24 @@ fn sign(signed: &Signed, method: &Method, url: &str) -> String {
     signed.sign(method, &url.parse().expect("a URL"), at(NOW), at(NOW + 3600)).expect("signed")
 }
 
-/// The example of nginx's documentation of `secure_link_md5`, whose hash is what its `openssl` line prints.
+/// The example in nginx's documentation of `secure_link_md5`, with the hash that its `openssl` command prints.
 #[test]
-fn the_example_of_nginx() {
+fn the_example_in_nginxs_documentation_is_valid() {
     let signed = secure_link("$secure_link_expires$uri$remote_addr $secret", "$arg_md5,$arg_expires");
     let url = "/s/link?md5=_e4Nc3iduzkWRm01TBBNYw&expires=2147483647";
     assert_eq!(request(Method::GET, url).check(&signed, NOW), Ok(Some(2_147_483_647)));
     let other = request(Method::GET, url).from("10.0.0.1").check(&signed, NOW);
-    let expected =
-        BadSignature::Other { part: Part::Address, signed: "127.0.0.1".to_owned(), asked: "10.0.0.1".to_owned() };
+    let expected = BadSignature::SignedFor {
+        part: Part::Address,
+        signed: "127.0.0.1".to_owned(),
+        requested: "10.0.0.1".to_owned(),
+    };
     assert_eq!(other, Err(expected));
 }
 
-/// The example of "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)" in the S3 API reference.
+/// The example in "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)" in the S3 API reference.
 #[test]
-fn the_example_of_aws() {
+fn the_example_in_awss_documentation_is_valid() {
     let key = secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
     let signed = Signed::S3(S3::new("AKIAIOSFODNN7EXAMPLE", key, Some("us-east-1".to_owned())));
     let made = at(1_369_353_600);
@@ -117,7 +120,7 @@ fn the_example_of_aws() {
 }
 
 #[test]
-fn what_each_scheme_signs_it_takes_until_it_expires() {
+fn a_signed_url_is_valid_until_it_expires() {
     for signed in all() {
         for path in ["/private/a.jpg", "/private/a%20b.jpg", "/private/%C3%A9t%C3%A9+1.jpg?size=2&x", "/private/a%2Fb/"]
         {
@@ -127,26 +130,31 @@ fn what_each_scheme_signs_it_takes_until_it_expires() {
             assert_eq!(late.to_string(), "The link expired 1s ago.", "{url}");
             let status = if matches!(signed, Signed::S3(_)) { 403 } else { 410 };
             assert_eq!(late.status().as_u16(), status, "{url}");
-            // an expiry that was changed is no expiry: the hash covers it
+            // the hash covers the expiry, so it cannot be changed
             let longer = url.replace(&(NOW + 3600).to_string(), &(NOW + 9999).to_string());
             let longer = longer.replace("X-Amz-Expires=3600", "X-Amz-Expires=9999");
             let bad = request(Method::GET, &longer).check(&signed, NOW + 3601);
-            assert!(matches!(bad, Err(BadSignature::Wrong { .. })), "{longer}: {bad:?}");
+            assert!(matches!(bad, Err(BadSignature::Mismatch { .. })), "{longer}: {bad:?}");
         }
     }
 }
 
 #[test]
-fn a_link_is_good_for_its_method() {
+fn a_url_is_valid_only_for_its_methods() {
     let with_method = secure_link("$request_method$secure_link_expires$uri $secret", "$arg_md5,$arg_expires");
-    let for_ever = secure_link("$uri$secret", "$arg_md5");
+    let without_expiry = secure_link("$uri$secret", "$arg_md5");
     let [plain, hmac, s3] = all();
-    for (signed, made_for, asked_with, expected) in [
+    for (signed, signed_method, request_method, expected) in [
         (&plain, Method::GET, Method::GET, ""),
         (&plain, Method::GET, Method::HEAD, ""),
-        (&plain, Method::GET, Method::PUT, "A signed URL is good for GET and HEAD here, not for PUT."),
-        (&for_ever, Method::GET, Method::HEAD, ""),
-        (&for_ever, Method::GET, Method::DELETE, "A signed URL is good for GET and HEAD here, not for DELETE."),
+        (&plain, Method::GET, Method::PUT, "Signed URLs of this mount are valid for GET and HEAD, not for PUT."),
+        (&without_expiry, Method::GET, Method::HEAD, ""),
+        (
+            &without_expiry,
+            Method::GET,
+            Method::DELETE,
+            "Signed URLs of this mount are valid for GET and HEAD, not for DELETE.",
+        ),
         (&with_method, Method::PUT, Method::PUT, ""),
         (&with_method, Method::GET, Method::HEAD, "The URL is signed for the method GET, not for HEAD."),
         (&with_method, Method::GET, Method::DELETE, "The URL is signed for the method GET, not for DELETE."),
@@ -159,18 +167,23 @@ fn a_link_is_good_for_its_method() {
         (&s3, Method::GET, Method::HEAD, "The URL is signed for the method GET, not for HEAD."),
         (&s3, Method::HEAD, Method::HEAD, ""),
         (&s3, Method::GET, Method::PUT, "The URL is signed for the method GET, not for PUT."),
-        (&s3, Method::GET, Method::DELETE, "A signed URL is good for GET, HEAD and PUT here, not for DELETE."),
+        (
+            &s3,
+            Method::GET,
+            Method::DELETE,
+            "Signed URLs of this mount are valid for GET, HEAD and PUT, not for DELETE.",
+        ),
     ] {
-        let url = sign(signed, &made_for, "http://localhost:8001/private/a.jpg");
-        let answer = request(asked_with.clone(), &url).answer(signed);
-        assert_eq!(answer.1, expected, "{} {made_for} {asked_with}", signed.name());
+        let url = sign(signed, &signed_method, "http://localhost:8001/private/a.jpg");
+        let answer = request(request_method.clone(), &url).answer(signed);
+        assert_eq!(answer.1, expected, "{} {signed_method} {request_method}", signed.name());
         assert_eq!(answer.0 == 200, expected.is_empty());
     }
 }
 
-/// A path that is signed otherwise is named; these are what apps sign by mistake.
+/// The message names the text that was signed by mistake.
 #[test]
-fn a_likely_mistake_is_named() {
+fn a_refusal_names_a_likely_mistake() {
     let asked = "/media/private/a%20b.jpg";
     let right = "/media/private/a b.jpg";
     for wrong in [
@@ -198,7 +211,7 @@ fn a_likely_mistake_is_named() {
         let expected = "The URL is signed for the path /private/a.jpg, not for /private/a.jpg/.";
         assert_eq!(request(Method::GET, &folder).answer(&signed), (403, expected.to_owned()));
     }
-    // the host is part of what s3 signs, and of what secure_link may sign
+    // s3 signs the host, and secure_link may sign it
     for (signed, named) in [(s3(None), "localhost"), (secure_link("$host$uri $secret", "$arg_md5"), "localhost:8001")] {
         let url = sign(&signed, &Method::GET, "http://localhost/private/a.jpg");
         let asked = request(Method::GET, &url.replace("localhost", "127.0.0.1:8001")).answer(&signed);
@@ -208,7 +221,7 @@ fn a_likely_mistake_is_named() {
 }
 
 #[test]
-fn a_clock_may_be_off_as_far_as_s3_has_it() {
+fn s3_tolerates_a_clock_difference_of_15_minutes() {
     let url = sign(&s3(None), &Method::GET, "http://localhost:8001/a.jpg");
     assert_eq!(request(Method::GET, &url).check(&s3(None), NOW - 900), Ok(Some(NOW + 3600)));
     let early = request(Method::GET, &url).check(&s3(None), NOW - 901).expect_err("early");
@@ -216,9 +229,9 @@ fn a_clock_may_be_off_as_far_as_s3_has_it() {
 }
 
 proptest! {
-    /// Whatever a path holds, a signed URL is good, and with another byte in its path, expiry or signature it is not.
+    /// A signed URL is valid for any path, and it is invalid with another byte in its path, expiry or signature.
     #[test]
-    fn signed_is_good_and_changed_is_not(
+    fn a_signed_url_is_valid_and_a_changed_one_is_not(
         name in "[a-z %+&=~.é/-]{0,12}[a-z]",
         place in any::<prop::sample::Index>(),
         byte in "[0-9a-zA-Z_-]",
@@ -232,11 +245,11 @@ proptest! {
             let start = "http://localhost:8001/".len();
             let at = start + place.index(url.len() - start);
             let changed = format!("{}{byte}{}", &url[..at], &url[at + 1..]);
-            // escapes have no case, and neither have the names of nginx's parameters
+            // escapes are case-insensitive, and so are the names of nginx's parameters
             let same = changed.eq_ignore_ascii_case(&url);
-            // the last digit of an MD5 in base64url has four bits that nginx does not look at
-            let unread = matches!(signed, Signed::SecureLink(_)) && url[at + 1..].starts_with("&expires=");
-            if !same && !unread && MediaPath::parse(&changed.as_bytes()[start - 1..]).is_ok() {
+            // the last digit of an MD5 in base64url has four bits that nginx ignores
+            let ignored = matches!(signed, Signed::SecureLink(_)) && url[at + 1..].starts_with("&expires=");
+            if !same && !ignored && MediaPath::parse(&changed.as_bytes()[start - 1..]).is_ok() {
                 prop_assert!(request(Method::GET, &changed).check(&signed, NOW).is_err(), "{} for {}", changed, url);
             }
         }

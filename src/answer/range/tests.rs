@@ -31,7 +31,7 @@ fn one_range_of_ten_bytes() {
         ("0-18446744073709551615", "0..10"),
         ("0-99999999999999999999", "0..10"), // Go issue 40940
         ("-99999999999999999999", "0..10"),
-        // nothing of the file
+        // no byte of the file
         ("10-", "416"),
         ("10-20", "416"),
         ("-0", "416"), // Caddy sends "bytes 10-9/10"
@@ -49,7 +49,7 @@ fn one_range_of_ten_bytes() {
         ("1", "whole"),
         ("1-2-3", "whole"),
         (",", "whole"),
-        // white space around members is allowed (section 5.6.1)
+        // white space around elements is allowed (section 5.6.1)
         (" 0-4 ", "0..5"),
         ("\t0-4,", "0..5"),
         (",, 0-4 ,,", "0..5"),
@@ -77,17 +77,17 @@ fn the_unit_is_bytes_in_any_case() {
 fn several_ranges_of_a_thousand_bytes() {
     for (set, expected) in [
         ("0-4,500-504", "0..5 500..505"),
-        ("500-504,0-4", "500..505 0..5"), // in the order asked for (section 15.3.7.2)
+        ("500-504,0-4", "500..505 0..5"), // in the requested order (section 15.3.7.2)
         ("0-9,1000000-", "0..10"),        // one is satisfiable (dufs 0.47 answered 416)
         ("0-9,5-14", "0..15"),            // overlap
         ("0-9,10-19", "0..20"),           // touch
-        ("0-9,60-69", "0..70"),           // nearly touch
+        ("0-9,60-69", "0..70"),           // almost touch
         ("0-9,90-99", "0..100"),
         ("0-9,91-99", "0..10 91..100"),
         ("500-509,0-9,505-520", "500..521 0..10"),
-        ("0-,0-", "whole"), // more bytes than there are
+        ("0-,0-", "whole"), // more bytes than the file has
         ("0-999,0-0", "whole"),
-        ("0-4,5-4", "whole"), // one malformed member spoils the set
+        ("0-4,5-4", "whole"), // one malformed range makes the set invalid
     ] {
         assert_eq!(show(requested(format!("bytes={set}").as_bytes(), 1000)), expected, "{set:?}");
     }

@@ -1,5 +1,5 @@
-//! Folders to write to. Links are followed only if they stay beneath the root, whatever `--follow-links` says: that flag is
-//! for reading.
+//! Folders to write to. Links are followed only if they stay beneath the root, even with `--follow-links`: that flag
+//! applies to reading only.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,18 +13,18 @@ use cap_std::fs::{Dir, MetadataExt as _};
 use super::{Links, OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
 
-/// How far a path leads.
+/// How much of a path exists.
 #[derive(Debug)]
 pub enum Reach {
-    /// The deepest folder of it that exists, and the segments that are missing.
+    /// The deepest existing folder of the path, and the missing segments.
     Folder(Dir, Vec<Vec<u8>>),
-    /// Something else has the name of a folder.
+    /// A segment exists and is not a folder.
     InTheWay(MediaPath),
 }
 
 impl Root {
-    /// Locked while a file is replaced or removed, so that a check made before still holds: of two requests with the same
-    /// `If-Match`, the second must fail.
+    /// Locks the root while a file is replaced or removed, so that a preceding check stays valid: of two requests with
+    /// the same `If-Match`, the second must fail.
     pub fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -50,7 +50,7 @@ impl Root {
             match self.open_file(root, &here, Links::Inside) {
                 Ok(file) if file.metadata()?.is_dir() => reached = Dir::from_std_file(file),
                 Ok(_) | Err(OpenError::NotRegular) => return Ok(Reach::InTheWay(here)),
-                // below an absolute link that stays inside, a missing file looks like one outside
+                // below an absolute link that stays inside, a missing file looks like a file outside
                 Err(_) if is_free(&reached, segment) => {
                     let missing = segments[depth..].iter().map(|segment| segment.to_vec());
                     return Ok(Reach::Folder(reached, missing.collect()));
@@ -88,7 +88,7 @@ impl Root {
         })
     }
 
-    /// Whether nothing has this name, not even a dangling link. Blocks.
+    /// Whether the name is free; not even a broken link has it. Blocks.
     pub fn is_free(&self, path: &MediaPath) -> bool {
         match self.reach(&path.parent()) {
             Ok(Reach::Folder(folder, missing)) => !missing.is_empty() || is_free(&folder, path.file_name()),

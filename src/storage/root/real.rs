@@ -14,7 +14,8 @@ use super::{OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
 
 impl Root {
-    /// Whether `path` exists and has no link in it, if the kernel's caches know that at once. `false` says nothing.
+    /// Whether `path` exists and contains no link, according to the kernel's caches. `false` means that it is not
+    /// known.
     #[cfg(target_os = "linux")]
     pub fn is_straight_now(&self, path: &MediaPath) -> bool {
         use rustix::fs::{Mode, ResolveFlags, openat2};
@@ -24,16 +25,16 @@ impl Root {
         self.nowait.may_try() && self.dir(RECHECK).is_ok_and(|dir| named(dir).is_ok())
     }
 
-    /// Other systems cannot be asked about their caches.
+    /// Other systems cannot resolve paths from their caches alone.
     #[cfg(not(target_os = "linux"))]
     pub fn is_straight_now(&self, _path: &MediaPath) -> bool {
         false
     }
 
-    /// The path with its links followed, as far as it exists, with each name as it is stored; `None` if it leaves the root.
-    /// It is an error if the links cannot be followed to their end. Blocks.
+    /// The path with its links followed, as far as it exists, with each name as it is stored; `None` if it leaves the
+    /// root. It is an error if a link cannot be followed. Blocks.
     ///
-    /// What is opened a moment later may lie elsewhere: that is judged by its [`Location`](crate::storage::location::Location).
+    /// A file that is opened later may lie elsewhere; check its [`Location`](crate::storage::location::Location).
     pub fn real(&self, path: &MediaPath) -> Result<Option<MediaPath>, OpenError> {
         let root = self.path.canonicalize().map_err(|_| OpenError::RootGone)?;
         let resolve = |count| match self.path.join(path.head(count).as_path()).canonicalize() {
@@ -44,7 +45,7 @@ impl Root {
         let whole = path.segments().count();
         let mut deepest = resolve(whole)?;
         if deepest.is_none() {
-            // from the top, and no further than the folders that exist: a path may have 30,000 segments
+            // from the top, and only as far as the folders exist: a path may have 30,000 segments
             for count in 0..whole {
                 let Some(deeper) = resolve(count)? else { break };
                 deepest = Some(deeper);

@@ -1,4 +1,4 @@
-//! The canonical request of Signature Version 4 ("Task 1"), and its encoding.
+//! The canonical request of Signature Version 4 ("Task 1") and its encoding.
 
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -6,20 +6,21 @@ use percent_encoding::percent_decode;
 
 use crate::request::path::encode_segment;
 
-/// In place of the body's hash.
+/// The value in place of the hash of the body.
 pub(super) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
-/// AWS's `UriEncode`: all but RFC 3986's unreserved characters, in upper case.
+/// AWS's `UriEncode`: escapes all but the unreserved characters of RFC 3986, with upper-case digits.
 pub(super) fn encode(bytes: &[u8]) -> String {
     encode_segment(bytes)
 }
 
-/// The path, encoded once: whatever a client escaped or did not, it is the same key in the bucket.
+/// The path, encoded once. It does not depend on which characters the client escaped: the key in the bucket is the
+/// same.
 pub(super) fn encode_path(path: &str) -> Vec<u8> {
     encode_segments(&percent_decode(path.as_bytes()).collect::<Vec<u8>>())
 }
 
-/// Encodes all but the slashes.
+/// Encodes everything except slashes.
 pub(super) fn encode_segments(path: &[u8]) -> Vec<u8> {
     path.split(|&b| b == b'/').map(encode).collect::<Vec<_>>().join("/").into_bytes()
 }
@@ -28,7 +29,7 @@ pub(super) fn encode_segments(path: &[u8]) -> Vec<u8> {
 pub(super) struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Parameters {
-    /// A `+` is a space, as in a form; clients write `%20` and `%2B`.
+    /// Parses a query. A `+` is a space, as in a form; clients send `%20` and `%2B`.
     pub(super) fn parse(query: &str) -> Self {
         let decode = |text: &str| percent_decode(text.replace('+', " ").as_bytes()).collect::<Vec<u8>>();
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
@@ -37,18 +38,18 @@ impl Parameters {
         )
     }
 
-    /// The values of a parameter that are text.
+    /// The values of a parameter that are valid UTF-8.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         let values = self.0.iter().filter(move |(found, _)| found == name.as_bytes());
         values.filter_map(|(_, value)| std::str::from_utf8(value).ok())
     }
 
-    /// The first of them.
+    /// The first value of a parameter.
     pub(super) fn first(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// Encoded, sorted, and without the signature.
+    /// The canonical query: encoded, sorted, and without the signature.
     pub(super) fn canonical(&self) -> String {
         let covered = self.0.iter().filter(|(name, _)| name != b"X-Amz-Signature");
         let mut pairs: Vec<_> = covered.map(|(name, value)| (encode(name), encode(value))).collect();
@@ -57,7 +58,8 @@ impl Parameters {
     }
 }
 
-/// What is hashed and signed; `path` and `query` are canonical, `signed` are the names of fields with semicolons between.
+/// The canonical request. `path` and `query` must be canonical; `signed` lists the signed headers, separated by
+/// semicolons.
 pub(super) fn canonical_request(
     method: &Method,
     path: &[u8],
@@ -74,7 +76,7 @@ pub(super) fn canonical_request(
     request
 }
 
-/// A field's value without spaces around it, and one in place of several.
+/// Trims the value and replaces each sequence of spaces with one space.
 fn single_spaced(value: &[u8]) -> Vec<u8> {
     value.split(|&b| b == b' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(&b' ')
 }
@@ -83,9 +85,9 @@ fn single_spaced(value: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// By the rules of "Create a canonical request" in the Signature Version 4 documentation, as S3 has them.
+    /// By the rules of "Create a canonical request" in the Signature Version 4 documentation, for S3.
     #[test]
-    fn queries_paths_and_fields() {
+    fn queries_paths_and_headers_are_canonical() {
         for (query, canonical) in [
             ("", ""),
             ("b=2&a=1", "a=1&b=2"),

@@ -8,7 +8,7 @@ use hyper::header::HeaderValue;
 use super::super::{Asked, host};
 use super::argument::argument;
 
-/// What is hashed.
+/// The text to hash.
 #[derive(Debug, Clone)]
 pub(super) struct Expression(Vec<Piece>);
 
@@ -27,24 +27,24 @@ enum Piece {
     Host,
     /// `$scheme`
     Scheme,
-    /// `$secret`, which nginx does not have: there the secret is text.
+    /// `$secret`, which is not a variable of nginx: its configuration contains the secret itself.
     Secret,
     /// `$arg_NAME`
     Argument(String),
-    /// `$http_NAME`, as the field's own name
-    Field(String),
+    /// `$http_NAME`, with the name of the header
+    Header(String),
 }
 
 const VARIABLES: &str = "$secure_link_expires, $uri, $secret, $remote_addr, $request_method, $host, $scheme, $arg_NAME \
-                         and $http_NAME";
+                         or $http_NAME";
 
-/// What a variable's name is made of.
+/// Whether a variable's name may contain this byte.
 pub(super) fn is_name(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_'
 }
 
 impl Expression {
-    /// Reads one as nginx does: `$name` or `${name}`, and no way to write a dollar sign. The error is advice.
+    /// Parses as nginx does: `$name` or `${name}`; a dollar sign cannot be escaped. The error is advice for the user.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut parts = text.split('$');
@@ -63,14 +63,16 @@ impl Expression {
             literal(rest, &mut pieces);
         }
         if !pieces.contains(&Piece::Secret) {
-            return Err("the expression does not hold the secret, so anybody could make links: write $secret where \
-                        nginx's secure_link_md5 has it"
-                .to_owned());
+            return Err(
+                "the expression does not contain $secret, so anybody could create links: write $secret in place \
+                        of the secret in nginx's secure_link_md5"
+                    .to_owned(),
+            );
         }
         Ok(Self(pieces))
     }
 
-    /// Whether a link is good for one method only.
+    /// Whether a link is valid for one method only.
     pub(super) fn covers_method(&self) -> bool {
         self.0.contains(&Piece::Method)
     }
@@ -91,7 +93,7 @@ impl Expression {
                 Piece::Scheme => value.extend_from_slice(b"http"),
                 Piece::Secret => value.extend_from_slice(secret),
                 Piece::Argument(name) => value.extend_from_slice(argument(asked.uri, name).as_bytes()),
-                Piece::Field(name) => {
+                Piece::Header(name) => {
                     let lines = asked.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
                     value.extend_from_slice(&lines.join(&b", "[..]));
                 }
@@ -100,17 +102,19 @@ impl Expression {
         value
     }
 
-    /// Whether a URL says all that is hashed. The error is a sentence of advice.
+    /// Checks that the text to hash can be computed from the URL alone. The error is advice for the user.
     pub(super) fn can_sign(&self, url: &Uri) -> Result<(), String> {
         for piece in &self.0 {
             match piece {
                 Piece::Host if url.authority().is_none() => {
-                    return Err("the expression covers $host: write the whole URL, such as http://localhost:8001/..."
-                        .to_owned());
+                    return Err(
+                        "the expression contains $host: write the whole URL, such as http://localhost:8001/..."
+                            .to_owned(),
+                    );
                 }
-                Piece::Field(name) => {
+                Piece::Header(name) => {
                     return Err(format!(
-                        "the expression covers the header field {name}, which only the browser knows: sign it in the app"
+                        "the expression contains the header {name}, which only the browser knows: sign the URL in the app"
                     ));
                 }
                 _ => {}
@@ -132,25 +136,23 @@ impl Piece {
             "scheme" => Self::Scheme,
             "secret" => Self::Secret,
             "request_uri" => {
-                return Err(
-                    "$request_uri holds the signature itself, so nothing could be signed: write $uri".to_owned()
-                );
+                return Err("$request_uri contains the signature itself, so it cannot be signed: write $uri".to_owned());
             }
             _ => match (lower.strip_prefix("arg_"), lower.strip_prefix("http_")) {
                 (Some(name), _) if !name.is_empty() => Self::Argument(name.to_owned()),
-                (_, Some(name)) if !name.is_empty() => Self::Field(name.replace('_', "-")),
-                _ => return Err(format!("the expression's ${name} is not known here; there are {VARIABLES}")),
+                (_, Some(name)) if !name.is_empty() => Self::Header(name.replace('_', "-")),
+                _ => return Err(format!("the expression contains ${name}, which is not supported; use {VARIABLES}")),
             },
         })
     }
 }
 
-/// As nginx writes a client's address. A dual socket shows IPv4 clients as mapped addresses, which nginx's has not.
+/// The client's address as nginx prints it. A dual-stack socket maps IPv4 addresses to IPv6, which nginx's does not.
 fn text_of(address: IpAddr) -> String {
     address.to_canonical().to_string()
 }
 
-/// nginx's `$host`: the name in the request line or the Host field, in lower case, without the port.
+/// nginx's `$host`: the name in the request line or the Host header, in lower case, without the port.
 fn host_name(asked: &Asked<'_>) -> Vec<u8> {
     let host = host(asked).to_ascii_lowercase();
     let port = host.iter().rposition(|&b| b == b':').filter(|&colon| !host[colon..].contains(&b']'));

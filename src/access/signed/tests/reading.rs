@@ -1,61 +1,61 @@
-//! What is read of a query and of a configuration, and what is not.
+//! Parsing of queries and of the configuration.
 
 use super::*;
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn a_refusal_names_the_invalid_parameter() {
     let good = format!("signature={}", "0".repeat(64));
     for (query, expected) in [
-        ("", "This URL must be signed, and has no expires, signature in its query."),
-        (&good, "This URL must be signed, and has no expires in its query."),
-        (&format!("expires=1795406400000&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=%2B1&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=+1&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=1&expires=2&{good}"), "The parameter expires cannot be read."),
-        (&format!("expires=1&{}", good.to_uppercase()), "This URL must be signed, and has no signature in its query."),
-        (&format!("expires=1&signature={}", "A".repeat(64)), "The parameter signature cannot be read."),
-        (&format!("expires=1&signature={}", "a".repeat(63)), "The parameter signature cannot be read."),
+        ("", "This URL is not signed: expires and signature are missing."),
+        (&good, "This URL is not signed: expires is missing."),
+        (&format!("expires=1795406400000&{good}"), "The parameter expires is not valid."),
+        (&format!("expires=%2B1&{good}"), "The parameter expires is not valid."),
+        (&format!("expires=+1&{good}"), "The parameter expires is not valid."),
+        (&format!("expires=&{good}"), "The parameter expires is not valid."),
+        (&format!("expires=1&expires=2&{good}"), "The parameter expires is not valid."),
+        (&format!("expires=1&{}", good.to_uppercase()), "This URL is not signed: signature is missing."),
+        (&format!("expires=1&signature={}", "A".repeat(64)), "The parameter signature is not valid."),
+        (&format!("expires=1&signature={}", "a".repeat(63)), "The parameter signature is not valid."),
     ] {
         let answer = request(Method::GET, &format!("/a.jpg?{query}")).answer(&hmac("secret"));
         assert_eq!(answer, (403, expected.to_owned()), "{query}");
     }
     let presigned = sign(&s3(None), &Method::GET, "http://localhost:8001/a.jpg");
     for (from, to, status, expected) in [
-        ("X-Amz-Date=", "Date=", 403, "This URL must be signed, and has no X-Amz-Date in its query."),
-        ("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1", 400, "The parameter X-Amz-Algorithm cannot be read."),
-        ("Expires=3600", "Expires=604801", 400, "The parameter X-Amz-Expires cannot be read."),
-        ("Expires=3600", "Expires=0", 400, "The parameter X-Amz-Expires cannot be read."),
-        ("Expires=3600", "Expires=-1", 400, "The parameter X-Amz-Expires cannot be read."),
-        ("20261123T", "20261123t", 400, "The parameter X-Amz-Date cannot be read."),
-        ("T040000Z", "T250000Z", 400, "The parameter X-Amz-Date cannot be read."),
-        ("Date=20261123", "Date=20261122", 400, "The parameter X-Amz-Credential cannot be read."),
-        ("%2Fs3%2F", "%2Fsqs%2F", 400, "The parameter X-Amz-Credential cannot be read."),
+        ("X-Amz-Date=", "Date=", 403, "This URL is not signed: X-Amz-Date is missing."),
+        ("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1", 400, "The parameter X-Amz-Algorithm is not valid."),
+        ("Expires=3600", "Expires=604801", 400, "The parameter X-Amz-Expires is not valid."),
+        ("Expires=3600", "Expires=0", 400, "The parameter X-Amz-Expires is not valid."),
+        ("Expires=3600", "Expires=-1", 400, "The parameter X-Amz-Expires is not valid."),
+        ("20261123T", "20261123t", 400, "The parameter X-Amz-Date is not valid."),
+        ("T040000Z", "T250000Z", 400, "The parameter X-Amz-Date is not valid."),
+        ("Date=20261123", "Date=20261122", 400, "The parameter X-Amz-Credential is not valid."),
+        ("%2Fs3%2F", "%2Fsqs%2F", 400, "The parameter X-Amz-Credential is not valid."),
         ("AKIDEXAMPLE", "AKID", 403, "The URL is signed for the access key AKID, not for AKIDEXAMPLE."),
         ("us-east-1", "eu-west-1", 400, "The URL is signed for the region eu-west-1, not for us-east-1."),
-        ("Headers=host", "Headers=date", 403, "The header field host is not signed."),
-        ("Headers=host", "Headers=date%3Bhost", 403, "The header field date is signed, but was not sent."),
-        ("&X-Amz-Expires", "&X-Amz-Expires=9&X-Amz-Expires", 400, "The parameter X-Amz-Expires cannot be read."),
-        ("X-Amz-Date", "X-Amz-Content-Sha256=00&X-Amz-Date", 400, "The parameter X-Amz-Content-Sha256 cannot be read."),
+        ("Headers=host", "Headers=date", 403, "The header host is not signed."),
+        ("Headers=host", "Headers=date%3Bhost", 403, "The header date is signed, but was not sent."),
+        ("&X-Amz-Expires", "&X-Amz-Expires=9&X-Amz-Expires", 400, "The parameter X-Amz-Expires is not valid."),
+        ("X-Amz-Date", "X-Amz-Content-Sha256=00&X-Amz-Date", 400, "The parameter X-Amz-Content-Sha256 is not valid."),
         (
             "?",
             "?AWSAccessKeyId=A&Signature=B&Expires=1&",
             400,
-            "This URL has a signature of version 2, which S3 no longer takes.",
+            "This URL has a version 2 signature, which S3 no longer accepts.",
         ),
     ] {
         assert!(presigned.contains(from), "{from}");
         let answer = request(Method::GET, &presigned.replace(from, to)).answer(&s3(Some("us-east-1")));
         assert_eq!(answer, (status, expected.to_owned()), "{from} -> {to}");
     }
-    let with_field =
-        request(Method::PUT, &sign(&s3(None), &Method::PUT, "http://localhost:8001/a")).field("x-amz-acl", "public");
-    assert_eq!(with_field.answer(&s3(None)), (403, "The header field x-amz-acl is not signed.".to_owned()));
+    let with_header =
+        request(Method::PUT, &sign(&s3(None), &Method::PUT, "http://localhost:8001/a")).header("x-amz-acl", "public");
+    assert_eq!(with_header.answer(&s3(None)), (403, "The header x-amz-acl is not signed.".to_owned()));
 }
 
-/// As a real nginx answers them (`tests/signing/secure_link.rs`).
+/// The responses of a real nginx (`tests/signing/secure_link.rs`).
 #[test]
-fn links_are_read_as_nginx_reads_them() {
+fn links_are_parsed_as_in_nginx() {
     let signed = secure_link("$uri $secret", "$arg_md5,$arg_expires");
     let good = "wMu9Yvy5brIZ3aL_t8kaeA";
     for (query, status) in [
@@ -86,18 +86,18 @@ fn links_are_read_as_nginx_reads_them() {
 }
 
 #[test]
-fn expressions_and_links() {
+fn expressions_and_links_are_checked() {
     let new = |expression, link| SecureLink::new(secret("secret"), expression, link).map(|_| ());
     assert_eq!(new(None, None), Ok(()));
     assert_eq!(new(Some("${secure_link_expires}${uri} $secret"), Some("${arg_st},$arg_e")), Ok(()));
     assert_eq!(new(Some("$http_user_agent$arg_user$host$scheme$request_method$secret"), Some("$arg_st")), Ok(()));
     for (expression, advice) in [
-        ("$uri secret", "does not hold the secret"),
-        ("$uri$secrets", "$secrets is not known here"),
-        ("$uri $secret $", "$ is not known here"),
-        ("$uri ${secret", "$ is not known here"),
+        ("$uri secret", "does not contain $secret"),
+        ("$uri$secrets", "$secrets, which is not supported"),
+        ("$uri $secret $", "$, which is not supported"),
+        ("$uri ${secret", "$, which is not supported"),
         ("$request_uri $secret", "write $uri"),
-        ("$cookie_id $secret", "there are $secure_link_expires, $uri"),
+        ("$cookie_id $secret", "use $secure_link_expires, $uri"),
     ] {
         assert!(new(Some(expression), None).expect_err(expression).contains(advice), "{expression}");
     }
@@ -107,7 +107,7 @@ fn expressions_and_links() {
 }
 
 #[test]
-fn what_cannot_be_signed_is_said() {
+fn the_error_says_why_a_url_cannot_be_signed() {
     let url = |text: &str| text.parse::<Uri>().expect("a URL");
     let sign = |signed: &Signed, target: &str, seconds| {
         signed.sign(&Method::GET, &url(target), at(NOW), at(NOW + seconds)).expect_err(target)
