@@ -336,7 +336,7 @@ fn the_error_of_a_missing_root_suggests_a_folder_nearby() {
 fn a_missing_root_is_created_if_files_will_be_stored_in_it() {
     let rows: [(&[&str], &[&str]); 5] = [
         (&["--upload"], &[]),
-        (&["--upload", "--root", "new/media"], &[]),
+        (&["--upload", "--root", "only-in-this-test/media"], &[]),
         (&["--fallback", "https://www.example.com/media/"], &[]),
         (&[], &["manage.py"]),
         (&["./media"], &["manage.py"]),

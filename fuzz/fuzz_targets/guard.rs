@@ -1,7 +1,7 @@
 //! The guard: no page of another site gets in, whatever its browser sends, and no foreign `Host` does.
 #![no_main]
 
-use devmedia_fuzz::{Guard, HostPattern, OriginPattern, Row, Value};
+use devmedia_fuzz::{Guard, HostPattern, ListenerKind, OriginPattern, Row, Value};
 use hyper::header::{self, HeaderName};
 use hyper::{Method, Request};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
@@ -20,6 +20,7 @@ struct Input<'a> {
     destination: Option<Text<'a>>,
     allow_host: Option<&'a str>,
     allow_origin: Option<&'a str>,
+    network: bool,
 }
 
 #[derive(Debug, Clone, Copy, Arbitrary)]
@@ -106,6 +107,7 @@ fuzz_target!(|input: Input<'_>| {
     }
     let Ok(request) = request.body(()) else { return };
 
+    let listener = if input.network { ListenerKind::Network } else { ListenerKind::Loopback };
     // patterns of any text are read or refused; the rules below are checked without any
     let host_pattern = input.allow_host.and_then(HostPattern::parse);
     let origin_pattern = input.allow_origin.and_then(OriginPattern::parse);
@@ -114,9 +116,9 @@ fuzz_target!(|input: Input<'_>| {
         origins: origin_pattern.into_iter().collect(),
         ..Guard::default()
     };
-    let admitted_by_patterns = lenient.admit(&request).is_ok();
+    let admitted_by_patterns = lenient.admit(&request, listener).is_ok();
 
-    let Ok(admission) = Guard::default().admit(&request) else { return };
+    let Ok(admission) = Guard::default().admit(&request, listener) else { return };
     assert!(admitted_by_patterns, "a pattern keeps out what gets in without it");
     assert!(!input.second_host, "two Host fields");
     let host = String::from_utf8(host).expect("a host name is ASCII");

@@ -15,6 +15,7 @@ pub use devmedia::answer::disposition::Disposition;
 pub use devmedia::answer::head::head;
 pub use devmedia::answer::piece::length;
 pub use devmedia::answer::range::{Requested, requested};
+pub use devmedia::connection::ListenerKind;
 pub use devmedia::guard::{Guard, HostPattern, OriginPattern, Row};
 pub use devmedia::live;
 pub use devmedia::request::format::Format;
@@ -23,8 +24,13 @@ pub use devmedia::request::prefix::Prefix;
 pub use devmedia::request::query::Query;
 pub use devmedia::storage::entity::Entity;
 pub use devmedia::storage::media_type::MediaType;
-pub use devmedia::upload::disposition::file_name;
+use devmedia::upload::disposition;
 pub use devmedia::upload::names;
+
+/// The `filename` of a `Content-Disposition`.
+pub fn file_name(field: &[u8]) -> Option<String> {
+    disposition::parameter(field, "filename")
+}
 
 /// The value of a header field: any bytes that HTTP allows in one.
 #[derive(Debug, Clone)]
