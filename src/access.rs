@@ -23,6 +23,7 @@ use self::ask::{Ask, AskError};
 use self::signed::{Asked, BadSignature, Signed};
 use crate::access_log::Verdict;
 use crate::body::Body;
+use crate::connection::Scheme;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 
@@ -152,6 +153,8 @@ pub struct Visitor<'a> {
     pub path: MediaPath,
     /// Where it comes from; nothing over a Unix socket.
     pub peer: Option<IpAddr>,
+    /// How it came.
+    pub scheme: Scheme,
 }
 
 /// A yes, and what it adds to the answer.

@@ -54,6 +54,9 @@ pub mod live;
 // Drawings in the place of missing files.
 pub mod placeholder;
 
+// A slow or failing network, imitated.
+pub mod network;
+
 // What every feature needs: prefix, root, access.
 pub mod site;
 
@@ -80,6 +83,9 @@ pub mod guard;
 
 // Why a request is not answered with what it asked for.
 pub mod refusal;
+
+// Certificates: a local authority, or files.
+pub mod tls;
 
 // Transport, time-outs, sendfile.
 pub mod connection;

@@ -9,12 +9,15 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::debug::Switches;
-use crate::config::{Config, Problems};
+use crate::config::{Certificate, Config, Problems};
 use crate::live::Live;
 use crate::log;
 use crate::server::{self, listener};
 use crate::service::Service;
 use crate::thumbnail::Thumbnails;
+use crate::tls::names::Names;
+use crate::tls::trust::{self, System};
+use crate::tls::{self, Opened};
 use crate::upload::sweep;
 
 /// The exit codes of a process that SIGINT or SIGTERM ends before `--grace` is over, by a shell's convention: 128 and the
@@ -49,8 +52,17 @@ pub fn runtime() -> Result<Runtime, Problems> {
     runtime.map_err(|error| Problems::of_system(format!("cannot start: {error}")))
 }
 
-async fn serve(config: Config) -> Result<(), Problems> {
-    let bound = listener::bind(&config.listen).map_err(Problems::of_system)?;
+async fn serve(mut config: Config) -> Result<(), Problems> {
+    let scheme = config.scheme();
+    let (tls, authority) = match config.certificate.take() {
+        None => (None, None),
+        Some(Certificate::Files(tls)) => (Some(tls), None),
+        Some(Certificate::Local(names)) => {
+            let opened = open_authority(names)?;
+            (Some(opened.tls.clone()), Some(opened))
+        }
+    };
+    let bound = listener::bind(&config.listen, scheme).map_err(Problems::of_system)?;
     let stop = stop_signal().map_err(|error| Problems::of_system(format!("cannot start: {error}")))?;
     for listen in config.listen.iter().filter(|listen| listen.is_public()) {
         tracing::warn!("{listen} can be reached from other machines: everyone on this network can read the media");
@@ -75,6 +87,9 @@ async fn serve(config: Config) -> Result<(), Problems> {
         listeners.extend(one.listeners);
     }
     announce_mounts(&config);
+    if let Some(authority) = &authority {
+        announce_authority(authority, first_url.as_deref().unwrap_or_default());
+    }
     if let (true, Some(url)) = (config.open, first_url)
         && let Err(error) = open::that_detached(&url)
     {
@@ -83,8 +98,37 @@ async fn serve(config: Config) -> Result<(), Problems> {
 
     let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
     let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live));
-    server::serve(listeners, service, config.grace, stop).await;
+    server::serve(listeners, tls, service, config.grace, stop).await;
     Ok(())
+}
+
+/// The local certificate authority, made if there is none.
+fn open_authority(names: Names) -> Result<Opened, Problems> {
+    let folder = tls::folder().ok_or_else(|| {
+        Problems::of_system("--tls: there is no folder for the certificate authority; set HOME or XDG_DATA_HOME")
+    })?;
+    tls::open(&folder, names).map_err(|error| Problems::of_system(format!("--tls: {error}")))
+}
+
+/// Logs how to trust the authority, unless this system does.
+fn announce_authority(authority: &Opened, url: &str) {
+    let (file, system) = (&authority.certificate, System::of_this_machine());
+    if authority.is_new {
+        tracing::info!("made a certificate authority: {}", file.display());
+    }
+    if system.trusts(file) {
+        return;
+    }
+    if let Some(command) = system.command(file) {
+        tracing::info!("to trust it on this system: {command}");
+    }
+    if cfg!(target_os = "linux") {
+        tracing::info!("to trust it in Chromium and Chrome: {}", trust::chromium_command(file));
+    }
+    tracing::info!("to trust it in Firefox: Settings, Certificates, Authorities, Import: {}", file.display());
+    // the certificate is for the name, too, and people read it more easily
+    let url = url.replace("://127.0.0.1:", "://localhost:");
+    tracing::info!("to try it: {}", trust::curl_command(file, &url));
 }
 
 /// Logs what is served where, and starts to remove stale partial uploads.
@@ -99,6 +143,14 @@ fn announce_mounts(config: &Config) {
         tracing::info!("serving {} at {}{access}{uploads}", mount.site.root.path().display(), mount.site.prefix);
         if let Some(fallback) = &mount.fallback {
             tracing::info!("fetching files that are missing at {} from {}", mount.site.prefix, fallback.upstream);
+        }
+        if let Some(network) = &mount.network {
+            tracing::warn!(
+                "imitating a network at {}: {} (--network-seed {} repeats it)",
+                mount.site.prefix,
+                network.conditions(),
+                network.seed()
+            );
         }
         if mount.writes() {
             let mount = Arc::clone(mount);

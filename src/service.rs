@@ -2,16 +2,18 @@
 //!
 //! 1. **guard**: is this the developer's machine, or a stranger's web page?
 //! 2. **mounts**: which mount, and which path of it?
-//! 3. **method**: does the path have it?
-//! 4. **access**: may this request see it?
-//! 5. **upload**: what changes something is received, stored and answered.
-//! 6. **storage**: the file or the folder, opened once.
-//! 7. **fallback**: a missing file is fetched, else drawn, else explained.
-//! 8. **decide**: which part of the file answers the request?
-//! 9. **answer**: status, fields and body, or a refusal that explains itself.
-//! 10. **access log**: one event when the last byte is gone.
+//! 3. **network**: where a slow or failing one is imitated, it has the request first, and the answer last.
+//! 4. **method**: does the path have it?
+//! 5. **access**: may this request see it?
+//! 6. **upload**: what changes something is received, stored and answered.
+//! 7. **storage**: the file or the folder, opened once.
+//! 8. **fallback**: a missing file is fetched, else drawn, else explained.
+//! 9. **decide**: which part of the file answers the request?
+//! 10. **answer**: status, fields and body, or a refusal that explains itself.
+//! 11. **access log**: one event when the last byte is gone.
 //!
-//! [`Service::respond`] is steps 1, 9 and 10, which every answer takes; [`Service::answer`] is the rest.
+//! [`Service::respond`] is steps 1, 10 and 11, which every answer takes; [`Service::answer`] is steps 2 and 3, and
+//! [`Service::answer_in`] is the rest, in one mount.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -22,7 +24,8 @@ use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
 use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::http::uri::{Authority, PathAndQuery};
+use hyper::{Method, Request, Response, StatusCode, Version};
 
 use crate::access::{Admitted, Visitor};
 use crate::access_log::{Logged, Received, Source};
@@ -31,7 +34,7 @@ use crate::answer::decide::decide;
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
-use crate::connection::Connection;
+use crate::connection::{Connection, Scheme};
 use crate::fallback::{self, FallbackError, Instead, refresh};
 use crate::guard::{Admission, Guard, Row};
 use crate::live::{self, Live};
@@ -97,6 +100,7 @@ impl Service {
         // 1. guard
         let admission = self.guard.admit(&request);
         let answer = match &admission {
+            Ok(_) if connection.scheme == Scheme::HttpForHttps => to_https(&request),
             Ok(admission) => {
                 self.note(admission, &request);
                 let answer = AssertUnwindSafe(self.answer(&request, &mut body, &connection)).catch_unwind().await;
@@ -105,7 +109,7 @@ impl Service {
             Err(error) => Err(error.clone().into()),
         };
 
-        // 9. answer
+        // 10. answer
         let mut response = answer.unwrap_or_else(|refusal| explained(refusal, &request));
         let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
         common::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
@@ -120,19 +124,18 @@ impl Service {
             _ => {}
         }
 
-        // 10. access log
+        // 11. access log
         received.answered(response, connection)
     }
 
-    /// Steps 2 to 8, and the answer that they lead to.
+    /// Steps 2 and 3, and the answer of the mount.
     async fn answer(
         &self,
         request: &Request<()>,
         body: &mut RequestBody,
         connection: &Connection,
     ) -> Result<Response<Body>, Refusal> {
-        let (method, query) = (request.method(), Query::new(request.uri().query()));
-        if method == Method::OPTIONS {
+        if request.method() == Method::OPTIONS {
             return Ok(self.options(request));
         }
 
@@ -141,17 +144,41 @@ impl Service {
         let Some((mount, path)) = self.mounts.find(&asked) else {
             return self.outside(request, asked).await;
         };
+
+        // 3. network
+        let Some(network) = &mount.network else {
+            return self.answer_in(mount, path, asked, request, body, connection).await;
+        };
+        let passage = network.enter(body).await;
+        let answer = match passage.refusal() {
+            Some(refusal) => Err(refusal),
+            None => self.answer_in(mount, path, asked, request, body, connection).await,
+        };
+        Ok(passage.leave(answer.unwrap_or_else(|refusal| explained(refusal, request))))
+    }
+
+    /// Steps 4 to 9, and the answer that they lead to.
+    async fn answer_in(
+        &self,
+        mount: &Arc<Mount>,
+        path: MediaPath,
+        asked: MediaPath,
+        request: &Request<()>,
+        body: &mut RequestBody,
+        connection: &Connection,
+    ) -> Result<Response<Body>, Refusal> {
+        let (method, query) = (request.method(), Query::new(request.uri().query()));
         let site = &mount.site;
 
-        // 3. method
+        // 4. method
         mount.allows(method, &path)?;
 
-        // 4. access
+        // 5. access
         if let Some(id) = mount.partial(&path) {
             // it was admitted when it began; its URL, which nobody can guess, is the permission
             return tus::resume(site, id, request, body).await;
         }
-        let visitor = Visitor { request, path: asked, peer: connection.peer };
+        let visitor = Visitor { request, path: asked, peer: connection.peer, scheme: connection.scheme };
         let pass = match site.admit(&path, &visitor).await? {
             Admitted::Pass(pass) => pass,
             Admitted::Answer(response) => return Ok(response),
@@ -159,12 +186,12 @@ impl Service {
         let answer = async {
             site.shows(&path)?;
 
-            // 5. upload
+            // 6. upload
             if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
                 return upload::receive(Upload { site, uploads, path: &path, request }, body).await;
             }
 
-            // 6. storage, 7. fallback
+            // 7. storage, 8. fallback
             let found = match self.open(mount, &path).await {
                 Ok(found) => found,
                 Err(unopened) if unopened.error.is_missing() => {
@@ -301,7 +328,7 @@ fn explained(refusal: Refusal, request: &Request<()>) -> Response<Body> {
     explain::explain(refusal, Format::negotiate(request.headers(), query, Format::Text))
 }
 
-/// Steps 8 and 9 for a file: the part of it that answers the request.
+/// Steps 9 and 10 for a file: the part of it that answers the request.
 fn file_answer(
     mount: &Mount,
     path: &MediaPath,
@@ -315,7 +342,8 @@ fn file_answer(
     }
     let is_fetched = file.progress().is_some();
     let decision = decide(request.method(), request.headers(), entity)?;
-    let outbox = connection.outbox.clone();
+    // what sendfile sends cannot be slowed down
+    let outbox = connection.outbox.clone().filter(|_| mount.network.is_none());
     let mut response =
         mount.site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, outbox)));
     if is_fetched {
@@ -324,7 +352,7 @@ fn file_answer(
     Ok(response)
 }
 
-/// Step 9 for a folder: its listing.
+/// Step 10 for a folder: its listing.
 async fn folder_answer(
     mount: &Mount,
     path: &MediaPath,
@@ -358,11 +386,33 @@ fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Res
     if !body.is_unread() {
         return;
     }
-    // most clients stop sending when they are told so
-    if body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    // most clients stop sending when they are told so; HTTP/2 has no such field (RFC 9113 section 8.2.2), it resets the
+    // stream
+    if request.version() < Version::HTTP_2
+        && body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     body.linger();
+}
+
+/// To the same URL by https. Not 308, which browsers remember: the port may speak http again tomorrow. The guard has
+/// seen the Host, so this leads to no stranger.
+fn to_https(request: &Request<()>) -> Result<Response<Body>, Refusal> {
+    let authority = request.uri().authority().map(Authority::as_str);
+    let host = authority.or_else(|| request.headers().get(header::HOST)?.to_str().ok());
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let location = host.and_then(|host| HeaderValue::try_from(format!("https://{host}{target}")).ok());
+    let location = location.ok_or_else(|| {
+        let what = "This server speaks https, and the request came by http.";
+        Refusal::new(StatusCode::BAD_REQUEST, "https-only", what, "Write https:// in the URL.")
+    })?;
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    Ok(response)
 }
 
 /// A folder where listings are off.

@@ -106,7 +106,7 @@ impl Ask {
         }
         let mut question = Request::new(Empty::new());
         *question.uri_mut() = self.url.clone();
-        *question.headers_mut() = fields::question(request, &target, visitor.peer);
+        *question.headers_mut() = fields::question(request, &target, visitor.peer, visitor.scheme);
         let remembered = self.cache.as_ref().map(|cache| (cache, cache::key(question.headers())));
         if let Some(fields) = remembered.as_ref().and_then(|(cache, key)| cache.get(key)) {
             return Ok(yes(fields, "remembered"));

@@ -6,6 +6,8 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Uri};
 use url::Url;
 
+use crate::connection::Scheme;
+
 /// Who asks, so that a question that comes back is recognised (RFC 9110 section 7.6.3).
 const VIA: &str = "1.1 devmedia-ask";
 
@@ -60,7 +62,7 @@ pub(super) fn is_question(headers: &HeaderMap) -> bool {
 /// `X-Original-URI` is the one spelling of the path, escaped the one way: an app that decides by it decides about what
 /// is served. What a client says of itself in `X-Original-*`, `X-Forwarded-*` and the like is not believed, nor in any name
 /// with an underscore, which CGI and WSGI take for a hyphen (nginx drops them, too: `underscores_in_headers`).
-pub(super) fn question(request: &Request<()>, target: &str, peer: Option<IpAddr>) -> HeaderMap {
+pub(super) fn question(request: &Request<()>, target: &str, peer: Option<IpAddr>, scheme: Scheme) -> HeaderMap {
     let named = connection_options(request.headers());
     let mut fields = HeaderMap::new();
     for (name, value) in request.headers() {
@@ -84,7 +86,7 @@ pub(super) fn question(request: &Request<()>, target: &str, peer: Option<IpAddr>
     let target = HeaderValue::from_str(target).ok();
     say("x-original-uri", target.clone());
     say("x-original-method", method.clone());
-    say("x-forwarded-proto", Some(HeaderValue::from_static("http")));
+    say("x-forwarded-proto", Some(HeaderValue::from_static(scheme.as_str())));
     say("x-forwarded-host", request.headers().get(header::HOST).cloned());
     say("x-forwarded-uri", target);
     say("x-forwarded-method", method);
