@@ -81,7 +81,8 @@ impl Received {
         let network = response.extensions_mut().remove().map(|Imitated(what)| what);
         let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
         let source = response.extensions().get::<Source>().copied();
-        let record = Record { received: self, status, media_type, source, reason, access, network, sent: 0, arrived: 0 };
+        let record =
+            Record { received: self, status, media_type, source, reason, access, network, sent: 0, arrived: 0 };
         response.map(|body| Logged { body, record: Some(record), by_sendfile: false, connection })
     }
 }

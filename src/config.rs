@@ -115,7 +115,20 @@ impl Config {
         let thumbnails =
             cache_folder(cache.as_deref(), home.as_deref()).map(|folder| folder.join("devmedia/thumbnails"));
         let (file, created) = (file.path, roots.created);
-        Ok(Self { file, listen, mounts, guard, certificate, grace, poll, log_format, thumbnails, open, created, warnings })
+        Ok(Self {
+            file,
+            listen,
+            mounts,
+            guard,
+            certificate,
+            grace,
+            poll,
+            log_format,
+            thumbnails,
+            open,
+            created,
+            warnings,
+        })
     }
 
     /// How a URL of this server begins.

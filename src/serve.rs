@@ -145,12 +145,13 @@ fn announce_mounts(config: &Config) {
             tracing::info!("fetching files that are missing at {} from {}", mount.site.prefix, fallback.upstream);
         }
         if let Some(network) = &mount.network {
-            tracing::warn!(
-                "imitating a network at {}: {} (--network-seed {} repeats it)",
-                mount.site.prefix,
-                network.conditions(),
-                network.seed()
-            );
+            let conditions = network.conditions();
+            let repeat = if conditions.is_random() {
+                format!(" (--network-seed {} repeats it)", network.seed())
+            } else {
+                String::new()
+            };
+            tracing::warn!("imitating a network at {}: {conditions}{repeat}", mount.site.prefix);
         }
         if mount.writes() {
             let mount = Arc::clone(mount);

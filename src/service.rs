@@ -389,7 +389,9 @@ fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Res
     // most clients stop sending when they are told so; HTTP/2 has no such field (RFC 9113 section 8.2.2), it resets the
     // stream
     if request.version() < Version::HTTP_2
-        && body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        && body.is_long()
+        && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+    {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     body.linger();

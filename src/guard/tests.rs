@@ -163,7 +163,7 @@ fn the_host_is_that_of_an_absolute_target_and_stands_once() {
         (Version::HTTP_10, "/a", &[], Ok(())),
         (Version::HTTP_10, "/a", &["evil.example"], Err(421)),
         (Version::HTTP_11, "http://localhost/a", &["evil.example"], Ok(())), // RFC 9112 section 3.2.2
-        (Version::HTTP_2, "https://localhost/a", &[], Ok(())), // RFC 9113 section 8.3.1
+        (Version::HTTP_2, "https://localhost/a", &[], Ok(())),               // RFC 9113 section 8.3.1
         (Version::HTTP_2, "https://evil.example/a", &[], Err(421)),
         (Version::HTTP_2, "https://localhost/a", &["localhost"], Ok(())),
         (Version::HTTP_2, "https://localhost/a", &["evil.example"], Err(400)),

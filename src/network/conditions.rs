@@ -76,6 +76,11 @@ impl Conditions {
         *self == Self::default()
     }
 
+    /// Whether chance has a part in it.
+    pub fn is_random(&self) -> bool {
+        self.fail > 0.0 || self.cut > 0.0 || !self.jitter.is_zero()
+    }
+
     fn preset(name: &str) -> Result<Self, String> {
         let lower = name.to_ascii_lowercase().replace([' ', '_'], "-");
         if matches!(lower.as_str(), "no" | "false" | "off" | "0" | "none") {
@@ -170,7 +175,8 @@ impl fmt::Display for Conditions {
         #[expect(clippy::cast_precision_loss, reason = "only to be read")]
         let kilobits = |rate: u64| rate as f64 * 8.0 / 1000.0;
         let mut parts = Vec::new();
-        let jitter = if self.jitter.is_zero() { String::new() } else { format!(" \u{b1} {}", milliseconds(self.jitter)) };
+        let jitter =
+            if self.jitter.is_zero() { String::new() } else { format!(" \u{b1} {}", milliseconds(self.jitter)) };
         if !self.latency.is_zero() || !self.jitter.is_zero() {
             parts.push(format!("latency {}{jitter} ms", milliseconds(self.latency)));
         }
@@ -198,9 +204,10 @@ mod tests {
             ("Slow 3G", Ok("latency 2000 ms, down 400 kbit/s, up 400 kbit/s")),
             ("offline", Ok("offline")),
             ("no", Ok("")),
-            ("latency=300ms,jitter=50ms,down=1.6Mbit/s,fail=2%,cut=1%", Ok(
-                "latency 300 \u{b1} 50 ms, down 1600 kbit/s, fail 2%, cut 1%",
-            )),
+            (
+                "latency=300ms,jitter=50ms,down=1.6Mbit/s,fail=2%,cut=1%",
+                Ok("latency 300 \u{b1} 50 ms, down 1600 kbit/s, fail 2%, cut 1%"),
+            ),
             ("3g,fail=2%", Ok("latency 562.5 ms, down 1440 kbit/s, up 675 kbit/s, fail 2%")),
             ("preset=3g, up=1MB/s", Ok("latency 562.5 ms, down 1440 kbit/s, up 8000 kbit/s")),
             ("down=400kbps", Ok("down 400 kbit/s")),

@@ -236,7 +236,8 @@ fn bind_one(listen: &Listen, all: &[Listen], scheme: &str) -> Result<Bound, Stri
             let origin = format!("{scheme}://{}", reachable(address));
             let mut ips = if address.ip().is_unspecified() { local_addresses() } else { Vec::new() };
             ips.retain(|ip| ip.is_ipv4() == address.is_ipv4() || (ip.is_ipv4() && !v6_only));
-            let network_origins = ips.into_iter().map(|ip| format!("{scheme}://{}", SocketAddr::new(ip, address.port())));
+            let network_origins =
+                ips.into_iter().map(|ip| format!("{scheme}://{}", SocketAddr::new(ip, address.port())));
             let network_origins = network_origins.collect();
             Ok(Bound { origin, network_origins, listeners: vec![Listener::Tcp(listener)] })
         }

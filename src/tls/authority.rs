@@ -16,10 +16,10 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
+use super::error::TlsError;
 use super::names::{Names, Subtree, read_subnet, written};
 use super::pair;
 use super::store::Store;
-use super::error::TlsError;
 
 /// The file of the authority's certificate.
 pub(super) const AUTHORITY: &str = "ca.pem";
@@ -72,7 +72,12 @@ impl Authority {
 
     /// A new one, for what the last one was permitted to sign and what is needed now: a second project with other names
     /// does not make the first one ask for trust again.
-    pub(super) fn make(store: &Store, names: &Names, permitted: Vec<Subtree>, now: Timestamp) -> Result<Self, TlsError> {
+    pub(super) fn make(
+        store: &Store,
+        names: &Names,
+        permitted: Vec<Subtree>,
+        now: Timestamp,
+    ) -> Result<Self, TlsError> {
         let mut subtrees = permitted;
         for subtree in names.subtrees() {
             if !subtrees.contains(&subtree) {
@@ -92,8 +97,8 @@ impl Authority {
         let key = KeyPair::generate().map_err(unusable)?;
         let certificate = params.self_signed(&key).map_err(unusable)?;
         // the key first: a certificate without its key would be trusted for nothing
-        store.write(&store.key(AUTHORITY_KEY), &key.serialize_pem())?;
-        store.write(&store.certificate(AUTHORITY), &certificate.pem())?;
+        store.write_key(&store.key(AUTHORITY_KEY), &key.serialize_pem())?;
+        store.write_certificate(&store.certificate(AUTHORITY), &certificate.pem())?;
         Ok(Self { certificate: certificate.der().clone(), issuer: Issuer::new(params, key) })
     }
 
@@ -121,10 +126,15 @@ impl Authority {
         Ok(if is_good { pair::new(vec![der], key).ok() } else { None })
     }
 
-    pub(super) fn make_certificate(&self, store: &Store, names: &Names, now: Timestamp) -> Result<CertifiedKey, TlsError> {
+    pub(super) fn make_certificate(
+        &self,
+        store: &Store,
+        names: &Names,
+        now: Timestamp,
+    ) -> Result<CertifiedKey, TlsError> {
         let (pem, key) = self.sign(&names.hosts, &names.addresses, now)?;
-        store.write(&store.key(KEY), &key.serialize_pem())?;
-        store.write(&store.certificate(CERTIFICATE), &pem.pem())?;
+        store.write_key(&store.key(KEY), &key.serialize_pem())?;
+        store.write_certificate(&store.certificate(CERTIFICATE), &pem.pem())?;
         pair_of(pem.der().clone(), &key)
     }
 

@@ -24,8 +24,11 @@ pub type Subtree = String;
 impl Names {
     /// This machine's own names, and those that are configured.
     pub fn new(hosts: Vec<String>, addresses: Vec<IpAddr>, domains: Vec<String>) -> Self {
-        let mut names =
-            Self { hosts: vec!["localhost".to_owned()], addresses: Vec::new(), domains: LOCAL.map(String::from).into() };
+        let mut names = Self {
+            hosts: vec!["localhost".to_owned()],
+            addresses: Vec::new(),
+            domains: LOCAL.map(String::from).into(),
+        };
         let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
         for host in hosts.into_iter().filter(|host| host.is_ascii()) {
             push(&mut names.hosts, host.to_ascii_lowercase());

@@ -81,8 +81,18 @@ impl Store {
         Ok(text)
     }
 
-    /// Writes a file that only its owner may read, at once or not at all.
-    pub(super) fn write(&self, path: &Path, text: &str) -> Result<(), TlsError> {
+    /// Writes a key, which only its owner may read.
+    pub(super) fn write_key(&self, path: &Path, text: &str) -> Result<(), TlsError> {
+        self.write(path, text, 0o600)
+    }
+
+    /// Writes a certificate. A copy of it in the system's folder must be readable by all.
+    pub(super) fn write_certificate(&self, path: &Path, text: &str) -> Result<(), TlsError> {
+        self.write(path, text, 0o644)
+    }
+
+    /// Writes a file, at once or not at all.
+    fn write(&self, path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
         let write = || {
             let mut new = path.as_os_str().to_owned();
             new.push(".new");
@@ -91,7 +101,7 @@ impl Store {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, path)
@@ -130,15 +140,15 @@ mod tests {
         let path = store.key("a.pem");
         let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         for text in ["one", "two"] {
-            store.write(&path, text).expect("written");
+            store.write_key(&path, text).expect("written");
             assert_eq!(store.read_key(&path).expect("readable").as_deref(), Some(text));
             assert_eq!((mode(&path), mode(&folder), mode(&folder.join(KEYS))), (0o600, 0o700, 0o700));
             fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("ours");
-            fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("ours");
             store.read_key(&path).expect("readable");
             assert_eq!(mode(&path), 0o600, "what was opened is closed again");
         }
         drop(store);
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("ours");
         Store::open(&folder).expect("not locked any more");
         assert_eq!(mode(&folder), 0o700);
         assert!(crate::request::path::is_own(KEYS.as_bytes()), "no mount serves it");

@@ -93,12 +93,16 @@ mod tests {
             (
                 System::Debian,
                 "/home/a/ca.pem",
-                Some("sudo cp /home/a/ca.pem /usr/local/share/ca-certificates/devmedia.crt && sudo update-ca-certificates"),
+                Some(
+                    "sudo cp /home/a/ca.pem /usr/local/share/ca-certificates/devmedia.crt && sudo update-ca-certificates",
+                ),
             ),
             (
                 System::Fedora,
                 "/home/a b/ca.pem",
-                Some("sudo cp '/home/a b/ca.pem' /etc/pki/ca-trust/source/anchors/devmedia.pem && sudo update-ca-trust"),
+                Some(
+                    "sudo cp '/home/a b/ca.pem' /etc/pki/ca-trust/source/anchors/devmedia.pem && sudo update-ca-trust",
+                ),
             ),
             (
                 System::Arch,

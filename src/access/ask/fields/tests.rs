@@ -40,14 +40,14 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
         ("x-real-ip", "1.2.3.4"),
         ("x-http-method-override", "GET"),
     ]);
-    let asked = question(&request, "/members/a%20b?x=1", Some([127, 0, 0, 1].into()));
+    let asked = question(&request, "/members/a%20b?x=1", Some([127, 0, 0, 1].into()), Scheme::Https);
     let expected = headers(&[
         ("cookie", "sessionid=1"),
         ("authorization", "Bearer t"),
         ("accept-language", "fr"),
         ("x-original-uri", "/members/a%20b?x=1"),
         ("x-original-method", "PUT"),
-        ("x-forwarded-proto", "http"),
+        ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "localhost:8001"),
         ("x-forwarded-uri", "/members/a%20b?x=1"),
         ("x-forwarded-method", "PUT"),
