@@ -279,8 +279,9 @@ fn files_of_a_certificate_are_used() {
     let (certificate, key) = pair(folder.path(), "localhost", 4000);
     let server = Secure::start_in(folder, "share", &["--tls-cert", &certificate, "--tls-key", &key]);
     let file = server.folder.path().join(&certificate);
-    let curl = Command::new("curl").args(["-sS", "--cacert"]).arg(&file).arg(server.url("localhost", "/media/a.txt"));
-    let output = { curl }.output().expect("curl");
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "--cacert"]).arg(&file).arg(server.url("localhost", "/media/a.txt"));
+    let output = curl.output().expect("curl");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "hello", "{output:?}");
     assert!(!server.folder.path().join("share").exists(), "no authority is made");
 }

@@ -4,11 +4,16 @@ use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::link::Link;
+
+/// Between the last bytes and the break. hyper sends what it has when a body makes it wait; a body that fails at once would
+/// take the bytes before the cut with it, and the head of a short answer.
+const BREAK: Duration = Duration::from_millis(10);
 
 /// A body over a link.
 #[derive(Debug)]
@@ -26,8 +31,12 @@ pub struct Paced<B: Body> {
 
 #[derive(Debug)]
 struct Cut<E> {
-    at: u64,
+    /// Bytes before it.
     left: u64,
+    /// Bytes that have come.
+    sent: u64,
+    /// Runs when there is nothing before it any more.
+    pause: Option<Pin<Box<Sleep>>>,
     /// The error after so many bytes.
     error: fn(u64) -> E,
 }
@@ -35,14 +44,18 @@ struct Cut<E> {
 impl<B: Body<Data = Bytes>> Paced<B> {
     /// A body that is as fast as `link`, and fails with `error` after `cut` bytes, or at its end if it is shorter.
     pub fn new(body: B, link: Option<Arc<Link>>, cut: Option<u64>, error: fn(u64) -> B::Error) -> Self {
-        let cut = cut.map(|at| Cut { at, left: at, error });
+        let cut = cut.map(|at| Cut { left: at, sent: 0, pause: None, error });
         Self { body, link, rest: Bytes::new(), under_way: None, cut, has_failed: false }
     }
 
-    fn fail(&mut self) -> Option<B::Error> {
-        let cut = self.cut.take()?;
-        self.has_failed = true;
-        Some((cut.error)(cut.at - cut.left))
+    /// The break, after a moment; `None` where there is nothing to break, or something before it.
+    fn poll_break(&mut self, cx: &mut Context<'_>) -> Option<Poll<B::Error>> {
+        let cut = self.cut.as_mut().filter(|cut| cut.left == 0)?;
+        let pause = cut.pause.get_or_insert_with(|| Box::pin(sleep(BREAK)));
+        Some(pause.as_mut().poll(cx).map(|()| {
+            self.has_failed = true;
+            (cut.error)(cut.sent)
+        }))
     }
 
     /// Bytes that have come from the body and are not handed over.
@@ -67,18 +80,21 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
                 return Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))));
             }
             if this.rest.is_empty() {
-                if this.cut.as_ref().is_some_and(|cut| cut.left == 0) {
-                    return Poll::Ready(this.fail().map(Err));
+                if let Some(broken) = this.poll_break(cx) {
+                    return broken.map(|error| Some(Err(error)));
                 }
                 let Some(frame) = ready!(Pin::new(&mut this.body).poll_frame(cx)) else {
+                    let Some(cut) = &mut this.cut else { return Poll::Ready(None) };
                     // a whole body never comes of one that is to be cut
-                    return Poll::Ready(this.fail().map(Err));
+                    cut.left = 0;
+                    continue;
                 };
                 match frame?.into_data() {
                     Ok(mut data) => {
                         if let Some(cut) = &mut this.cut {
                             data.truncate(usize::try_from(cut.left).unwrap_or(usize::MAX));
                             cut.left -= data.len() as u64;
+                            cut.sent += data.len() as u64;
                         }
                         this.rest = data;
                     }
