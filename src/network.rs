@@ -2,7 +2,7 @@
 //!
 //! [`fate`] decides what happens to a request, from the conditions, a seed and the number of the request: the same seed
 //! repeats the same mishaps. [`Network::enter`] and [`Passage::leave`] act on it. [`link`] is the bandwidth that all
-//! requests of a mount share, as those of one browser tab do under the throttling of Chrome DevTools.
+//! requests of a mount share, as those of one browser tab do under Chrome's throttling.
 
 pub mod conditions;
 pub mod fate;

@@ -321,11 +321,10 @@ fn report(error: &hyper::Error, activity: &Activity) {
 fn report_handshake(error: &io::Error) {
     use rustls::AlertDescription::{BadCertificate, CertificateUnknown, UnknownCA};
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    match cause {
-        Some(rustls::Error::AlertReceived(alert @ (BadCertificate | CertificateUnknown | UnknownCA))) => {
-            tracing::warn!("a client does not trust the certificate of this server ({alert:?}); see docs/tls.md");
-        }
-        _ => tracing::debug!("a TLS handshake failed: {error}"),
+    if let Some(rustls::Error::AlertReceived(alert @ (BadCertificate | CertificateUnknown | UnknownCA))) = cause {
+        tracing::warn!("a client does not trust the certificate of this server ({alert:?}); see docs/tls.md");
+    } else {
+        tracing::debug!("a TLS handshake failed: {error}");
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Conditions {
     pub cut: f64,
 }
 
-/// The presets. The numbers are those of Chrome DevTools (`front_end/core/sdk/NetworkManager.ts`, 2025), which takes the
+/// The presets. The numbers are those of Chrome (`front_end/core/sdk/NetworkManager.ts`, 2025), which takes the
 /// target's latency several times because a page's resource takes several round trips over a real connection.
 const PRESETS: [(&str, Conditions); 4] = [
     // "3G" there; "Slow 3G" until 2024: 400 ms * 5, 500 kbit/s * 0.8

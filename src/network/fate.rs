@@ -63,7 +63,7 @@ fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// SplitMix64 (Steele, Lea, Flood, 2014), by position instead of in sequence: requests that overlap share no state. A
+/// `SplitMix64` (Steele, Lea, Flood, 2014), by position instead of in sequence: requests that overlap share no state. A
 /// generator of a crate may change with its version, and a test's seed would stop to mean the same.
 fn random(seed: u64, request: u64, use_: u64) -> u64 {
     const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;

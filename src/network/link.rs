@@ -63,7 +63,7 @@ mod tests {
     fn bytes_take_their_time_one_after_the_other() {
         let link = Link::new(1_000);
         let now = Instant::now();
-        let mut after = |at: u64, bytes| {
+        let after = |at: u64, bytes| {
             let end = link.reserve(now + Duration::from_millis(at), bytes);
             u64::try_from((end - now).as_millis()).expect("short")
         };

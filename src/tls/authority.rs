@@ -46,7 +46,7 @@ impl Authority {
     /// The one that is kept; or what one that is missing or cannot be used any longer was permitted to sign.
     pub(super) fn read(store: &Store, names: &Names, now: Timestamp) -> Result<Result<Self, Vec<Subtree>>, TlsError> {
         let (path, key_path) = (store.certificate(AUTHORITY), store.key(AUTHORITY_KEY));
-        let (Some(pem), Some(key)) = (store.read(&path)?, store.read_key(&key_path)?) else {
+        let (Some(pem), Some(key)) = (store.read_certificate(AUTHORITY)?, store.read_key(AUTHORITY_KEY)?) else {
             return Ok(Err(Vec::new()));
         };
         let damaged = |path: &Path, why: String| TlsError::Damaged(path.to_owned(), why);
@@ -97,8 +97,8 @@ impl Authority {
         let key = KeyPair::generate().map_err(unusable)?;
         let certificate = params.self_signed(&key).map_err(unusable)?;
         // the key first: a certificate without its key would be trusted for nothing
-        store.write_key(&store.key(AUTHORITY_KEY), &key.serialize_pem())?;
-        store.write_certificate(&store.certificate(AUTHORITY), &certificate.pem())?;
+        store.write_key(AUTHORITY_KEY, &key.serialize_pem())?;
+        store.write_certificate(AUTHORITY, &certificate.pem())?;
         Ok(Self { certificate: certificate.der().clone(), issuer: Issuer::new(params, key) })
     }
 
@@ -109,8 +109,8 @@ impl Authority {
         names: &Names,
         now: Timestamp,
     ) -> Result<Option<CertifiedKey>, TlsError> {
-        let pem = store.read(&store.certificate(CERTIFICATE))?;
-        let key = store.read_key(&store.key(KEY))?;
+        let pem = store.read_certificate(CERTIFICATE)?;
+        let key = store.read_key(KEY)?;
         let (Some(pem), Some(key)) = (pem, key) else { return Ok(None) };
         let der = CertificateDer::from_pem_slice(pem.as_bytes());
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
@@ -133,8 +133,8 @@ impl Authority {
         now: Timestamp,
     ) -> Result<CertifiedKey, TlsError> {
         let (pem, key) = self.sign(&names.hosts, &names.addresses, now)?;
-        store.write_key(&store.key(KEY), &key.serialize_pem())?;
-        store.write_certificate(&store.certificate(CERTIFICATE), &pem.pem())?;
+        store.write_key(KEY, &key.serialize_pem())?;
+        store.write_certificate(CERTIFICATE, &pem.pem())?;
         pair_of(pem.der().clone(), &key)
     }
 
@@ -176,6 +176,7 @@ fn pair_of(certificate: CertificateDer<'static>, key: &KeyPair) -> Result<Certif
     pair::new(vec![certificate], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unusable(error: rcgen::Error) -> TlsError {
     TlsError::Unusable(error.to_string())
 }

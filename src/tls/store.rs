@@ -60,21 +60,15 @@ impl Store {
         self.folder.join(KEYS).join(name)
     }
 
-    /// A file's text; `None` if there is none.
-    pub(super) fn read(&self, path: &Path) -> Result<Option<String>, TlsError> {
-        match fs::read_to_string(path) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) if error.kind() == ErrorKind::InvalidData => {
-                Err(TlsError::Damaged(path.to_owned(), "it is not text".to_owned()))
-            }
-            Err(error) => Err(TlsError::Store(path.to_owned(), error)),
-        }
+    /// A certificate; `None` if there is none.
+    pub(super) fn read_certificate(&self, name: &str) -> Result<Option<String>, TlsError> {
+        read(&self.certificate(name))
     }
 
     /// Reads a key, and takes the permission to read it from all others.
-    pub(super) fn read_key(&self, path: &Path) -> Result<Option<String>, TlsError> {
-        let text = self.read(path)?;
+    pub(super) fn read_key(&self, name: &str) -> Result<Option<String>, TlsError> {
+        let path = &self.key(name);
+        let text = read(path)?;
         if text.is_some() {
             make_private(path, 0o600).map_err(|error| TlsError::Store(path.to_owned(), error))?;
         }
@@ -82,32 +76,44 @@ impl Store {
     }
 
     /// Writes a key, which only its owner may read.
-    pub(super) fn write_key(&self, path: &Path, text: &str) -> Result<(), TlsError> {
-        self.write(path, text, 0o600)
+    pub(super) fn write_key(&self, name: &str, text: &str) -> Result<(), TlsError> {
+        write(&self.key(name), text, 0o600)
     }
 
     /// Writes a certificate. A copy of it in the system's folder must be readable by all.
-    pub(super) fn write_certificate(&self, path: &Path, text: &str) -> Result<(), TlsError> {
-        self.write(path, text, 0o644)
+    pub(super) fn write_certificate(&self, name: &str, text: &str) -> Result<(), TlsError> {
+        write(&self.certificate(name), text, 0o644)
     }
+}
 
-    /// Writes a file, at once or not at all.
-    fn write(&self, path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-        let write = || {
-            let mut new = path.as_os_str().to_owned();
-            new.push(".new");
-            let new = PathBuf::from(new);
-            match fs::remove_file(&new) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, path)
-        };
-        write().map_err(|error| TlsError::Store(path.to_owned(), error))
+/// A file's text; `None` if there is none.
+fn read(path: &Path) -> Result<Option<String>, TlsError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Err(TlsError::Damaged(path.to_owned(), "it is not text".to_owned()))
+        }
+        Err(error) => Err(TlsError::Store(path.to_owned(), error)),
     }
+}
+
+/// Writes a file, at once or not at all.
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
+    let write = || {
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().map_err(|error| TlsError::Store(path.to_owned(), error))
 }
 
 fn make_private(path: &Path, mode: u32) -> io::Result<()> {
@@ -140,11 +146,11 @@ mod tests {
         let path = store.key("a.pem");
         let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         for text in ["one", "two"] {
-            store.write_key(&path, text).expect("written");
-            assert_eq!(store.read_key(&path).expect("readable").as_deref(), Some(text));
+            store.write_key("a.pem", text).expect("written");
+            assert_eq!(store.read_key("a.pem").expect("readable").as_deref(), Some(text));
             assert_eq!((mode(&path), mode(&folder), mode(&folder.join(KEYS))), (0o600, 0o700, 0o700));
             fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("ours");
-            store.read_key(&path).expect("readable");
+            store.read_key("a.pem").expect("readable");
             assert_eq!(mode(&path), 0o600, "what was opened is closed again");
         }
         drop(store);
