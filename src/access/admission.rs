@@ -10,6 +10,7 @@ use super::rules::PolicySet;
 use super::signed::BadSignature;
 use crate::access_log::Verdict;
 use crate::body::Body;
+use crate::connection::{Connection, Scheme};
 use crate::forward::handed::Handed;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
@@ -83,6 +84,15 @@ pub struct Visitor<'a> {
     pub peer: Option<IpAddr>,
     /// The port that it came in by; nothing over a Unix socket.
     pub port: Option<u16>,
+    /// Whether the request came by https.
+    pub scheme: Scheme,
+}
+
+impl<'a> Visitor<'a> {
+    /// A request for this path that came by this connection.
+    pub fn new(request: &'a Request<()>, path: MediaPath, connection: &Connection) -> Self {
+        Self { request, path, peer: connection.peer, port: connection.port, scheme: connection.scheme }
+    }
 }
 
 /// A yes, and the fields that it adds to the answer.

@@ -120,7 +120,7 @@ impl Service {
         for _ in 0..MAX_HOPS {
             let (mount, path) = self.place_of(&handed).await.map_err(|error| error.refusal(&handed.shown))?;
             let asked = MediaPath::parse(mount.site.prefix.url_of(&path).as_bytes())?;
-            let visitor = Visitor { request, path: asked, peer: connection.peer, port: connection.port };
+            let visitor = Visitor::new(request, asked, connection);
             let pass = match mount.site.admit(&path, &visitor).await? {
                 Admitted::Pass(pass) => pass,
                 Admitted::Answer(response) => return Ok(response),

@@ -5,6 +5,7 @@ use hyper::http::uri::Authority;
 use url::{Position, Url};
 
 use crate::access::admission::Visitor;
+use crate::connection::Scheme;
 use crate::forward::app_url::AppUrl;
 use crate::forward::fields::HopByHop;
 
@@ -96,7 +97,9 @@ fn is_https(visitor: &Visitor<'_>) -> bool {
     let is_local = visitor.peer.is_none_or(|peer| peer.to_canonical().is_loopback());
     let proto =
         visitor.request.headers().get(FORWARDED_PROTO).and_then(|proto| proto.to_str().ok()).unwrap_or_default();
-    is_local && proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"))
+    let is_https_proxy =
+        is_local && proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"));
+    visitor.scheme == Scheme::Https || is_https_proxy
 }
 
 /// Whether the request came through a proxy: its Host has another port than the listener, or the listener is a socket in the
@@ -105,7 +108,7 @@ fn came_through_proxy(visitor: &Visitor<'_>) -> bool {
     let Some(ours) = visitor.port else { return true };
     let host = visitor.request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else { return false };
-    host.port_u16().unwrap_or(80) != ours
+    host.port_u16().unwrap_or(if visitor.scheme == Scheme::Https { 443 } else { 80 }) != ours
 }
 
 /// The fields of an app's no that its client gets: all but those of the connection and those that are devmedia's to set.

@@ -7,7 +7,7 @@ const LOCAL: Option<std::net::IpAddr> = Some(std::net::IpAddr::V4(std::net::Ipv4
 
 /// A request that came from `peer`, in by port 8001.
 fn visitor(request: &Request<()>, peer: Option<std::net::IpAddr>) -> Visitor<'_> {
-    Visitor { request, path: MediaPath::top(), peer, port: Some(8001) }
+    Visitor { request, path: MediaPath::top(), peer, port: Some(8001), scheme: Scheme::Http }
 }
 
 fn app(text: &str) -> AppUrl {
@@ -62,7 +62,7 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
         ("x-original-uri", "/members/a%20b?x=1"),
         ("x-original-url", "http://localhost:8001/members/a%20b?x=1"),
         ("x-original-method", "PUT"),
-        ("x-forwarded-proto", "http"),
+        ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "localhost:8001"),
         ("x-forwarded-uri", "/members/a%20b?x=1"),
         ("x-forwarded-method", "PUT"),
