@@ -76,8 +76,8 @@ pub fn folder() -> Option<PathBuf> {
     store::folder(std::env::var_os("XDG_DATA_HOME").as_deref().map(OsStr::new), std::env::home_dir().as_deref())
 }
 
-/// Opens the authority in this folder and its certificate for `names`, and makes what is missing, about to expire, or not
-/// for all these names.
+/// Opens the authority in this folder and its certificate for `names`, and creates each of them if it is missing, about
+/// to expire, or not valid for all these names.
 pub fn open(folder: &Path, names: Names) -> Result<Opened, TlsError> {
     let store = Store::open(folder)?;
     let now = Timestamp::now();

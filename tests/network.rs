@@ -84,7 +84,7 @@ fn a_cut_answer_is_never_a_whole_one() {
         assert!(body.len() < length.expect("an announced length"), "{target} {fields}: {} bytes", body.len());
     }
     let (_, _, body) = fetch(&server, "GET", "/media/big.bin", "");
-    assert_eq!(body, big()[..body.len()], "what comes is right");
+    assert_eq!(body, big()[..body.len()], "the bytes that arrive are right");
     // its length is not announced: the last chunk must be missing
     let (status, length, body) = fetch(&server, "GET", "/media/?format=json", "");
     assert_eq!((status, length), (200, None));

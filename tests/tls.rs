@@ -116,7 +116,7 @@ fn curl_trusts_the_authority_over_both_versions() {
 #[test]
 fn the_authority_is_kept_and_its_commands_are_printed_until_it_is_trusted() {
     let first = Secure::start(&["--tls"]);
-    let line = first.process.stderr.with("made a certificate authority: ");
+    let line = first.process.stderr.with("created a certificate authority: ");
     assert!(line.contains("share/devmedia/ca.pem"), "{line}");
     let line = first.process.stderr.with("to try it: curl --cacert ");
     assert!(line.ends_with(&first.url("localhost", "/media/")), "{line}");
@@ -209,7 +209,7 @@ fn http_on_the_same_port_is_sent_to_https() {
             307,
             "https://localhost:2/a".to_owned(),
         ),
-        // DNS rebinding, and a stranger's page: no redirect that says what is here
+        // DNS rebinding, and a page of another site: no redirect that reveals local files
         ("GET /media/a.txt HTTP/1.1\r\nHost: evil.example\r\n".to_owned(), 421, String::new()),
         (
             format!("GET /media/a.txt HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: https://evil.example\r\n"),

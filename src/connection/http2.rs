@@ -41,7 +41,7 @@ pub struct Streams(Mutex<State>);
 #[derive(Debug)]
 struct State {
     open: usize,
-    /// Of the open ones, those whose client has no room for what comes next.
+    /// The open requests whose client has no room for the next bytes.
     stalled: usize,
     /// When anything last went on.
     progress: Instant,

@@ -33,7 +33,7 @@ const AUTHORITY_DAYS: i64 = 3650;
 /// How long a certificate is valid. Apple refuses more than 825 days, and browsers have asked for 398 at most.
 const CERTIFICATE_DAYS: i64 = 397;
 
-/// What is valid for less than this is made anew.
+/// A certificate that is valid for less than this is renewed.
 const RENEW_DAYS: i64 = 30;
 
 /// An authority that can sign.

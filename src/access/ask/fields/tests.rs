@@ -62,7 +62,7 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
         ("x-original-uri", "/members/a%20b?x=1"),
         ("x-original-url", "http://localhost:8001/members/a%20b?x=1"),
         ("x-original-method", "PUT"),
-        ("x-forwarded-proto", "https"),
+        ("x-forwarded-proto", "http"),
         ("x-forwarded-host", "localhost:8001"),
         ("x-forwarded-uri", "/members/a%20b?x=1"),
         ("x-forwarded-method", "PUT"),
@@ -70,6 +70,9 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
         ("via", "1.1 devmedia-ask"),
     ]);
     assert_eq!(asked, expected);
+    let by_https = question(&Visitor { scheme: Scheme::Https, ..visitor(&request, LOCAL) }, "/members/");
+    assert_eq!(by_https["x-forwarded-proto"], "https");
+    assert_eq!(by_https["x-original-url"], "https://localhost:8001/members/");
     assert!(is_question(&asked) && !is_question(request.headers()));
     assert!(is_question(&headers(&[("via", "1.1 devmedia-ask, 1.1 vite")])), "RFC 9110 section 7.6.3: others append");
 }
