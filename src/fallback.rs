@@ -1,14 +1,14 @@
-//! Missing files are fetched from production (`--fallback`), streamed to the requests that wait for them, and stored beneath
-//! the root, where the next request finds them.
+//! Fetches missing files from production (`--fallback`), streams them to the waiting requests, and stores them below the
+//! root, where the next request finds them.
 //!
 //! ```text
-//! a miss --memory--> the upstream did not have it a moment ago
-//!        --fetch---> one fetch a file, however many requests wait: client --> verdict --> StagedFile --> a name
-//!        --pass----> what is not stored: the client's range goes to the upstream, its answer comes back
-//!        --refresh-> a copy that is old enough: does production still have the same?
+//! missing file --cache---> the upstream reported it missing less than a minute ago
+//!              --fetch---> one fetch per file for all waiting requests: client --> action --> StagedFile --> final name
+//!              --proxy---> a file that is not stored: sends the client's range to the upstream and returns its response
+//! stored copy  --refresh-> asks the upstream whether an old copy is still current
 //! ```
 //!
-//! The rules are those of an upload: a file gets its name when it is whole, and never one that is taken.
+//! As with uploads, a file gets its final name only when it is complete, and never replaces an existing file.
 
 mod arrival;
 mod arriving;
@@ -53,11 +53,11 @@ use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::site::Site;
 
-/// How long a request waits for its turn: less than an answer may take, so that with a silent upstream the last request in the
-/// queue fails before those ahead of it are tried again.
-const TURN: Duration = Duration::from_secs(8);
+/// How long a request waits in the queue for the upstream. This is shorter than the response timeout, so that with an
+/// unresponsive upstream the last request in the queue fails before those ahead of it are retried.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Where a mount's missing files are, and the fetches that run.
+/// The fallback of a mount: its upstream, its settings and the running fetches.
 #[derive(Debug)]
 pub struct Fallback {
     /// The production server.
@@ -75,18 +75,18 @@ pub struct Fallback {
 pub struct Rules {
     /// Whether fetched files are stored.
     pub store: bool,
-    /// Larger files, in bytes, are not stored.
+    /// The size limit of stored files, in bytes.
     pub max: u64,
-    /// How old a copy may be before the upstream is asked about it again, if it ever is.
+    /// The age at which a copy is checked against the upstream; `None` if copies are never checked.
     pub refresh: Option<Duration>,
-    /// Whether files that an access policy guards are fetched, too.
+    /// Whether files that an access policy guards are fetched as well.
     pub guarded: bool,
     /// Whether the query of a request is sent to the upstream.
     pub query: bool,
 }
 
 impl Fallback {
-    /// Fails where the upstream is https and the system has no certificate authorities.
+    /// Creates a fallback. Fails if the upstream uses https and the system has no certificate authorities.
     pub fn new(upstream: Upstream, headers: HeaderMap, rules: Rules) -> io::Result<Self> {
         let client = Client::new(&upstream, headers)?;
         Ok(Self {
@@ -100,23 +100,23 @@ impl Fallback {
         })
     }
 
-    /// Whether files are written beneath the root.
+    /// Whether fetched files are stored below the root.
     pub fn stores(&self) -> bool {
         self.rules.store
     }
 
-    /// What a request for this path with this query asks the upstream for. devmedia's own parameters are not sent.
+    /// The key of the upstream file for this path and query. devmedia's own query parameters are removed.
     pub fn wanted(&self, path: &MediaPath, query: Query<'_>) -> Wanted {
         let sent = query.without("thumbnail").filter(|_| self.rules.query);
         Wanted { path: path.clone(), query: sent }
     }
 
-    /// The URL of a file at the upstream; it may hold a secret.
+    /// The URL of a file at the upstream; it may contain a secret.
     pub fn url_of(&self, wanted: &Wanted) -> Url {
         self.upstream.url_of(&wanted.path, wanted.query.as_deref())
     }
 
-    /// Whether a missing file at `path` is asked for: everybody may see it, or the `[[mount]]` names the fallback itself.
+    /// Whether the fallback is used for `path`: everybody may see the path, or the `[[mount]]` sets the fallback itself.
     pub async fn is_for(&self, site: &Arc<Site>, path: &MediaPath) -> bool {
         site.is_open(path, self.rules.guarded).await
     }
@@ -126,11 +126,11 @@ impl Fallback {
         why.refusal(path, &self.upstream)
     }
 
-    /// Asks the upstream, when it is this question's turn; see [`Client::ask`].
-    pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
-        let turn = tokio::time::timeout(TURN, self.parallel.acquire()).await;
-        let _turn = turn.map_err(|_| NotFetched::Busy)?;
-        self.client.ask(method, url, fields).await
+    /// Waits in the queue, then sends a request to the upstream; see [`Client::send`].
+    pub async fn send(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+        let permit = tokio::time::timeout(QUEUE_TIMEOUT, self.parallel.acquire()).await;
+        let _permit = permit.map_err(|_| NotFetched::Busy)?;
+        self.client.send(method, url, fields).await
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<Wanted, Running>> {

@@ -1,4 +1,4 @@
-//! Answering out of a file that is still being fetched.
+//! Answers requests from a file that is still being fetched.
 
 use std::io;
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use crate::storage::open_file::OpenFile;
 use crate::storage::root::Found;
 use crate::thumbnail;
 
-/// A part that starts this far behind what has been fetched is asked of the upstream by itself: a player that seeks to the
-/// end (where an MP4 may have its index) must not wait for all that lies between.
+/// A range that starts more than this many bytes after the fetched bytes is requested from the upstream separately. A player
+/// that seeks to the end, where an MP4 may have its index, must not wait for everything in between.
 const FAR: u64 = 4 * 1024 * 1024;
 
-/// The file that arrives, as one that is there; or the part of it that would take too long to come.
+/// Answers with the file as if it were already stored, or with the range that would take too long to arrive.
 pub(super) async fn answer(
     site: &Arc<Site>,
     fallback: &Fallback,
@@ -43,7 +43,7 @@ pub(super) async fn answer(
     let failed = |error: io::Error| FallbackError::NotFetched(NotFetched::Unreachable(error.to_string()));
     let (file, entity) = arrival.open(site, path).await.map_err(failed)?;
     if thumbnail::asked(query, &entity).map_err(|error| FallbackError::Refused(error.into()))?.is_some() {
-        // a picture is decoded when all of it is there
+        // an image is decoded when it is complete
         arrival.progress.whole().await.map_err(failed)?;
         return Ok(Instead::Here);
     }
@@ -57,7 +57,7 @@ pub(super) async fn answer(
         && part.start > arrival.progress.written().saturating_add(FAR)
         && let Some(validator) = &arrival.validator
     {
-        // the same part of the same state of the file, or it is waited for
+        // the response must be the same range of the same version of the file; otherwise the request waits for the fetch
         let range = HeaderValue::try_from(format!("bytes={}-{}", part.start, part.end - 1)).expect("digits");
         let fields = HeaderMap::from_iter([(header::RANGE, range), (header::IF_RANGE, validator.clone())]);
         let passed = pass::pass(site, fallback, wanted, method, &fields).await;
@@ -72,16 +72,16 @@ pub(super) async fn answer(
     Ok(Instead::Arriving(Found::File(file, entity)))
 }
 
-/// Whether an answer is of the state that this validator names, as far as it says. An origin that does not know `If-Range`
-/// answers with a part of any state.
+/// Whether a response is of the version that this validator identifies, or has no validator. A server without support for
+/// `If-Range` may answer with a range of another version.
 fn is_of_state(headers: &HeaderMap, validator: &HeaderValue) -> bool {
     let name = if validator.as_bytes().starts_with(b"\"") { header::ETAG } else { header::LAST_MODIFIED };
     headers.get(name).is_none_or(|named| named == validator)
 }
 
-/// The bytes of a file whose length is not known, as they arrive.
+/// Streams the bytes of a file of unknown length as they arrive.
 fn tail(file: OpenFile, arrival: Arrival) -> impl Stream<Item = io::Result<Bytes>> {
-    /// Bytes read at once.
+    /// The size of a read, in bytes.
     const CHUNK: u64 = 64 * 1024;
     let file = Arc::new(file);
     stream::try_unfold(0, move |start| {

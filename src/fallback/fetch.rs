@@ -1,5 +1,5 @@
-//! One fetch of one file, for all requests that wait for it. It runs in a task of its own: it goes on for the others, and for
-//! the next request, when a client hangs up.
+//! Fetches a file once for all requests that wait for it. A fetch runs in its own task, so it continues for the other clients
+//! and for later requests when a client disconnects.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,30 +29,30 @@ use crate::upload::MAX_PATH;
 use crate::upload::file_writer::FileWriter;
 use crate::upload::staged::{NAME_MAX, StagedFile};
 
-/// A fetch that runs: what is asked for, and where it goes.
+/// A running fetch.
 pub struct Fetch {
     site: Arc<Site>,
     fallback: Arc<Fallback>,
     wanted: Wanted,
     running: Running,
-    /// Set when the head is there: from then on the fetch goes on for the next request.
+    /// Set when the head has arrived: from then on the fetch continues even if no request waits for it.
     coming: Option<Coming>,
 }
 
-/// Whether a file of this path could be stored. Otherwise it is not fetched: thousands of folders would be made for it, or
-/// its path would be remembered.
-pub fn fits(path: &MediaPath) -> bool {
+/// Whether a file with this path could be stored. Otherwise it is not fetched, because that would create thousands of folders
+/// or cache a path of any length.
+pub fn is_storable(path: &MediaPath) -> bool {
     path.as_bytes().len() <= MAX_PATH && path.segments().all(|segment| segment.len() <= NAME_MAX)
 }
 
-/// Whether a file is being fetched, or about to be.
+/// Whether a fetch of a file is running or about to start.
 pub fn is_running(fallback: &Fallback, wanted: &Wanted) -> bool {
     fallback.running().get(wanted).and_then(Running::upgrade).is_some()
 }
 
 /// Joins the fetch of a file, or starts it, and waits for its head.
 pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, wanted: &Wanted) -> Head {
-    if !fits(&wanted.path) {
+    if !is_storable(&wanted.path) {
         return Err(NotFetched::TooLong);
     }
     let coming = {
@@ -60,7 +60,7 @@ pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, wanted: &Wanted) -
         running.get(wanted).and_then(Running::upgrade).unwrap_or_else(|| {
             let (sender, receiver) = oneshot::channel();
             let coming = receiver.shared();
-            let weak = coming.downgrade().expect("nobody has polled it");
+            let weak = coming.downgrade().expect("it has not been polled yet");
             running.insert(wanted.clone(), weak.clone());
             let (site, fallback) = (Arc::clone(site), Arc::clone(fallback));
             tokio::spawn(Fetch { site, fallback, wanted: wanted.clone(), running: weak, coming: None }.run(sender));
@@ -74,9 +74,9 @@ impl Drop for Fetch {
     /// The next request finds the file, or starts a new fetch.
     fn drop(&mut self) {
         let mut running = self.fallback.running();
-        // a request that came after all others had given this one up has begun a fetch of its own
-        let is_anothers = self.coming.is_none() && running.get(&self.wanted).and_then(Running::upgrade).is_some();
-        if !is_anothers {
+        // after all requests had abandoned this fetch, a new request may have started another one
+        let is_replaced = self.coming.is_none() && running.get(&self.wanted).and_then(Running::upgrade).is_some();
+        if !is_replaced {
             running.remove(&self.wanted);
         }
     }
@@ -86,7 +86,7 @@ impl Fetch {
     async fn run(mut self, mut sender: oneshot::Sender<Head>) {
         let begun = tokio::select! {
             begun = self.begin() => begun,
-            // no request waits for an answer
+            // no request waits for the response
             () = sender.closed() => return,
         };
         self.coming = self.running.upgrade();
@@ -102,7 +102,7 @@ impl Fetch {
             Err(NotFetched::Missing { .. }) => self.note(Answered::Missing),
             _ => {}
         }
-        // even if no request waits by now, the file is stored
+        // the file is stored even if no request is waiting any more
         let _ = sender.send(head);
         if let Some(transfer) = transfer {
             let (sender, written) = transfer.write().await;
@@ -119,7 +119,7 @@ impl Fetch {
                     Err(broken.why)
                 }
             };
-            // before the readers learn of it: a client that is told of the failure and retries starts a new fetch
+            // before the readers see the failure, so that a client that retries starts a new fetch
             drop(self);
             sender.end(result);
         }
@@ -129,7 +129,7 @@ impl Fetch {
         self.fallback.memory.note(&self.wanted, answered);
     }
 
-    /// Gives a whole file its name. Waiting requests have its bytes, whether it gets one or not.
+    /// Gives a complete file its final name. Waiting requests get its bytes in any case.
     async fn publish(&self, staged: StagedFile, copied: Copied) {
         let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
         let published = blocking(move || {
@@ -138,19 +138,21 @@ impl Fetch {
         });
         match published.await {
             Ok(Ok(())) => debug!("stored {}", self.wanted.path),
-            Ok(Err(_)) => warn!("{} was not stored: something else has the name by now", self.wanted.path),
+            Ok(Err(_)) => {
+                warn!("{} was not stored: a file with this name has been created in the meantime", self.wanted.path)
+            }
             Err(refusal) => warn!("{} was not stored: {}", self.wanted.path, refusal.reason()),
         }
     }
 
-    /// Asks the upstream, unless something has the name by now.
+    /// Asks the upstream, unless a file with this name exists by now.
     async fn begin(&self) -> Result<(Beginning, Option<Transfer>), NotFetched> {
         let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
         if !blocking(move || site.root.is_free(&path)).await {
             return Ok((Beginning::Here, None));
         }
         let url = self.fallback.url_of(&self.wanted);
-        let answer = self.fallback.ask(&Method::GET, url, &HeaderMap::new()).await?;
+        let answer = self.fallback.send(&Method::GET, url, &HeaderMap::new()).await?;
         let promised = self.site.root.types().by_name(self.wanted.path.file_name());
         let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max) {
             Verdict::Store(len) => len,
@@ -164,14 +166,14 @@ impl Fetch {
                 Ok((Beginning::Arriving(arrival), Some(transfer)))
             }
             Err(refusal) => {
-                warn!("{} is shown, but cannot be stored: {}", self.wanted.path, refusal.reason());
+                warn!("{} is served, but cannot be stored: {}", self.wanted.path, refusal.reason());
                 Ok((Beginning::Pass, None))
             }
         }
     }
 }
 
-/// The bytes on their way into a staged file.
+/// The transfer of a response body into a staged file.
 pub struct Transfer {
     staged: StagedFile,
     body: Incoming,
@@ -182,7 +184,8 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// The bytes of this answer, `len` of them if the upstream says so, and at most `max`; and what readers need.
+    /// Creates the transfer of this response, and the [`Arrival`] for its readers. `len` is the announced length in bytes, if
+    /// there is one, and `max` the size limit.
     pub fn new(staged: StagedFile, answer: Response<Incoming>, len: Option<u64>, max: u64) -> (Self, Arrival) {
         let (sender, progress) = progress::channel();
         let (head, body) = answer.into_parts();
@@ -199,61 +202,61 @@ impl Transfer {
         (Self { staged, body, len, max, copied, sender }, arrival)
     }
 
-    /// Writes until the end. Returns the whole file, which has no name yet, or why it is not whole.
-    pub async fn write(self) -> (ProgressWriter, Result<(StagedFile, Copied), Broken>) {
+    /// Writes the whole body. Returns the complete file, which has no final name yet, or why it is incomplete.
+    pub async fn write(self) -> (ProgressWriter, Result<(StagedFile, Copied), TransferError>) {
         let Self { staged, body, len, max, copied, sender } = self;
         let filled = fill(&staged, body, len, max, &sender).await;
         (sender, filled.map(|()| (staged, copied)))
     }
 }
 
-/// Why a file was not fetched whole. `Display` is for the log.
+/// Why a transfer failed. `Display` is for the log.
 #[derive(Debug)]
-pub struct Broken {
+pub struct TransferError {
     why: String,
-    /// It is larger than what is stored, and its head did not announce that.
+    /// The body is longer than the size limit, which the head did not announce.
     is_too_large: bool,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-impl From<String> for Broken {
+impl From<String> for TransferError {
     fn from(why: String) -> Self {
         Self { why, is_too_large: false }
     }
 }
 
-/// Writes a body into a staged file as it comes, and reports the progress.
+/// Writes a body into a staged file as it arrives, and reports the progress.
 async fn fill(
     staged: &StagedFile,
     mut body: Incoming,
     len: Option<u64>,
     max: u64,
     sender: &ProgressWriter,
-) -> Result<(), Broken> {
+) -> Result<(), TransferError> {
     let mut writer = FileWriter::new(staged.file());
     let mut came = 0;
     while let Some(bytes) = next(&mut body, &mut writer, sender).await? {
         came += bytes.len() as u64;
         if came > max {
             let why = format!("it is larger than the {max} bytes of --fallback-max");
-            return Err(Broken { why, is_too_large: true });
+            return Err(TransferError { why, is_too_large: true });
         }
         writer.push(bytes).await.map_err(|refusal| refusal.reason())?;
     }
     flush(&mut writer, sender).await?;
-    // hyper has seen to it already
+    // hyper checks this as well
     if len.is_some_and(|len| len != came) {
-        return Err("its length is not the one announced".to_owned().into());
+        return Err("its length differs from the announced length".to_owned().into());
     }
     Ok(())
 }
 
-/// The next bytes. Before they have to be waited for, all that came is written, so that it can be sent on.
+/// Returns the next bytes. Before waiting for them, it writes the bytes that have arrived, so that readers can send them.
 async fn next(body: &mut Incoming, writer: &mut FileWriter, sender: &ProgressWriter) -> Result<Option<Bytes>, String> {
     if let Some(next) = client::next(body).now_or_never() {
         return next;
@@ -282,7 +285,7 @@ mod tests {
             (format!("{}bcde", "a/".repeat(510)), true),
             (format!("{}bcdef", "a/".repeat(510)), false),
         ] {
-            assert_eq!(fits(&MediaPath::parse(path.as_bytes()).unwrap()), expected, "{path}");
+            assert_eq!(is_storable(&MediaPath::parse(path.as_bytes()).unwrap()), expected, "{path}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What answers a request for a missing file, or why nothing does.
+//! The fallback's response to a request for a missing file, and the errors.
 
 use hyper::Response;
 
@@ -7,25 +7,25 @@ use crate::body::Body;
 use crate::refusal::Refusal;
 use crate::storage::root::Found;
 
-/// What answers a request for a missing file.
+/// The fallback's response to a request for a missing file.
 #[derive(Debug)]
 pub enum Instead {
-    /// A file that is still arriving.
+    /// A file that is still being fetched.
     Arriving(Found),
-    /// It is here by now: open it as any other.
+    /// The file exists by now: open it like any other.
     Here,
-    /// A whole answer.
+    /// A complete response.
     Answer(Response<Body>),
 }
 
-/// Why a missing file is not answered by the fallback.
+/// Why the fallback has no response.
 #[derive(Debug)]
 pub enum FallbackError {
-    /// The upstream is not asked about it: a folder, or a path that an access rule guards.
+    /// The fallback is not used for this path: it is a folder, or an access rule guards it.
     NotAsked,
-    /// The upstream does not have it.
+    /// The file could not be fetched.
     NotFetched(NotFetched),
-    /// The upstream has it, but nothing of it answers the request; or something here stands in the way.
+    /// The request itself is refused, for example because of its range.
     Refused(Refusal),
 }
 

@@ -1,27 +1,27 @@
-//! What the upstream answered a moment ago, so that a page with a hundred missing images does not ask a hundred times at
-//! each reload.
+//! Caches the upstream's answers, so that a page with a hundred missing images does not cause a hundred requests at each
+//! reload.
 
 use std::time::{Duration, Instant};
 
 use super::wanted::Wanted;
 use crate::remembered::Remembered;
 
-/// How long an answer counts. Errors and time-outs are never remembered: they may be over at once.
+/// How long an answer is cached. Errors and timeouts are never cached, because they may be temporary.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Answers remembered.
+/// The maximum number of cached answers.
 const MAX: usize = 10_000;
 
-/// An answer that will be the same in a moment.
+/// A cached answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answered {
-    /// The upstream has no such file.
+    /// The upstream does not have the file.
     Missing,
-    /// It has one that is not to be stored.
+    /// The upstream has the file, but it cannot be stored.
     Pass,
 }
 
-/// What is remembered of one upstream.
+/// The cached answers of one upstream.
 #[derive(Debug)]
 pub struct Memory(Remembered<Wanted, Answered>);
 
@@ -32,12 +32,12 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// What was answered about a file, if that still counts.
+    /// The cached answer about a file, if it has not expired.
     pub fn recall(&self, wanted: &Wanted) -> Option<Answered> {
         self.0.get(wanted, Instant::now())
     }
 
-    /// Remembers an answer for a minute.
+    /// Caches an answer for a minute.
     pub fn note(&self, wanted: &Wanted, answered: Answered) {
         let now = Instant::now();
         self.0.put(wanted.clone(), answered, now, now + LIFETIME);

@@ -1,6 +1,6 @@
-//! `--fallback-refresh`: a copy that is looked at again after that time is served as it is, and meanwhile the upstream is
-//! asked whether it still is what production has (RFC 9110 section 13.1). Only copies are replaced, and only as they were
-//! stored: [`Copied`] tells them from the developer's own files.
+//! `--fallback-refresh`: when a copy of this age is requested, it is served as it is, and devmedia asks the upstream in the
+//! background whether the copy is still current (RFC 9110 section 13.1). Only unmodified copies are replaced: [`Copied`]
+//! distinguishes them from the developer's own files.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -27,7 +27,7 @@ use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::upload::staged::StagedFile;
 
-/// Notes that a file is looked at, and asks about it in the background if its time has come.
+/// Called when a stored file is requested: checks it against the upstream in the background if the check is due.
 pub fn look(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath, query: Query<'_>) {
     let Some(after) = fallback.rules.refresh else { return };
     if !fallback.rules.store || !fallback.schedule.is_due(path) {
@@ -40,7 +40,7 @@ pub fn look(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath, query:
     });
 }
 
-/// Asks about a copy that is old enough; gives the time until it is to be asked about again.
+/// Checks a copy against the upstream if it is old enough; returns the time until the next check.
 async fn refresh(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, after: Duration) -> Duration {
     let path = &file.path;
     if !fallback.is_for(site, path).await {
@@ -52,19 +52,19 @@ async fn refresh(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, after: Du
         return left;
     }
     match renew(site, fallback, file, &copied).await {
-        Ok(Outcome::Same) => debug!("{path} is still what the fallback has"),
-        Ok(Outcome::Renewed) => info!("{path} was changed at the fallback, and is stored anew"),
-        Ok(Outcome::Own) => debug!("{path} is no copy any more, and stays as it is"),
-        Err(why) => warn!("{path} was not refreshed, and stays as it is: {why}"),
+        Ok(Outcome::Same) => debug!("{path} is up to date"),
+        Ok(Outcome::Renewed) => info!("{path} has changed at the fallback: the stored copy was replaced"),
+        Ok(Outcome::Own) => debug!("{path} was modified locally and is kept"),
+        Err(why) => warn!("{path} was not refreshed, and the stored copy is kept: {why}"),
     }
     after
 }
 
-/// What became of a copy.
+/// The result of checking a copy.
 enum Outcome {
     Same,
     Renewed,
-    /// The developer has changed or replaced it meanwhile.
+    /// The developer has changed or replaced the file in the meantime.
     Own,
 }
 
@@ -72,11 +72,11 @@ async fn renew(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, copied: &Co
     let path = &file.path;
     let conditions = copied.conditions();
     if conditions.is_empty() {
-        // without a validator every answer would look like a change
+        // without a validator, every response would look like a change
         return Ok(Outcome::Same);
     }
     let url = fallback.url_of(file);
-    let answer = fallback.ask(&Method::GET, url, &conditions).await;
+    let answer = fallback.send(&Method::GET, url, &conditions).await;
     let answer = answer.map_err(|why| format!("the fallback {why}"))?;
     if answer.status() == StatusCode::NOT_MODIFIED || copied.is_same_as(&Copied::of(answer.headers())) {
         return Ok(Outcome::Same);
@@ -84,7 +84,7 @@ async fn renew(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, copied: &Co
     let promised = site.root.types().by_name(path.file_name());
     let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), fallback.rules.max) {
         Verdict::Store(len) => len,
-        Verdict::Pass => return Err("what the fallback has now is not to be stored".to_owned()),
+        Verdict::Pass => return Err("the fallback's new file cannot be stored".to_owned()),
         Verdict::Not(why) => return Err(format!("the fallback {why}")),
     };
     let reason = |refusal: Refusal| refusal.reason();
@@ -95,7 +95,7 @@ async fn renew(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, copied: &Co
     let (owner, wanted, copied) = (Arc::clone(site), path.clone(), copied.clone());
     let replaced = blocking(move || {
         let _changing = owner.root.changing();
-        // asked at the last moment. Another program that replaces it within the microseconds that are left loses
+        // checked again at the last moment; only a change within the remaining microseconds is overwritten
         if copy_at(&owner.root, &wanted).as_ref() != Some(&copied) {
             return Ok(Outcome::Own);
         }
@@ -105,7 +105,7 @@ async fn renew(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, copied: &Co
     replaced.await.map_err(reason)
 }
 
-/// What the file at `path` is a copy of, if it is one: itself, not what a link leads to. Blocks.
+/// The record of the copy at `path`, if the file is an unmodified copy; links are not followed. Blocks.
 fn copy_at(root: &Root, path: &MediaPath) -> Option<Copied> {
     let Ok(Reach::Folder(folder, missing)) = root.reach(&path.parent()) else { return None };
     let mut options = OpenOptions::new();

@@ -1,4 +1,4 @@
-//! Answering a request for a missing file.
+//! Finds a response to a request for a missing file.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::request::query::Query;
 use crate::request::via::came_through_devmedia;
 use crate::site::Site;
 
-/// What the fallback has for a GET or HEAD of `path`, which is missing here and was admitted by `row`. Asks memory, then the
-/// fetch of this file that is under way, then the upstream.
+/// Finds the fallback's response to a GET or HEAD request for `path`, a missing file; the guard admitted the request by
+/// `row`. Looks in the cache, then joins the running fetch of this file, if there is one, then asks the upstream.
 pub async fn seek(
     site: &Arc<Site>,
     fallback: &Arc<Fallback>,
@@ -28,12 +28,12 @@ pub async fn seek(
     if path.has_slash() || !fallback.is_for(site, path).await {
         return Err(FallbackError::NotAsked);
     }
-    // perhaps a stranger's page: it must not make this machine fetch and store
+    // perhaps a page of another site, which must not make this machine fetch and store files
     if row == Row::Opaque {
         return Err(NotFetched::Opaque.into());
     }
     let wanted = &fallback.wanted(path, Query::new(request.uri().query()));
-    if !fetch::fits(path) {
+    if !fetch::is_storable(path) {
         return Err(NotFetched::TooLong.into());
     }
     if came_through_devmedia(headers) {
@@ -43,9 +43,9 @@ pub async fn seek(
     if remembered == Some(Answered::Missing) {
         return Err(NotFetched::Missing { remembered: true }.into());
     }
-    // HEAD asks whether a file is there: no reason to fetch it, unless that goes on already
-    let only_asks = method == Method::HEAD && !fetch::is_running(fallback, wanted);
-    if !fallback.rules.store || only_asks || remembered == Some(Answered::Pass) {
+    // HEAD only asks whether a file exists; that does not start a fetch
+    let is_query = method == Method::HEAD && !fetch::is_running(fallback, wanted);
+    if !fallback.rules.store || is_query || remembered == Some(Answered::Pass) {
         let answer = pass::pass(site, fallback, wanted, method, headers).await;
         if let Err(FallbackError::NotFetched(NotFetched::Missing { .. })) = answer {
             fallback.memory.note(wanted, Answered::Missing);

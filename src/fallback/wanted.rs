@@ -1,18 +1,18 @@
-//! `Wanted`: the file that a fetch is about.
+//! [`FetchKey`] identifies a file of the upstream.
 
 use crate::request::path::MediaPath;
 
-/// What a fetch is about. Requests for the same path with another query ask the upstream for another file.
+/// Identifies a file of the upstream. Requests for the same path with different queries are about different files.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wanted {
-    /// The file's path, here and below the upstream.
+    /// The file's path below the media root and below the upstream.
     pub path: MediaPath,
-    /// The query that is sent, without the upstream's own.
+    /// The query that is sent, without the query of the upstream's URL.
     pub(super) query: Option<String>,
 }
 
 impl Wanted {
-    /// A file that is asked for without a query.
+    /// A file that is requested without a query.
     pub fn plain(path: &MediaPath) -> Self {
         Self { path: path.clone(), query: None }
     }

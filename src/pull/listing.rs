@@ -80,7 +80,7 @@ async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(Medi
         )
     };
     let fields = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
-    let answer = fallback.ask(&Method::GET, url, &fields).await.map_err(|why| unreadable(format!("it {why}")))?;
+    let answer = fallback.send(&Method::GET, url, &fields).await.map_err(|why| unreadable(format!("it {why}")))?;
     if !answer.status().is_success() {
         return Err(unreadable(format!("it answered {}", answer.status())));
     }
