@@ -1,4 +1,4 @@
-//! Listen, accept, time out, drain.
+//! The server: accepts connections, enforces limits and timeouts, and drains connections when it stops.
 
 pub mod listener;
 
@@ -25,24 +25,25 @@ use crate::connection::{Connection, ListenerKind};
 use crate::service::Service;
 use crate::storage;
 
-/// Connections at once. For one more, the one that has been idle for the longest time is closed.
+/// The maximum number of open connections. For a further one, the connection that has been idle longest is closed.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// How often a client that waits for a place looks for a connection that has become idle.
+/// How often to look for an idle connection while a client waits for a slot.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How long accepting pauses when the process may open no more files.
+/// How long to stop accepting when the process cannot open more files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// At a limit, accepting works and fails in turns as clients come and go: it is logged at most this often.
+/// How often a reached limit is logged at most. At a limit, accepting alternately works and fails.
 const LOG_AGAIN: Duration = Duration::from_secs(60);
 
 /// hyper queues 400 KiB per slow reader by default; this also bounds a request's head (431 beyond it).
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Serves on all listeners until `stop` is ready; then accepts no more connections, and waits for transfers for `grace`.
+/// Serves on all listeners until `stop` completes, then stops accepting connections and waits at most `grace` for running
+/// transfers.
 ///
-/// The caller owns the sockets and the stop signal, so a test needs neither a fixed port nor a signal.
+/// The caller provides the sockets and the stop signal, so tests need neither a fixed port nor a signal.
 pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Duration, stop: impl Future<Output = ()>) {
     let (draining, _) = watch::channel(());
     let server = Arc::new(Server {
@@ -68,7 +69,7 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
     }
 }
 
-/// Raises the soft limit of open files to the hard one: a browser page of pictures is many connections.
+/// Raises the soft limit of open files to the hard limit, because a page with many images uses many connections.
 pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -77,21 +78,21 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Server {
     service: Arc<Service>,
-    /// Tells all connections to end after the answer that they are at; each listens as long as it lives. What has been
-    /// upgraded does not, and ends with the process.
+    /// Tells all connections to close after the current response. Each connection holds a receiver; upgraded connections do
+    /// not, and end with the process.
     draining: watch::Sender<()>,
     room: Arc<Semaphore>,
-    /// What is known of each open connection, so that an idle one can be closed.
+    /// The activity of each open connection, to find idle ones.
     open: Mutex<Vec<Weak<Activity>>>,
-    /// When it was last logged that all places are taken.
+    /// Limits how often it is logged that all slots are taken.
     full: Seldom,
     limits: Limits,
 }
 
-/// Something that is logged at most every [`LOG_AGAIN`].
+/// Limits a log message to one per [`LOG_AGAIN`].
 #[derive(Debug, Default)]
 struct Seldom(Mutex<Option<Instant>>);
 
@@ -129,13 +130,13 @@ impl Server {
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(error) => tracing::debug!("a client hung up before it was accepted: {error}"),
+                Err(error) => tracing::debug!("a client disconnected before it was accepted: {error}"),
             }
         }
     }
 
-    /// A place for a connection that has been accepted. Where all are taken, an idle connection is closed.
-    async fn place(&self) -> OwnedSemaphorePermit {
+    /// Waits for a slot for an accepted connection. If all slots are taken, closes an idle connection.
+    async fn acquire_slot(&self) -> OwnedSemaphorePermit {
         let mut wanted = Box::pin(Arc::clone(&self.room).acquire_owned());
         if let Some(permit) = wanted.as_mut().now_or_never() {
             return permit.expect("never closed");
@@ -154,7 +155,7 @@ impl Server {
         }
     }
 
-    /// Closes the connection that has been idle for the longest time, if one is idle.
+    /// Closes the connection that has been idle longest, if one is idle.
     fn close_idle(&self) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let idle =
@@ -164,7 +165,7 @@ impl Server {
         }
     }
 
-    /// Notes an open connection; forgets those that have ended.
+    /// Records an open connection, and removes those that have ended.
     fn note(&self, activity: &Arc<Activity>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= 2 * MAX_CONNECTIONS {
@@ -193,14 +194,14 @@ impl Server {
         let respond = move |request| {
             connection.activity.requested();
             let (service, connection) = (Arc::clone(&service), connection.clone());
-            // boxed: each idle connection would reserve memory for it otherwise (1.5 KiB)
+            // boxed, because otherwise each idle connection would reserve 1.5 KiB for it
             async move { Ok::<_, Infallible>(service.respond(request, connection).await) }.boxed()
         };
         let http = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)
-            // slices are passed on as they are: sendfile depends on it
+            // hyper must not copy body slices into its buffer: sendfile depends on it
             .writev(true)
-            // a client that has closed its sending side (`printf ... | nc -N`) still gets its answer
+            // a client that has closed its sending side (`printf ... | nc -N`) still gets a response
             .half_close(true)
             .serve_connection(transport, service_fn(respond))
             .with_upgrades();
@@ -221,20 +222,20 @@ impl Server {
     }
 }
 
-/// A client that hangs up or falls silent is logged for debugging only; one that does not speak HTTP is a warning.
+/// Logs a connection error: a client that disconnects or times out at debug level, one that does not speak HTTP as a warning.
 fn report(error: &hyper::Error, activity: &Activity) {
     if activity.spoke_tls() {
         tracing::warn!("a client tried https: this server speaks http, not https; write http:// in the URL");
     } else if error.is_parse_version_h2() {
-        tracing::warn!("a client spoke HTTP/2 without asking: this server speaks HTTP/1.1");
+        tracing::warn!("a client spoke HTTP/2 without negotiating it: this server speaks HTTP/1.1");
     } else if error.is_parse() {
-        tracing::warn!("a request was malformed and got a bare answer: {error}");
+        tracing::warn!("a request was malformed and got a response without a body: {error}");
     } else {
         tracing::debug!("a connection ended early: {error}");
     }
 }
 
-/// Out of descriptors: of this process (EMFILE) or of the machine (ENFILE).
+/// Whether the process (EMFILE) or the machine (ENFILE) has run out of file descriptors, or the machine of memory.
 fn is_starved(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(

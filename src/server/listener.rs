@@ -1,4 +1,4 @@
-//! Where to listen, and listening there.
+//! Listen addresses and listening sockets.
 
 use std::fmt;
 use std::io;
@@ -13,10 +13,10 @@ use crate::connection::ListenerKind;
 /// The port of the default address.
 pub const DEFAULT_PORT: u16 = 8001;
 
-/// Connections that wait to be accepted.
+/// The maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// One place to listen.
+/// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
     /// This machine only: `127.0.0.1`, and `[::1]` if the machine has it.
@@ -76,7 +76,7 @@ impl Listen {
         }
     }
 
-    /// Whether two cannot be listened on at once, because one includes the other.
+    /// Whether one address includes the other, so that they cannot both be listened on.
     pub fn overlaps(&self, other: &Self) -> bool {
         let of = |listen: &Self| match listen {
             Self::Loopback(port) => {
@@ -110,7 +110,7 @@ impl fmt::Display for Listen {
     }
 }
 
-/// An address without a port, as `--host` has it.
+/// An address without a port: the value of `--host`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
     /// This machine only.
@@ -131,7 +131,7 @@ impl Host {
             return Ok(Self::Address(ip));
         }
         Err(match Listen::parse(text) {
-            Ok(_) => format!("has more than an address; write --listen {text}"),
+            Ok(_) => format!("not just an address; write --listen {text}"),
             Err(_) if ["*", "all", "any", "true"].contains(&text) => {
                 "not an IP address; write 0.0.0.0 for all addresses of this machine".to_owned()
             }
@@ -161,7 +161,7 @@ pub fn local_addresses() -> Vec<IpAddr> {
     ips.filter(|ip| !is_link_local(ip)).collect()
 }
 
-/// A socket that accepts.
+/// A listening socket.
 #[derive(Debug)]
 pub enum Listener {
     /// Over TCP.
@@ -179,7 +179,7 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
-/// One place that is listened on.
+/// The sockets of one [`Listen`].
 #[derive(Debug)]
 pub struct Bound {
     /// The beginning of its URLs, such as `http://127.0.0.1:8001`, or `unix:PATH`.
@@ -335,7 +335,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if inode(&self.path).is_ok_and(|inode| inode == self.inode) {
-            // nothing to do about a failure at the very end
+            // there is nothing to do about a failure here
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -360,7 +360,7 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
-                // an address that cannot be told is guarded as the stricter kind
+                // an unknown address gets the stricter kind
                 if listener.local_addr().is_ok_and(|address| !is_loopback(address)) {
                     ListenerKind::Network
                 } else {

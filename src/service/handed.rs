@@ -1,4 +1,4 @@
-//! An answer that the app hands over: a file of a mount in its place, as nginx sends it after an internal redirect.
+//! Internal redirects: the app names a file of a mount with `X-Accel-Redirect` or `X-Sendfile`, and devmedia sends it.
 
 use std::sync::Arc;
 
@@ -26,13 +26,13 @@ use crate::storage::entity::Entity;
 use crate::storage::media_type::MediaType;
 use crate::storage::root::Found;
 
-/// How often an answer may be handed on; nginx's `NGX_HTTP_MAX_URI_CHANGES`.
+/// The maximum number of internal redirects for one request; nginx's `NGX_HTTP_MAX_URI_CHANGES`.
 const MAX_HOPS: usize = 10;
 
-/// Why what an app named cannot be sent.
+/// Why the file that an app named cannot be sent.
 enum HandedError<'a> {
     Mistake(Mistake),
-    /// No mount has the URL, or the path of the disk.
+    /// No mount has this URL or this path on the disk.
     NoMount {
         prefixes: Vec<&'a str>,
     },
@@ -68,13 +68,13 @@ impl HandedError<'_> {
                 StatusCode::NOT_FOUND,
                 format!("The app sent '{shown}', and no mount has this prefix."),
                 format!(
-                    "Correct it, or add a [[mount]] with this url and internal = true. There are: {}",
+                    "Correct the URL, or add a [[mount]] with this url and internal = true. The mounts are: {}",
                     prefixes.join(", ")
                 ),
             ),
             Self::NoMount { .. } => (
                 StatusCode::NOT_FOUND,
-                format!("The app sent '{shown}', and the root of no mount contains this file."),
+                format!("The app sent '{shown}', which is not below the root of any mount."),
                 "Add a [[mount]] with this root and internal = true; 'devmedia check' lists the roots.".to_owned(),
             ),
             Self::Folder => (
@@ -84,8 +84,8 @@ impl HandedError<'_> {
             ),
             Self::Loop => (
                 INTERNAL_SERVER_ERROR,
-                format!("The app sent '{shown}', after {MAX_HOPS} others in turn: a redirect loop."),
-                "Name a file on a mount whose access does not ask the same view again.".to_owned(),
+                format!("The app sent '{shown}' after {MAX_HOPS} other internal redirects: a redirect loop."),
+                "Send the URL of a file on a mount whose access rule does not ask the same view again.".to_owned(),
             ),
         };
         Refusal::new(status, "handed-over", what, advice)
@@ -93,8 +93,8 @@ impl HandedError<'_> {
 }
 
 impl Service {
-    /// The file that the app named. `is_own` says that the URL is the app's own, so that no field of ours says how a
-    /// browser has to treat it.
+    /// Sends the file that the app named. `is_own` is true if the requested URL belongs to the app; then devmedia adds no
+    /// security fields of its own.
     pub(super) async fn hand_over(
         &self,
         request: &Request<()>,
@@ -104,7 +104,7 @@ impl Service {
     ) -> Result<Response<Body>, Refusal> {
         let cookies = handed.fields.get_all(header::SET_COOKIE).iter().cloned().collect::<Vec<HeaderValue>>();
         let answer = self.send_handed(request, handed, connection, is_own).await;
-        // a log-in counts, whatever the file is
+        // keep the session cookies of a login even if the file cannot be sent
         answer.map_err(|refusal| {
             cookies.into_iter().fold(refusal, |refusal, cookie| refusal.with_field(header::SET_COOKIE, cookie))
         })
@@ -130,7 +130,7 @@ impl Service {
                 }
             };
             mount.site.shows(&path)?;
-            // the app asks, and it may cause a fetch
+            // the app sends this request, and it may cause a fetch
             let Opened { found, location } = match self.find(&mount, &path, request, Row::Tool).await? {
                 Located::Opened(opened) => opened,
                 Located::Answer(response) => return Ok(response),
@@ -164,7 +164,7 @@ impl Service {
         Err(HandedError::Loop.refusal(&handed.shown))
     }
 
-    /// The mount that has what the app named, and the path below its root.
+    /// Finds the mount of the file that the app named, and the path below its root.
     async fn place_of(&self, handed: &Handed) -> Result<(Arc<Mount>, MediaPath), HandedError<'_>> {
         let found = match &handed.file {
             Wanted::Nothing(mistake) => return Err(HandedError::Mistake(*mistake)),
@@ -185,7 +185,7 @@ impl Service {
     }
 }
 
-/// The file with what the app says of it: its type, and the validators of an `X-Sendfile`.
+/// Applies the app's header fields to the file: its media type, and the validators of an `X-Sendfile` response.
 fn as_handed(entity: Entity, handed: &Handed, is_own: bool) -> Entity {
     let mut entity = entity;
     if let Some(header) = handed.fields.get(header::CONTENT_TYPE) {
@@ -203,7 +203,7 @@ fn as_handed(entity: Entity, handed: &Handed, is_own: bool) -> Entity {
     entity
 }
 
-/// Another method than HEAD becomes GET, as in nginx; a status that an `X-Sendfile` keeps has no parts.
+/// Methods other than HEAD become GET, as in nginx. A status other than 200, which `X-Sendfile` keeps, gets the whole file.
 fn decision(request: &Request<()>, handed: &Handed, entity: &Entity) -> Result<Decision, Refusal> {
     if handed.status.is_some_and(|status| status != StatusCode::OK) {
         return Ok(Decision::Whole);
