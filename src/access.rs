@@ -17,7 +17,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-pub use self::admission::{AccessError, Admitted, Pass, Visitor};
+pub use self::admission::{AccessDecision, AccessError, Approval, RequestContext};
 use self::ask::Ask;
 use self::signed::{Asked, Signed};
 
@@ -52,18 +52,18 @@ impl Policy {
     }
 
     /// Decides whether a request for `url_path`, the normalized path, is approved.
-    pub async fn admit(&self, url_path: &str, visitor: &Visitor<'_>) -> Result<Admitted, AccessError> {
-        let request = visitor.request;
+    pub async fn admit(&self, url_path: &str, context: &RequestContext<'_>) -> Result<AccessDecision, AccessError> {
+        let request = context.request;
         match self {
-            Self::Public => Ok(Admitted::Pass(Pass::default())),
+            Self::Public => Ok(AccessDecision::Approved(Approval::default())),
             Self::Deny => Err(AccessError::Denied),
-            Self::Ask(ask) => ask.ask(url_path, visitor).await,
+            Self::Ask(ask) => ask.ask(url_path, context).await,
             Self::Signed(signed) => {
                 let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-                let path = &visitor.path;
-                let asked = Asked { method, uri, path, headers, remote: visitor.peer };
+                let path = &context.path;
+                let asked = Asked { method, uri, path, headers, remote: context.peer };
                 match signed.check(&asked, Timestamp::now()) {
-                    Ok(_) => Ok(Admitted::Pass(Pass::verdict(format!("{}: signed", signed.name())))),
+                    Ok(_) => Ok(AccessDecision::Approved(Approval::verdict(format!("{}: signed", signed.name())))),
                     Err(bad) => Err(AccessError::Unsigned(bad)),
                 }
             }

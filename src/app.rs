@@ -15,7 +15,7 @@ use crate::body::incoming::RequestBody;
 use crate::connection::Connection;
 use crate::forward::address::Address;
 use crate::forward::client::{Client, SendError};
-use crate::forward::handed::{self, Handed};
+use crate::forward::internal_redirect::{self, InternalRedirect};
 use crate::forward::outgoing::Outgoing;
 use crate::forward::{fields, tunnel};
 use crate::refusal::Refusal;
@@ -33,7 +33,7 @@ pub enum Forwarded {
     /// The app's response.
     Answer(Response<Body>),
     /// The app named a file to send (`X-Accel-Redirect`, `X-Sendfile`).
-    Handed(Handed),
+    InternalRedirect(InternalRedirect),
 }
 
 /// An app and the connections to it.
@@ -148,7 +148,7 @@ impl App {
     fn find_address_later(self: &Arc<Self>) {
         if self.find.is_some() {
             let app = Arc::clone(self);
-            tokio::task::spawn_blocking(move || app.look());
+            tokio::task::spawn_blocking(move || app.find_address());
         }
     }
 
@@ -160,7 +160,7 @@ impl App {
         connection: &Connection,
     ) -> Result<Forwarded, AppError> {
         let Some(address) = self.address() else {
-            self.look_soon();
+            self.find_address_later();
             return Err(AppError::Starting { command: self.command.clone() });
         };
         if fields::came_back(request.headers()) {
@@ -169,15 +169,15 @@ impl App {
         let sent = self.send(request, body, connection, &address).await;
         if let Err(SendError::Unreachable(_)) = sent {
             // it may have restarted on another port
-            self.look_soon();
+            self.find_address_later();
         }
         let (mut answer, unread) = sent.map_err(|error| AppError::NoAnswer {
             address: address.clone(),
             command: self.command.clone(),
             error,
         })?;
-        if let Some(handed) = handed::read(answer.status(), answer.headers()) {
-            return Ok(Forwarded::Handed(handed));
+        if let Some(redirect) = internal_redirect::read(answer.status(), answer.headers()) {
+            return Ok(Forwarded::InternalRedirect(redirect));
         }
         let switched = (answer.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut answer));
         let (mut head, body) = answer.into_parts();
@@ -245,10 +245,10 @@ impl App {
                 });
             }
             let answer = self.client.send_once(address, message).await?;
-            return Ok((answer, unread.is_so()));
+            return Ok((answer, unread.get()));
         }
         let answer = if request.method().is_idempotent() && !headers.contains_key(header::UPGRADE) {
-            self.client.send_again(address, || message(headers.clone(), Outgoing::Empty)).await?
+            self.client.send_idempotent(address, || message(headers.clone(), Outgoing::Empty)).await?
         } else {
             self.client.send_once(address, message(headers, Outgoing::Empty)).await?
         };

@@ -11,21 +11,21 @@
 //! As with uploads, a file gets its final name only when it is complete, and never replaces an existing file.
 
 mod arrival;
-mod arriving;
+mod partial;
 pub mod client;
-pub mod copies;
+pub mod copy_record;
 pub mod fetch;
-mod instead;
-pub mod memory;
-pub mod pass;
+mod substitute;
+pub mod answer_cache;
+pub mod proxy;
 pub mod reason;
 mod redirect;
 pub mod refresh;
 mod schedule;
-mod seek;
+mod lookup;
 pub mod upstream;
-pub mod verdict;
-mod wanted;
+pub mod action;
+mod fetch_key;
 
 use std::collections::HashMap;
 use std::io;
@@ -38,16 +38,16 @@ use hyper::{Method, Response};
 use tokio::sync::Semaphore;
 use url::Url;
 
-pub use self::arrival::Beginning;
-use self::arrival::Running;
+use self::answer_cache::AnswerCache;
+pub use self::arrival::FetchStart;
+use self::arrival::RunningFetch;
 use self::client::{Client, PARALLEL};
-pub use self::instead::{FallbackError, Instead};
-use self::memory::Memory;
+pub use self::fetch_key::FetchKey;
+pub use self::lookup::lookup;
 use self::reason::NotFetched;
 use self::schedule::Schedule;
-pub use self::seek::seek;
+pub use self::substitute::{FallbackError, Substitute};
 use self::upstream::Upstream;
-pub use self::wanted::Wanted;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
@@ -64,9 +64,9 @@ pub struct Fallback {
     pub upstream: Upstream,
     rules: Rules,
     client: Client,
-    memory: Memory,
+    cache: AnswerCache,
     parallel: Semaphore,
-    running: Mutex<HashMap<Wanted, Running>>,
+    running: Mutex<HashMap<FetchKey, RunningFetch>>,
     schedule: Schedule,
 }
 
@@ -93,7 +93,7 @@ impl Fallback {
             upstream,
             rules,
             client,
-            memory: Memory::default(),
+            cache: AnswerCache::default(),
             parallel: Semaphore::new(PARALLEL),
             running: Mutex::default(),
             schedule: Schedule::default(),
@@ -106,14 +106,14 @@ impl Fallback {
     }
 
     /// The key of the upstream file for this path and query. devmedia's own query parameters are removed.
-    pub fn wanted(&self, path: &MediaPath, query: Query<'_>) -> Wanted {
+    pub fn key(&self, path: &MediaPath, query: Query<'_>) -> FetchKey {
         let sent = query.without("thumbnail").filter(|_| self.rules.query);
-        Wanted { path: path.clone(), query: sent }
+        FetchKey { path: path.clone(), query: sent }
     }
 
     /// The URL of a file at the upstream; it may contain a secret.
-    pub fn url_of(&self, wanted: &Wanted) -> Url {
-        self.upstream.url_of(&wanted.path, wanted.query.as_deref())
+    pub fn url_of(&self, key: &FetchKey) -> Url {
+        self.upstream.url_of(&key.path, key.query.as_deref())
     }
 
     /// Whether the fallback is used for `path`: everybody may see the path, or the `[[mount]]` sets the fallback itself.
@@ -133,7 +133,7 @@ impl Fallback {
         self.client.send(method, url, fields).await
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<Wanted, Running>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<FetchKey, RunningFetch>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -140,7 +140,7 @@ impl From<GuardError> for Refusal {
                      or the machine's address, or start devmedia with --allow-host {host}"
                 ),
             ),
-            GuardError::Stranger { origin: Some(origin) } => Self::new(
+            GuardError::CrossSite { origin: Some(origin) } => Self::new(
                 StatusCode::FORBIDDEN,
                 "cross-site",
                 format!("A page of {origin} sent this request, and pages of this origin may not read the media."),
@@ -149,7 +149,7 @@ impl From<GuardError> for Refusal {
                      proxy to keep the Host field (Vite: changeOrigin: false)"
                 ),
             ),
-            GuardError::Stranger { origin: None } => Self::new(
+            GuardError::CrossSite { origin: None } => Self::new(
                 StatusCode::FORBIDDEN,
                 "cross-site",
                 "A page of another site sent this request, and pages of other sites may not read the media.",
@@ -177,7 +177,7 @@ impl Guard {
             return if only_one(headers, header::ORIGIN) && self.is_allowed(origin, host.as_ref()) {
                 Ok(Admission { origin: headers.get(header::ORIGIN).cloned(), row: Row::Origin })
             } else {
-                Err(GuardError::Stranger { origin: Some(Visible(origin).to_string()) })
+                Err(GuardError::CrossSite { origin: Some(Visible(origin).to_string()) })
             };
         }
         // (b)
@@ -195,7 +195,7 @@ impl Guard {
             return if safe && only_one(headers, header::REFERER) && self.is_allowed(referer, host.as_ref()) {
                 admitted(Row::Referer)
             } else {
-                Err(GuardError::Stranger { origin: Origin::parse(referer).map(|origin| origin.to_string()) })
+                Err(GuardError::CrossSite { origin: Origin::parse(referer).map(|origin| origin.to_string()) })
             };
         }
         // (e)
@@ -205,7 +205,7 @@ impl Guard {
         }
         // (f)
         if site.is_some() || origin.is_some() {
-            return Err(GuardError::Stranger { origin: None });
+            return Err(GuardError::CrossSite { origin: None });
         }
         // (g)
         admitted(Row::Tool)
@@ -240,7 +240,7 @@ impl Guard {
             Trust::Network => {
                 Err(GuardError::NetworkWrite { host: host.to_string(), method: request.method().clone() })
             }
-            Trust::Stranger => Err(GuardError::UnknownHost { host: host.to_string() }),
+            Trust::Public => Err(GuardError::UnknownHost { host: host.to_string() }),
         }
     }
 
@@ -318,7 +318,7 @@ impl Host {
             Self::Name(name) if !name.contains('.') || NETWORK_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) => {
                 Trust::Network
             }
-            Self::Name(_) => Trust::Stranger,
+            Self::Name(_) => Trust::Public,
         }
     }
 

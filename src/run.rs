@@ -12,7 +12,7 @@
 //! command may read from the terminal (a debugger, Vite's shortcuts). Without a terminal, the supervisor leads its own process
 //! group, and devmedia forwards signals to it.
 
-pub mod keeper;
+pub mod supervisor;
 mod listening;
 mod port;
 mod shown;
@@ -42,7 +42,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A running command.
 #[derive(Debug)]
 pub struct Running {
-    keeper: Pid,
+    supervisor: Pid,
     /// Whether the supervisor leads its own process group.
     own_group: bool,
     ended: watch::Receiver<Option<ExitStatus>>,
@@ -78,15 +78,15 @@ pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<S
     }
     let own_group = !is_on_terminal();
     let program = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
-    let mut keeper = Command::new(program);
-    keeper.arg(keeper::ARGUMENT).arg(std::process::id().to_string()).args(command).env(URL, url);
+    let mut supervisor = Command::new(program);
+    supervisor.arg(supervisor::ARGUMENT).arg(std::process::id().to_string()).args(command).env(URL, url);
     if let Some(port) = port {
-        keeper.env("PORT", port.to_string());
+        supervisor.env("PORT", port.to_string());
     }
     if own_group {
-        keeper.process_group(0);
+        supervisor.process_group(0);
     }
-    let mut child = keeper.spawn().map_err(|error| format!("cannot start '{shown}': {error}"))?;
+    let mut child = supervisor.spawn().map_err(|error| format!("cannot start '{shown}': {error}"))?;
     let pid = Pid::from_child(&child);
     let (sender, ended) = watch::channel(None);
     std::thread::spawn(move || {
@@ -99,7 +99,7 @@ pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<S
         Some(_) => None,
         None => Some(Box::new(move || listening::first(&tree::below(pid), port))),
     };
-    Ok(Started { running: Running { keeper: pid, own_group, ended }, shown, address, find })
+    Ok(Started { running: Running { supervisor: pid, own_group, ended }, shown, address, find })
 }
 
 /// Whether stdin is a terminal that sends its signals to this process group.
@@ -137,9 +137,9 @@ impl Running {
     pub fn forward_signal(&self, signal: Signal) {
         // the process may have exited already
         let _ = match signal {
-            Signal::INT if self.own_group => kill_process_group(self.keeper, Signal::INT),
+            Signal::INT if self.own_group => kill_process_group(self.supervisor, Signal::INT),
             Signal::INT => Ok(()),
-            _ => kill_process(self.keeper, Signal::TERM),
+            _ => kill_process(self.supervisor, Signal::TERM),
         };
     }
 
@@ -148,7 +148,7 @@ impl Running {
         let status = if let Ok(status) = timeout(grace, self.ended()).await {
             status
         } else {
-            self.pass_on(Signal::TERM);
+            self.forward_signal(Signal::TERM);
             self.ended().await
         };
         let code = status.code().or_else(|| Some(128 + status.signal()?));

@@ -91,7 +91,7 @@ async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode,
     if let (Some(_), Some(app)) = (&running, &app) {
         let app = Arc::clone(app);
         tokio::spawn(async move {
-            let address = run::until_up(move || app.look()).await;
+            let address = run::until_up(move || app.find_address()).await;
             announce_app(&address);
             // a closed stdout must not end the app
             let _ = ready.announce();
@@ -113,7 +113,7 @@ async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode,
     let command = Arc::clone(&running);
     let stop = async move {
         tokio::select! {
-            signal = stop => command.pass_on(signal),
+            signal = stop => command.forward_signal(signal),
             _ = command.ended() => {}
         }
     };

@@ -49,9 +49,9 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
     let server = Arc::new(Server {
         service,
         draining,
-        room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         open: Mutex::default(),
-        full: Seldom::default(),
+        full: LogThrottle::default(),
         limits: Limits::default(),
     });
     storage::survive_file_size_limit();
@@ -84,19 +84,19 @@ struct Server {
     /// Tells all connections to close after the current response. Each connection holds a receiver; upgraded connections do
     /// not, and end with the process.
     draining: watch::Sender<()>,
-    room: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     /// The activity of each open connection, to find idle ones.
     open: Mutex<Vec<Weak<Activity>>>,
     /// Limits how often it is logged that all slots are taken.
-    full: Seldom,
+    full: LogThrottle,
     limits: Limits,
 }
 
 /// Limits a log message to one per [`LOG_AGAIN`].
 #[derive(Debug, Default)]
-struct Seldom(Mutex<Option<Instant>>);
+struct LogThrottle(Mutex<Option<Instant>>);
 
-impl Seldom {
+impl LogThrottle {
     fn is_due(&self) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = last.is_none_or(|last| last.elapsed() >= LOG_AGAIN);
@@ -109,11 +109,11 @@ impl Seldom {
 
 impl Server {
     async fn accept(self: Arc<Self>, listener: Listener) {
-        let (starved, origin) = (Seldom::default(), (listener.kind(), listener.port()));
+        let (starved, origin) = (LogThrottle::default(), (listener.kind(), listener.port()));
         loop {
             match listener.accept().await {
                 Ok(stream) => {
-                    let permit = self.place().await;
+                    let permit = self.acquire_slot().await;
                     match stream {
                         Stream::Tcp(stream, peer) if sendfile::SUPPORTED => {
                             let outbox = Arc::new(Outbox::default());
@@ -137,7 +137,7 @@ impl Server {
 
     /// Waits for a slot for an accepted connection. If all slots are taken, closes an idle connection.
     async fn acquire_slot(&self) -> OwnedSemaphorePermit {
-        let mut wanted = Box::pin(Arc::clone(&self.room).acquire_owned());
+        let mut wanted = Box::pin(Arc::clone(&self.slots).acquire_owned());
         if let Some(permit) = wanted.as_mut().now_or_never() {
             return permit.expect("never closed");
         }

@@ -13,7 +13,7 @@
 //!
 //! [`Service::respond`] has steps 1, 9 and 10, which apply to all responses; [`Service::answer`] has the others.
 
-mod handed;
+mod internal_redirect;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -26,7 +26,7 @@ use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::access::{Admitted, Visitor};
+use crate::access::{AccessDecision, RequestContext};
 use crate::access_log::{Logged, Reason, Received, Source};
 use crate::answer::cors;
 use crate::answer::decide::decide;
@@ -35,7 +35,7 @@ use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
 use crate::connection::Connection;
-use crate::fallback::{self, FallbackError, Instead, refresh};
+use crate::fallback::{self, FallbackError, Substitute, refresh};
 use crate::guard::{Admission, Guard, GuardError, Row};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
@@ -120,7 +120,7 @@ impl Service {
         let app = self.app_for(&request);
         let answer = match (&admission, app) {
             // the app decides for itself which pages may use it
-            (Ok(_) | Err(GuardError::Stranger { .. }), Some(app)) => {
+            (Ok(_) | Err(GuardError::CrossSite { .. }), Some(app)) => {
                 let body = std::mem::replace(&mut body, RequestBody::none());
                 let answer = AssertUnwindSafe(self.forward(app, &request, body, &connection)).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
@@ -171,7 +171,7 @@ impl Service {
         // 2. mounts
         let asked = MediaPath::parse(request.uri().path().as_bytes())?;
         let Some((mount, path)) = self.mounts.find(&asked) else {
-            return self.outside(request, asked).await;
+            return self.outside_mounts(request, asked).await;
         };
         let site = &mount.site;
         if mount.internal {
@@ -189,21 +189,23 @@ impl Service {
             // access was checked when the upload was created; its URL cannot be guessed
             return tus::resume(site, id, request, body).await;
         }
-        let visitor = Visitor { request, path: asked, peer: connection.peer, port: connection.port };
-        let mut pass = match site.admit(&path, &visitor).await? {
-            Admitted::Pass(pass) => pass,
-            Admitted::Answer(response) => return Ok(response),
-            Admitted::Handed(handed) => return self.hand_over(request, *handed, connection, false).await,
+        let context = RequestContext { request, path: asked, peer: connection.peer, port: connection.port };
+        let mut approval = match site.admit(&path, &context).await? {
+            AccessDecision::Approved(approval) => approval,
+            AccessDecision::Answer(response) => return Ok(response),
+            AccessDecision::InternalRedirect(redirect) => {
+                return self.internal_redirect(request, *redirect, connection, false).await;
+            }
         };
         let answer = async {
-            site.shows(&path)?;
+            site.check_visible(&path)?;
 
             // 5. upload
             if upload::asks_for_chunk(request) {
                 return Ok(upload::no_chunk());
             }
             if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
-                let upload = Upload { site, uploads, path: &path, request, passed: &pass.policies };
+                let upload = Upload { site, uploads, path: &path, request, passed: &approval.policies };
                 return upload::receive(upload, body).await;
             }
 
@@ -214,11 +216,13 @@ impl Service {
             };
             // check access again for the location of the handle
             let Opened { found, location } = opened;
-            site.shows_at(&location)?;
-            match site.admit_at(&pass, &path, &location, &visitor).await? {
-                Admitted::Pass(more) => pass = std::mem::take(&mut pass).and(more),
-                Admitted::Answer(response) => return Ok(response),
-                Admitted::Handed(handed) => return self.hand_over(request, *handed, connection, false).await,
+            site.check_location_visible(&location)?;
+            match site.admit_at(&approval, &path, &location, &context).await? {
+                AccessDecision::Approved(more) => approval = std::mem::take(&mut approval).and(more),
+                AccessDecision::Answer(response) => return Ok(response),
+                AccessDecision::InternalRedirect(redirect) => {
+                    return self.internal_redirect(request, *redirect, connection, false).await;
+                }
             }
 
             match found {
@@ -235,7 +239,7 @@ impl Service {
                         },
                     };
                     if let Some(fallback) = mount.fallback.as_ref().filter(|_| row != Row::Opaque) {
-                        refresh::look(site, fallback, &path, query);
+                        refresh::refresh_if_due(site, fallback, &path, query);
                     }
                     file_answer(site, &path, request, opened, &entity, connection)
                 }
@@ -248,7 +252,7 @@ impl Service {
             }
         };
         let answer = answer.await;
-        Ok(pass.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
+        Ok(approval.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
 
     /// Steps 6 and 7: opens `path`, or finds a response for a missing file.
@@ -267,12 +271,12 @@ impl Service {
             return Err(Refusal::cannot_open(unopened.error, path));
         }
         match self.missing(mount, path, request, row, unopened.suggestion).await? {
-            Instead::Arriving(found) => Ok(Located::Opened(Opened { found, location: Location::AsAsked })),
-            Instead::Here => {
+            Substitute::Arriving(found) => Ok(Located::Opened(Opened { found, location: Location::AsAsked })),
+            Substitute::Here => {
                 let opened = self.open(mount, path).await;
                 opened.map(Located::Opened).map_err(|unopened| Refusal::cannot_open(unopened.error, path))
             }
-            Instead::Answer(response) => Ok(Located::Answer(response)),
+            Substitute::Answer(response) => Ok(Located::Answer(response)),
         }
     }
 
@@ -286,8 +290,8 @@ impl Service {
     ) -> Result<Response<Body>, Refusal> {
         match app.forward(request, body, connection).await? {
             Forwarded::Answer(response) => Ok(response),
-            Forwarded::Handed(handed) => {
-                let mut response = self.hand_over(request, handed, connection, true).await?;
+            Forwarded::InternalRedirect(redirect) => {
+                let mut response = self.internal_redirect(request, redirect, connection, true).await?;
                 response.extensions_mut().insert(Source::App);
                 Ok(response)
             }
@@ -328,11 +332,11 @@ impl Service {
         request: &Request<()>,
         row: Row,
         suggestion: Option<String>,
-    ) -> Result<Instead, Refusal> {
+    ) -> Result<Substitute, Refusal> {
         let mut refusal = Refusal::not_found(path);
         let mut is_missing = true;
         if let Some(fallback) = &mount.fallback {
-            match fallback::seek(&mount.site, fallback, path, request, row).await {
+            match fallback::lookup(&mount.site, fallback, path, request, row).await {
                 Ok(instead) => return Ok(instead),
                 Err(FallbackError::NotAsked) => {}
                 Err(FallbackError::NotFetched(why)) => {
@@ -346,7 +350,7 @@ impl Service {
             && let Some(placeholder) = mount.placeholder
             && let Some(drawing) = placeholder::draw(&mount.site, placeholder, path, request, &refusal).await?
         {
-            return Ok(Instead::Answer(drawing));
+            return Ok(Substitute::Answer(drawing));
         }
         if mount.fallback.is_none() && mount.placeholder.is_none() {
             return Err(refusal.with_suggestion(suggestion));

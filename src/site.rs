@@ -8,7 +8,7 @@ use hyper::Response;
 use hyper::header::HeaderValue;
 
 use crate::access::rules::{self, Access, PolicySet};
-use crate::access::{AccessError, Admitted, Pass, Policy, Visitor};
+use crate::access::{AccessDecision, AccessError, Approval, Policy, RequestContext};
 use crate::answer::decide::Decision;
 use crate::answer::head::head;
 use crate::answer::piece::Piece;
@@ -77,7 +77,11 @@ impl From<SiteError> for Refusal {
 impl Site {
     /// Applies every policy that guards `path` or the target of a symbolic link in it, until one refuses the request. After
     /// the file has been opened, check its location with [`Site::admit_at`].
-    pub async fn admit(self: &Arc<Self>, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Admitted, Refusal> {
+    pub async fn admit(
+        self: &Arc<Self>,
+        path: &MediaPath,
+        context: &RequestContext<'_>,
+    ) -> Result<AccessDecision, Refusal> {
         let real = if self.access.is_uniform() || self.root.is_straight_now(path) {
             None
         } else {
@@ -86,33 +90,38 @@ impl Site {
             let real = blocking(move || site.root.real(&wanted)).await;
             real.map_err(|error| Refusal::cannot_open(error, path))?
         };
-        self.ask(self.access.guarding([Some(path), real.as_ref()].into_iter().flatten()), path, visitor).await
+        self.ask(self.access.guarding([Some(path), real.as_ref()].into_iter().flatten()), path, context).await
     }
 
-    /// Applies the policies that guard the location of the open handle of `path`, except those that `pass` has passed. A link
+    /// Applies the policies that guard the location of the open handle of `path`, except those that `approval` has passed. A link
     /// may have changed since [`Site::admit`], and the file system may accept several names for the file.
     pub async fn admit_at(
         &self,
-        pass: &Pass,
+        approval: &Approval,
         path: &MediaPath,
         location: &Location,
-        visitor: &Visitor<'_>,
-    ) -> Result<Admitted, Refusal> {
-        let Some(place) = location.path() else { return Ok(Admitted::Pass(Pass::default())) };
-        self.ask(self.access.guarding([place]).without(&pass.policies), path, visitor).await
+        context: &RequestContext<'_>,
+    ) -> Result<AccessDecision, Refusal> {
+        let Some(place) = location.path() else { return Ok(AccessDecision::Approved(Approval::default())) };
+        self.ask(self.access.guarding([place]).without(&approval.policies), path, context).await
     }
 
-    async fn ask(&self, policies: PolicySet, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Admitted, Refusal> {
+    async fn ask(
+        &self,
+        policies: PolicySet,
+        path: &MediaPath,
+        context: &RequestContext<'_>,
+    ) -> Result<AccessDecision, Refusal> {
         let url_path = self.prefix.url_of(path);
-        let mut pass = Pass::default();
+        let mut approval = Approval::default();
         for policy in self.access.policies(&policies) {
-            match policy.admit(&url_path, visitor).await? {
-                Admitted::Pass(next) => pass = pass.and(next),
-                answer @ (Admitted::Answer(_) | Admitted::Handed(_)) => return Ok(answer),
+            match policy.admit(&url_path, context).await? {
+                AccessDecision::Approved(next) => approval = approval.and(next),
+                answer @ (AccessDecision::Answer(_) | AccessDecision::InternalRedirect(_)) => return Ok(answer),
             }
         }
-        pass.policies = policies;
-        Ok(Admitted::Pass(pass))
+        approval.policies = policies;
+        Ok(AccessDecision::Approved(approval))
     }
 
     /// Refuses paths with hidden or reserved names.
@@ -131,8 +140,8 @@ impl Site {
     }
 
     /// Refuses the target of a link if it has hidden or reserved names.
-    pub fn shows_at(&self, location: &Location) -> Result<(), SiteError> {
-        location.path().map_or(Ok(()), |path| self.shows(path))
+    pub fn check_location_visible(&self, location: &Location) -> Result<(), SiteError> {
+        location.path().map_or(Ok(()), |path| self.check_visible(path))
     }
 
     /// Opens `path` without blocking. That is possible if the kernel has it in its cache, it contains no links, and, if access
@@ -203,7 +212,7 @@ impl Site {
         let top = MediaPath::top();
         let location = self.root.locate(folder, &top).map_err(|error| Refusal::cannot_open(error, &top))?;
         let place = names.into_iter().fold(location.path().cloned().unwrap_or(top), |place, name| place.join(name));
-        self.shows(&place)?;
+        self.check_visible(&place)?;
         if self.access.implies(passed, &self.access.guarding([&place])) {
             Ok(place)
         } else {
@@ -225,7 +234,7 @@ impl Site {
         let follow = |name: &[u8]| {
             let link = folder.join(name);
             match self.root.follow(&link) {
-                Some((_, location)) if self.shows_at(&location).is_err() => Target::Secret,
+                Some((_, location)) if self.check_location_visible(&location).is_err() => Target::Secret,
                 Some((_, location)) if !allows(&self.access.guarding(location.path())) => Target::Secret,
                 Some((target, _)) => Target::Served(target),
                 // a broken link may still point to a guarded path

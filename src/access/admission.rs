@@ -10,7 +10,7 @@ use super::rules::PolicySet;
 use super::signed::BadSignature;
 use crate::access_log::Verdict;
 use crate::body::Body;
-use crate::forward::handed::Handed;
+use crate::forward::internal_redirect::InternalRedirect;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 
@@ -63,18 +63,18 @@ impl From<AccessError> for Refusal {
 
 /// The decision of a policy that does not fail with an [`AccessError`].
 #[derive(Debug)]
-pub enum Admitted {
+pub enum AccessDecision {
     /// The request may see the file.
-    Pass(Pass),
+    Approved(Approval),
     /// The app refused the request with this response, such as a redirect to its login page.
     Answer(Response<Body>),
     /// The app approved the request and named the file to send (`X-Accel-Redirect`, `X-Sendfile`).
-    Handed(Box<Handed>),
+    InternalRedirect(Box<InternalRedirect>),
 }
 
 /// The request that a policy decides about.
 #[derive(Debug)]
-pub struct Visitor<'a> {
+pub struct RequestContext<'a> {
     /// The request.
     pub request: &'a Request<()>,
     /// The whole path of its URL.
@@ -87,7 +87,7 @@ pub struct Visitor<'a> {
 
 /// An approval, and the header fields that it adds to the response.
 #[derive(Debug, Clone, Default)]
-pub struct Pass {
+pub struct Approval {
     /// Header fields copied from the app's response.
     fields: HeaderMap,
     /// For the log: which policies approved the request.
@@ -96,7 +96,7 @@ pub struct Pass {
     pub policies: PolicySet,
 }
 
-impl Pass {
+impl Approval {
     pub(super) fn verdict(text: impl Into<String>) -> Self {
         Self { verdict: Some(Verdict(text.into())), ..Self::default() }
     }

@@ -19,13 +19,13 @@ use tokio::time::timeout;
 
 use self::cache::Cache;
 use self::error::{AskError, MAX_BODY};
-use super::admission::{AccessError, Admitted, Pass, Visitor};
+use super::admission::{AccessDecision, AccessError, Approval, RequestContext};
 use crate::access_log::Reason;
 use crate::body::Body;
 use crate::forward::app_url::AppUrl;
 use crate::forward::client::Client;
 use crate::forward::fields::target;
-use crate::forward::handed;
+use crate::forward::internal_redirect;
 use crate::forward::outgoing::Outgoing;
 
 /// An app that decides who may see a file.
@@ -61,8 +61,8 @@ impl Ask {
     }
 
     /// Asks whether the request may see `url_path`, the normalized path.
-    pub async fn ask(&self, url_path: &str, visitor: &Visitor<'_>) -> Result<Admitted, AccessError> {
-        let request = visitor.request;
+    pub async fn ask(&self, url_path: &str, context: &RequestContext<'_>) -> Result<AccessDecision, AccessError> {
+        let request = context.request;
         let target = match request.uri().query() {
             Some(query) => format!("{url_path}?{query}"),
             None => url_path.to_owned(),
@@ -70,7 +70,7 @@ impl Ask {
         if fields::is_own_request(request.headers()) {
             return Err(self.failed(AskError::Loop));
         }
-        let fields = fields::request_fields(visitor, &target);
+        let fields = fields::request_fields(context, &target);
         let remembered = self.cache.as_ref().map(|cache| (cache, cache::key(&fields)));
         if let Some(fields) = remembered.as_ref().and_then(|(cache, key)| cache.get(key)) {
             return Ok(approved(fields, "cached"));
@@ -79,8 +79,8 @@ impl Ask {
         let answer = answer.unwrap_or(Err(AskError::TimedOut(self.timeout))).map_err(|error| self.failed(error))?;
         let status = answer.status();
         if status.is_success() {
-            if let Some(handed) = handed::read(status, answer.headers()) {
-                return Ok(Admitted::Handed(Box::new(handed)));
+            if let Some(redirect) = internal_redirect::read(status, answer.headers()) {
+                return Ok(AccessDecision::InternalRedirect(Box::new(redirect)));
             }
             let fields = self.copied(answer.headers());
             if let Some((cache, key)) = remembered {
@@ -92,9 +92,9 @@ impl Ask {
         let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
         if is_redirect || (status.is_client_error() && status != StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
             let (mut head, body) = answer.into_parts();
-            head.headers = fields::refusal(&head.headers, &self.app, visitor);
+            head.headers = fields::refusal(&head.headers, &self.app, context);
             head.extensions.insert(Reason(format!("The app refused the request with {status}.")));
-            return Ok(Admitted::Answer(Response::from_parts(head, Body::full(body))));
+            return Ok(AccessDecision::Answer(Response::from_parts(head, Body::full(body))));
         }
         Err(self.failed(AskError::Status(status)))
     }
@@ -108,7 +108,7 @@ impl Ask {
             request.headers_mut().insert(header::HOST, host);
             request
         };
-        let answer = self.client.send_again(self.app.address(), request).await;
+        let answer = self.client.send_idempotent(self.app.address(), request).await;
         let answer = answer.map_err(|error| AskError::NoAnswer(error.to_string()))?;
         let (head, body) = answer.into_parts();
         if head.status.is_success() {
@@ -133,6 +133,6 @@ impl Ask {
     }
 }
 
-fn approved(fields: HeaderMap, how: &str) -> Admitted {
-    Admitted::Pass(Pass::verdict(format!("ask: approved ({how})")).with_fields(fields))
+fn approved(fields: HeaderMap, how: &str) -> AccessDecision {
+    AccessDecision::Approved(Approval::verdict(format!("ask: approved ({how})")).with_fields(fields))
 }

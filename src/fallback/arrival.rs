@@ -17,23 +17,23 @@ use crate::storage::open_file::OpenFile;
 use crate::storage::progress::ProgressReader;
 
 /// What all waiting requests get as soon as the head of the upstream's response has arrived.
-pub(super) type Head = Result<Beginning, NotFetched>;
+pub(super) type Head = Result<FetchStart, NotFetched>;
 
 /// A head that has not arrived yet. Held by the waiting requests, and by the fetch itself once the head has arrived.
-pub(super) type Coming = Shared<oneshot::Receiver<Head>>;
+pub(super) type PendingHead = Shared<oneshot::Receiver<Head>>;
 
 /// A weak reference to a running fetch. It can no longer be upgraded when all requests have stopped waiting for the head.
-pub(super) type Running = WeakShared<oneshot::Receiver<Head>>;
+pub(super) type RunningFetch = WeakShared<oneshot::Receiver<Head>>;
 
 /// How a fetch begins.
 #[derive(Debug, Clone)]
-pub enum Beginning {
+pub enum FetchStart {
     /// The file exists by now: open it.
     Here,
     /// The file is being fetched.
     Arriving(Arrival),
     /// The file is not stored: each request asks the upstream for its own range.
-    Pass,
+    Proxy,
 }
 
 /// A file that is being fetched.

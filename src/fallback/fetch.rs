@@ -13,13 +13,13 @@ use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 use super::Fallback;
-use super::arrival::{Arrival, Beginning, Coming, Head, Running};
+use super::action::{self, Action};
+use super::answer_cache::Answered;
+use super::arrival::{Arrival, FetchStart, Head, PendingHead, RunningFetch};
 use super::client;
-use super::copies::Copied;
-use super::memory::Answered;
+use super::copy_record::CopyRecord;
+use super::fetch_key::FetchKey;
 use super::reason::NotFetched;
-use super::verdict::{self, Verdict};
-use super::wanted::Wanted;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::site::Site;
@@ -33,10 +33,10 @@ use crate::upload::staged::{NAME_MAX, StagedFile};
 pub struct Fetch {
     site: Arc<Site>,
     fallback: Arc<Fallback>,
-    wanted: Wanted,
-    running: Running,
+    key: FetchKey,
+    running: RunningFetch,
     /// Set when the head has arrived: from then on the fetch continues even if no request waits for it.
-    coming: Option<Coming>,
+    pending: Option<PendingHead>,
 }
 
 /// Whether a file with this path could be stored. Otherwise it is not fetched, because that would create thousands of folders
@@ -46,28 +46,28 @@ pub fn is_storable(path: &MediaPath) -> bool {
 }
 
 /// Whether a fetch of a file is running or about to start.
-pub fn is_running(fallback: &Fallback, wanted: &Wanted) -> bool {
-    fallback.running().get(wanted).and_then(Running::upgrade).is_some()
+pub fn is_running(fallback: &Fallback, key: &FetchKey) -> bool {
+    fallback.running().get(key).and_then(RunningFetch::upgrade).is_some()
 }
 
 /// Joins the fetch of a file, or starts it, and waits for its head.
-pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, wanted: &Wanted) -> Head {
-    if !is_storable(&wanted.path) {
+pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, key: &FetchKey) -> Head {
+    if !is_storable(&key.path) {
         return Err(NotFetched::TooLong);
     }
-    let coming = {
+    let pending = {
         let mut running = fallback.running();
-        running.get(wanted).and_then(Running::upgrade).unwrap_or_else(|| {
+        running.get(key).and_then(RunningFetch::upgrade).unwrap_or_else(|| {
             let (sender, receiver) = oneshot::channel();
-            let coming = receiver.shared();
-            let weak = coming.downgrade().expect("it has not been polled yet");
-            running.insert(wanted.clone(), weak.clone());
+            let pending = receiver.shared();
+            let weak = pending.downgrade().expect("it has not been polled yet");
+            running.insert(key.clone(), weak.clone());
             let (site, fallback) = (Arc::clone(site), Arc::clone(fallback));
-            tokio::spawn(Fetch { site, fallback, wanted: wanted.clone(), running: weak, coming: None }.run(sender));
-            coming
+            tokio::spawn(Fetch { site, fallback, key: key.clone(), running: weak, pending: None }.run(sender));
+            pending
         })
     };
-    coming.await.unwrap_or(Err(NotFetched::GivenUp))
+    pending.await.unwrap_or(Err(NotFetched::GivenUp))
 }
 
 impl Drop for Fetch {
@@ -75,9 +75,9 @@ impl Drop for Fetch {
     fn drop(&mut self) {
         let mut running = self.fallback.running();
         // after all requests had abandoned this fetch, a new request may have started another one
-        let is_replaced = self.coming.is_none() && running.get(&self.wanted).and_then(Running::upgrade).is_some();
+        let is_replaced = self.pending.is_none() && running.get(&self.key).and_then(RunningFetch::upgrade).is_some();
         if !is_replaced {
-            running.remove(&self.wanted);
+            running.remove(&self.key);
         }
     }
 }
@@ -89,8 +89,8 @@ impl Fetch {
             // no request waits for the response
             () = sender.closed() => return,
         };
-        self.coming = self.running.upgrade();
-        if self.coming.is_none() {
+        self.pending = self.running.upgrade();
+        if self.pending.is_none() {
             return;
         }
         let (head, transfer) = match begun {
@@ -98,7 +98,7 @@ impl Fetch {
             Err(why) => (Err(why), None),
         };
         match &head {
-            Ok(Beginning::Pass) => self.note(Answered::Pass),
+            Ok(FetchStart::Proxy) => self.note(Answered::NotStored),
             Err(NotFetched::Missing { .. }) => self.note(Answered::Missing),
             _ => {}
         }
@@ -107,15 +107,15 @@ impl Fetch {
         if let Some(transfer) = transfer {
             let (sender, written) = transfer.write().await;
             let result = match written {
-                Ok((staged, copied)) => {
-                    self.publish(staged, copied).await;
+                Ok((staged, record)) => {
+                    self.publish(staged, record).await;
                     Ok(())
                 }
                 Err(broken) => {
                     if broken.is_too_large {
-                        self.note(Answered::Pass);
+                        self.note(Answered::NotStored);
                     }
-                    warn!("{} was not stored: {broken}", self.wanted.path);
+                    warn!("{} was not stored: {broken}", self.key.path);
                     Err(broken.why)
                 }
             };
@@ -126,48 +126,49 @@ impl Fetch {
     }
 
     fn note(&self, answered: Answered) {
-        self.fallback.memory.note(&self.wanted, answered);
+        self.fallback.cache.put(&self.key, answered);
     }
 
     /// Gives a complete file its final name. Waiting requests get its bytes in any case.
-    async fn publish(&self, staged: StagedFile, copied: Copied) {
-        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
+    async fn publish(&self, staged: StagedFile, record: CopyRecord) {
+        let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
         let published = blocking(move || {
-            copied.note(&staged.file(), &path);
+            record.note(&staged.file(), &path);
             staged.publish_new(&site.root, path.file_name())
         });
         match published.await {
-            Ok(Ok(())) => debug!("stored {}", self.wanted.path),
+            Ok(Ok(())) => debug!("stored {}", self.key.path),
             Ok(Err(_)) => {
-                warn!("{} was not stored: a file with this name has been created in the meantime", self.wanted.path)
+                warn!("{} was not stored: a file with this name has been created in the meantime", self.key.path)
             }
-            Err(refusal) => warn!("{} was not stored: {}", self.wanted.path, refusal.reason()),
+            Err(refusal) => warn!("{} was not stored: {}", self.key.path, refusal.reason()),
         }
     }
 
     /// Asks the upstream, unless a file with this name exists by now.
-    async fn begin(&self) -> Result<(Beginning, Option<Transfer>), NotFetched> {
-        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
+    async fn begin(&self) -> Result<(FetchStart, Option<Transfer>), NotFetched> {
+        let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
         if !blocking(move || site.root.is_free(&path)).await {
-            return Ok((Beginning::Here, None));
+            return Ok((FetchStart::Here, None));
         }
-        let url = self.fallback.url_of(&self.wanted);
+        let url = self.fallback.url_of(&self.key);
         let answer = self.fallback.send(&Method::GET, url, &HeaderMap::new()).await?;
-        let promised = self.site.root.types().by_name(self.wanted.path.file_name());
-        let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max) {
-            Verdict::Store(len) => len,
-            Verdict::Pass => return Ok((Beginning::Pass, None)),
-            Verdict::Not(why) => return Err(why),
+        let promised = self.site.root.types().by_name(self.key.path.file_name());
+        let len = match action::classify(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max)
+        {
+            Action::Store(len) => len,
+            Action::Proxy => return Ok((FetchStart::Proxy, None)),
+            Action::Reject(why) => return Err(why),
         };
-        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
+        let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
         match blocking(move || StagedFile::create(&site.root, &path.parent())).await {
             Ok(staged) => {
                 let (transfer, arrival) = Transfer::new(staged, answer, len, self.fallback.rules.max);
-                Ok((Beginning::Arriving(arrival), Some(transfer)))
+                Ok((FetchStart::Arriving(arrival), Some(transfer)))
             }
             Err(refusal) => {
-                warn!("{} is served, but cannot be stored: {}", self.wanted.path, refusal.reason());
-                Ok((Beginning::Pass, None))
+                warn!("{} is served, but cannot be stored: {}", self.key.path, refusal.reason());
+                Ok((FetchStart::Proxy, None))
             }
         }
     }
@@ -179,7 +180,7 @@ pub struct Transfer {
     body: Incoming,
     len: Option<u64>,
     max: u64,
-    copied: Copied,
+    record: CopyRecord,
     sender: ProgressWriter,
 }
 
@@ -189,9 +190,9 @@ impl Transfer {
     pub fn new(staged: StagedFile, answer: Response<Incoming>, len: Option<u64>, max: u64) -> (Self, Arrival) {
         let (sender, progress) = progress::channel();
         let (head, body) = answer.into_parts();
-        let copied = Copied::of(&head.headers);
+        let record = CopyRecord::of(&head.headers);
         let now = SystemTime::now();
-        let modified = copied.modified().filter(|modified| SystemTime::from(*modified) <= now);
+        let modified = record.modified().filter(|modified| SystemTime::from(*modified) <= now);
         // RFC 9110 section 13.1.5: no weak ETag, and no date where there is an ETag
         let validator = match head.headers.get(header::ETAG) {
             Some(tag) => Some(tag).filter(|tag| tag.as_bytes().starts_with(b"\"")),
@@ -199,14 +200,14 @@ impl Transfer {
         };
         let validator = validator.cloned();
         let arrival = Arrival { file: staged.file(), progress, len, modified, validator };
-        (Self { staged, body, len, max, copied, sender }, arrival)
+        (Self { staged, body, len, max, record, sender }, arrival)
     }
 
     /// Writes the whole body. Returns the complete file, which has no final name yet, or why it is incomplete.
-    pub async fn write(self) -> (ProgressWriter, Result<(StagedFile, Copied), TransferError>) {
-        let Self { staged, body, len, max, copied, sender } = self;
+    pub async fn write(self) -> (ProgressWriter, Result<(StagedFile, CopyRecord), TransferError>) {
+        let Self { staged, body, len, max, record, sender } = self;
         let filled = fill(&staged, body, len, max, &sender).await;
-        (sender, filled.map(|()| (staged, copied)))
+        (sender, filled.map(|()| (staged, record)))
     }
 }
 

@@ -167,7 +167,8 @@ impl Folder {
 
     /// Whether the folder is the one that the client was admitted to.
     fn is_as_admitted(&self, location: &Location) -> bool {
-        self.site.shows_at(location).is_ok() && (self.site.access.is_uniform() || *location == self.location)
+        self.site.check_location_visible(location).is_ok()
+            && (self.site.access.is_uniform() || *location == self.location)
     }
 
     fn watch(&self) -> Option<Watched> {

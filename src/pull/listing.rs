@@ -54,7 +54,7 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
                 )));
             }
             for (path, is_folder) in found {
-                if source.0.shows(&path).is_err() || !mounts.leads_to(&source.0, &path) {
+                if source.0.check_visible(&path).is_err() || !mounts.leads_to(&source.0, &path) {
                     // it would not be served here
                 } else if !is_folder {
                     names.wanted.push((index, path));

@@ -4,14 +4,14 @@ use rustix::process::Pid;
 
 /// All descendants of the supervisor, including the command.
 #[cfg(target_os = "linux")]
-pub(super) fn started_by(_command: Pid) -> Vec<Pid> {
+pub(super) fn descendants(_command: Pid) -> Vec<Pid> {
     below(rustix::process::getpid())
 }
 
 /// Whether any of them is still running.
 #[cfg(target_os = "linux")]
-pub(super) fn lives_on(command: Pid) -> bool {
-    !started_by(command).is_empty()
+pub(super) fn any_running(command: Pid) -> bool {
+    !descendants(command).is_empty()
 }
 
 /// All descendants of a process, without zombies.
@@ -47,12 +47,12 @@ fn parent(stat: &[u8]) -> Option<(i32, bool)> {
 
 /// On other systems, only the command itself is known; it has to end the processes that it has started.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn started_by(command: Pid) -> Vec<Pid> {
+pub(super) fn descendants(command: Pid) -> Vec<Pid> {
     vec![command]
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn lives_on(_command: Pid) -> bool {
+pub(super) fn any_running(_command: Pid) -> bool {
     false
 }
 

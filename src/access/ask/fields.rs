@@ -4,7 +4,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::Authority;
 use url::{Position, Url};
 
-use crate::access::admission::Visitor;
+use crate::access::admission::RequestContext;
 use crate::forward::app_url::AppUrl;
 use crate::forward::fields::HopByHop;
 
@@ -51,8 +51,8 @@ pub(super) fn is_own_request(headers: &HeaderMap) -> bool {
 /// that is served. The client's own `X-Original-*`, `X-Forwarded-*` and similar fields are removed, and so are all names with
 /// an underscore, which CGI and WSGI do not distinguish from a hyphen (nginx drops them as well: `underscores_in_headers`).
 /// The one exception is `X-Forwarded-Proto: https` from this machine, which a TLS-terminating proxy sends.
-pub(super) fn request_fields(visitor: &Visitor<'_>, target: &str) -> HeaderMap {
-    let request = visitor.request;
+pub(super) fn request_fields(context: &RequestContext<'_>, target: &str) -> HeaderMap {
+    let request = context.request;
     let hop = HopByHop::of(request.headers());
     let mut fields = HeaderMap::new();
     for (name, value) in request.headers() {
@@ -73,7 +73,7 @@ pub(super) fn request_fields(visitor: &Visitor<'_>, target: &str) -> HeaderMap {
         }
     };
     let method = HeaderValue::from_str(request.method().as_str()).ok();
-    let proto = if is_https(visitor) { "https" } else { "http" };
+    let proto = if is_https(context) { "https" } else { "http" };
     let host = request.headers().get(header::HOST);
     let url = host.and_then(|host| HeaderValue::try_from(format!("{proto}://{}{target}", host.to_str().ok()?)).ok());
     let target = HeaderValue::from_str(target).ok();
@@ -84,25 +84,25 @@ pub(super) fn request_fields(visitor: &Visitor<'_>, target: &str) -> HeaderMap {
     set("x-forwarded-host", host.cloned());
     set("x-forwarded-uri", target);
     set("x-forwarded-method", method);
-    set("x-forwarded-for", visitor.peer.and_then(|peer| HeaderValue::from_str(&peer.to_string()).ok()));
+    set("x-forwarded-for", context.peer.and_then(|peer| HeaderValue::from_str(&peer.to_string()).ok()));
     fields.append(header::VIA, HeaderValue::from_static(VIA));
     fields
 }
 
 /// Whether a proxy on this machine says that it received the request over https. With several proxies, the first value of
 /// the field is about the browser's connection.
-fn is_https(visitor: &Visitor<'_>) -> bool {
+fn is_https(context: &RequestContext<'_>) -> bool {
     const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-    let is_local = visitor.peer.is_none_or(|peer| peer.to_canonical().is_loopback());
+    let is_local = context.peer.is_none_or(|peer| peer.to_canonical().is_loopback());
     let proto =
-        visitor.request.headers().get(FORWARDED_PROTO).and_then(|proto| proto.to_str().ok()).unwrap_or_default();
+        context.request.headers().get(FORWARDED_PROTO).and_then(|proto| proto.to_str().ok()).unwrap_or_default();
     is_local && proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"))
 }
 
 /// Whether the request came through a proxy: the port in `Host` is not the listener's, or the listener is a Unix socket.
-fn came_through_proxy(visitor: &Visitor<'_>) -> bool {
-    let Some(ours) = visitor.port else { return true };
-    let host = visitor.request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+fn came_through_proxy(context: &RequestContext<'_>) -> bool {
+    let Some(ours) = context.port else { return true };
+    let host = context.request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else { return false };
     host.port_u16().unwrap_or(80) != ours
 }
@@ -111,7 +111,7 @@ fn came_through_proxy(visitor: &Visitor<'_>) -> bool {
 ///
 /// A `Location` without a host is a page of the app. Behind a proxy, which serves the app and the media under one origin, it
 /// stays a path. Otherwise the app has another origin, and the URL is made absolute.
-pub(super) fn refusal(answer: &HeaderMap, app: &AppUrl, visitor: &Visitor<'_>) -> HeaderMap {
+pub(super) fn refusal(answer: &HeaderMap, app: &AppUrl, context: &RequestContext<'_>) -> HeaderMap {
     let hop = HopByHop::of(answer);
     let mut fields = HeaderMap::new();
     for (name, value) in answer {
@@ -122,7 +122,7 @@ pub(super) fn refusal(answer: &HeaderMap, app: &AppUrl, visitor: &Visitor<'_>) -
             fields.append(name, value.clone());
         }
     }
-    let is_path = app.has_socket() || came_through_proxy(visitor);
+    let is_path = app.has_socket() || came_through_proxy(context);
     if let Some(location) = fields.get(header::LOCATION).and_then(|location| resolved(location, app, is_path)) {
         fields.insert(header::LOCATION, location);
     }

@@ -6,8 +6,8 @@ use crate::request::path::MediaPath;
 const LOCAL: Option<std::net::IpAddr> = Some(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
 /// A request from `peer` to port 8001.
-fn visitor(request: &Request<()>, peer: Option<std::net::IpAddr>) -> Visitor<'_> {
-    Visitor { request, path: MediaPath::top(), peer, port: Some(8001) }
+fn context(request: &Request<()>, peer: Option<std::net::IpAddr>) -> RequestContext<'_> {
+    RequestContext { request, path: MediaPath::top(), peer, port: Some(8001) }
 }
 
 fn app(text: &str) -> AppUrl {
@@ -54,7 +54,7 @@ fn the_app_gets_the_clients_credentials_but_no_conditions_ranges_or_forged_field
         ("x-real-ip", "1.2.3.4"),
         ("x-http-method-override", "GET"),
     ]);
-    let asked = request_fields(&visitor(&request, LOCAL), "/members/a%20b?x=1");
+    let asked = request_fields(&context(&request, LOCAL), "/members/a%20b?x=1");
     let expected = headers(&[
         ("cookie", "sessionid=1"),
         ("authorization", "Bearer t"),
@@ -101,12 +101,12 @@ fn a_relative_location_stays_a_path_behind_a_proxy_and_is_made_absolute_without_
         let answer = headers(&[("location", location)]);
         for (text, expected) in [(tcp, directly), (socket, by_socket)] {
             assert_eq!(
-                refusal(&answer, &app(text), &visitor(&request, LOCAL))["location"],
+                refusal(&answer, &app(text), &context(&request, LOCAL))["location"],
                 expected,
                 "{host} {location} {text}"
             );
         }
-        let by_unix_listener = Visitor { port: None, ..visitor(&request, None) };
+        let by_unix_listener = RequestContext { port: None, ..context(&request, None) };
         assert!(!refusal(&answer, &app(tcp), &by_unix_listener)["location"].to_str().unwrap().contains("8000"));
     }
 }
@@ -129,13 +129,13 @@ fn only_a_proxy_on_this_machine_can_claim_https() {
     ] {
         let mut rows = vec![("host", "media.test")];
         rows.extend(claimed.map(|claimed| ("x-forwarded-proto", claimed)));
-        let asked = request_fields(&visitor(&request(&rows), peer), "/a?b");
+        let asked = request_fields(&context(&request(&rows), peer), "/a?b");
         assert_eq!(asked["x-forwarded-proto"], expected, "{peer:?} {claimed:?}");
         // Authelia, authentik
         assert_eq!(asked["x-original-url"], format!("{expected}://media.test/a?b"), "{peer:?} {claimed:?}");
     }
     assert!(
-        !request_fields(&visitor(&request(&[]), LOCAL), "/a").contains_key("x-original-url"),
+        !request_fields(&context(&request(&[]), LOCAL), "/a").contains_key("x-original-url"),
         "HTTP/1.0 without Host"
     );
 }
@@ -166,5 +166,5 @@ fn a_refusal_keeps_the_fields_that_the_client_needs() {
         ("content-type", "text/html"),
         ("cache-control", "no-store"),
     ]);
-    assert_eq!(refusal(&answer, &app("http://127.0.0.1:8000/"), &visitor(&request, LOCAL)), expected);
+    assert_eq!(refusal(&answer, &app("http://127.0.0.1:8000/"), &context(&request, LOCAL)), expected);
 }

@@ -9,10 +9,10 @@ use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
 use super::arrival::Arrival;
-use super::instead::{FallbackError, Instead};
+use super::fetch_key::FetchKey;
 use super::reason::NotFetched;
-use super::wanted::Wanted;
-use super::{Fallback, pass};
+use super::substitute::{FallbackError, Substitute};
+use super::{Fallback, proxy};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, decide};
 use crate::answer::piece::content_range;
@@ -34,24 +34,24 @@ const FAR: u64 = 4 * 1024 * 1024;
 pub(super) async fn answer(
     site: &Arc<Site>,
     fallback: &Fallback,
-    wanted: &Wanted,
+    key: &FetchKey,
     request: &Request<()>,
     arrival: Arrival,
-) -> Result<Instead, FallbackError> {
-    let path = &wanted.path;
+) -> Result<Substitute, FallbackError> {
+    let path = &key.path;
     let (method, headers, query) = (request.method(), request.headers(), Query::new(request.uri().query()));
     let failed = |error: io::Error| FallbackError::NotFetched(NotFetched::Unreachable(error.to_string()));
     let (file, entity) = arrival.open(site, path).await.map_err(failed)?;
     if thumbnail::asked(query, &entity).map_err(|error| FallbackError::Refused(error.into()))?.is_some() {
         // an image is decoded when it is complete
         arrival.progress.whole().await.map_err(failed)?;
-        return Ok(Instead::Here);
+        return Ok(Substitute::Here);
     }
     if arrival.len.is_none() {
         let body = Body::Streamed(Streamed::new(tail(file, arrival), None));
         let mut response = site.answer(path, Decision::Stream, &entity, |_| body);
         response.extensions_mut().insert(Source::Fetched);
-        return Ok(Instead::Answer(response));
+        return Ok(Substitute::Answer(response));
     }
     if let Ok(Decision::Part(part)) = decide(method, headers, &entity)
         && part.start > arrival.progress.written().saturating_add(FAR)
@@ -60,16 +60,16 @@ pub(super) async fn answer(
         // the response must be the same range of the same version of the file; otherwise the request waits for the fetch
         let range = HeaderValue::try_from(format!("bytes={}-{}", part.start, part.end - 1)).expect("digits");
         let fields = HeaderMap::from_iter([(header::RANGE, range), (header::IF_RANGE, validator.clone())]);
-        let passed = pass::pass(site, fallback, wanted, method, &fields).await;
+        let proxied = proxy::proxy(site, fallback, key, method, &fields).await;
         let expected = content_range(part, entity.len);
-        if let Ok(response) = passed
+        if let Ok(response) = proxied
             && response.headers().get(header::CONTENT_RANGE) == Some(&expected)
             && is_of_state(response.headers(), validator)
         {
-            return Ok(Instead::Answer(response));
+            return Ok(Substitute::Answer(response));
         }
     }
-    Ok(Instead::Arriving(Found::File(file, entity)))
+    Ok(Substitute::Arriving(Found::File(file, entity)))
 }
 
 /// Whether a response is of the version that this validator identifies, or has no validator. A server without support for

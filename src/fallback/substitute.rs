@@ -9,7 +9,7 @@ use crate::storage::root::Found;
 
 /// The fallback's response to a request for a missing file.
 #[derive(Debug)]
-pub enum Instead {
+pub enum Substitute {
     /// A file that is still being fetched.
     Arriving(Found),
     /// The file exists by now: open it like any other.

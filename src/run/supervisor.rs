@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::tree;
 
 /// The first argument of a supervisor. It is internal and not part of the documented command line.
-pub const ARGUMENT: &str = "__keep";
+pub const ARGUMENT: &str = "__supervise";
 
 /// How long processes may take to exit after SIGTERM.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ const ASK: Duration = Duration::from_millis(500);
 const NOT_FOUND: u8 = 127;
 const NOT_RUNNABLE: u8 = 126;
 
-/// Runs the supervisor if the arguments are `__keep PARENT COMMAND...`.
+/// Runs the supervisor if the arguments are `__supervise PARENT COMMAND...`.
 pub fn run() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != ARGUMENT {
@@ -64,7 +64,7 @@ async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
 
     let mut kill_at: Option<Instant> = None;
     let code = loop {
-        let deadline = kill_at.unwrap_or_else(|| Instant::now() + PATIENCE);
+        let deadline = kill_at.unwrap_or_else(|| Instant::now() + TIMEOUT);
         tokio::select! {
             _ = children.recv() => {
                 if let Some(code) = reap(child) {
@@ -73,7 +73,7 @@ async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
             }
             _ = terminate.recv() => kill_at = Some(end(child, kill_at)),
             _ = hang_up.recv() => kill_at = Some(end(child, kill_at)),
-            () = sleep_until(deadline), if kill_at.is_some() => tell_all(child, Signal::KILL),
+            () = sleep_until(deadline), if kill_at.is_some() => signal_all(child, Signal::KILL),
             () = sleep(ASK), if !cfg!(target_os = "linux") => {
                 if getppid() != Some(parent) {
                     kill_at = Some(end(child, kill_at));
@@ -83,11 +83,11 @@ async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
     };
 
     // end the processes that the command has left behind
-    let deadline = Instant::now() + PATIENCE;
-    tell_all(child, Signal::TERM);
-    while tree::lives_on(child) {
+    let deadline = Instant::now() + TIMEOUT;
+    signal_all(child, Signal::TERM);
+    while tree::any_running(child) {
         if Instant::now() >= deadline {
-            tell_all(child, Signal::KILL);
+            signal_all(child, Signal::KILL);
         }
         tokio::select! {
             _ = children.recv() => {}
@@ -113,12 +113,12 @@ fn end_with_parent() -> io::Result<()> {
 
 /// Sends SIGTERM to all processes; returns when they should be killed.
 fn end(child: Pid, kill_at: Option<Instant>) -> Instant {
-    tell_all(child, Signal::TERM);
-    kill_at.unwrap_or_else(|| Instant::now() + PATIENCE)
+    signal_all(child, Signal::TERM);
+    kill_at.unwrap_or_else(|| Instant::now() + TIMEOUT)
 }
 
-fn tell_all(child: Pid, signal: Signal) {
-    for process in tree::started_by(child) {
+fn signal_all(child: Pid, signal: Signal) {
+    for process in tree::descendants(child) {
         // the process may have exited already
         let _ = kill_process(process, signal);
     }

@@ -10,10 +10,10 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
-use super::instead::FallbackError;
+use super::action::{self, Action};
+use super::fetch_key::FetchKey;
 use super::reason::NotFetched;
-use super::verdict::{self, Verdict};
-use super::wanted::Wanted;
+use super::substitute::FallbackError;
 use super::{Fallback, client};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, Undecided};
@@ -30,14 +30,14 @@ use crate::storage::entity::Entity;
 const FORWARDED: [HeaderName; 4] = [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
 
 /// Sends a client's range and conditions to the upstream and returns the upstream's response.
-pub async fn pass(
+pub async fn proxy(
     site: &Site,
     fallback: &Fallback,
-    wanted: &Wanted,
+    key: &FetchKey,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, FallbackError> {
-    let path = &wanted.path;
+    let path = &key.path;
     let mut fields = HeaderMap::new();
     for name in FORWARDED {
         // RFC 9110 section 14.2: ranges apply to GET only
@@ -52,7 +52,7 @@ pub async fn pass(
     if headers.get(header::RANGE).is_some_and(|range| range.as_bytes().contains(&b',')) {
         fields.remove(header::RANGE);
     }
-    let url = || fallback.url_of(wanted);
+    let url = || fallback.url_of(key);
     let mut answer = fallback.send(method, url(), &fields).await?;
     // some production servers support GET only; the body of that response is not read
     if *method == Method::HEAD
@@ -69,18 +69,18 @@ pub async fn pass(
             (Decision::NotModified, None)
         }
         StatusCode::RANGE_NOT_SATISFIABLE if asks(&[header::RANGE]) => {
-            let len = verdict::unsatisfied(said).ok_or(NotFetched::Answered(status))?;
+            let len = action::unsatisfied(said).ok_or(NotFetched::Answered(status))?;
             return Err(FallbackError::Refused(Undecided::RangeNotSatisfiable { len }.into()));
         }
-        StatusCode::PARTIAL_CONTENT => match verdict::content_range(said) {
+        StatusCode::PARTIAL_CONTENT => match action::content_range(said) {
             Some((part, len)) if is_requested(part, fields.get(header::RANGE), len) => {
                 (Decision::Part(part), Some(len))
             }
             _ => return Err(NotFetched::Garbled("a range that was not requested").into()),
         },
-        _ => match verdict::judge(status, said, promised.as_ref(), u64::MAX) {
-            Verdict::Not(why) => return Err(why.into()),
-            _ => (Decision::Whole, verdict::content_length(said)),
+        _ => match action::classify(status, said, promised.as_ref(), u64::MAX) {
+            Action::Reject(why) => return Err(why.into()),
+            _ => (Decision::Whole, action::content_length(said)),
         },
     };
     let entity = Entity {
@@ -88,7 +88,7 @@ pub async fn pass(
         len: len.unwrap_or_default(),
         etag: said.get(header::ETAG).cloned(),
         last_modified: said.get(header::LAST_MODIFIED).and_then(|date| date.to_str().ok()?.parse().ok()),
-        media_type: verdict::media_type(said, promised),
+        media_type: action::media_type(said, promised),
     };
     let decision = if decision == Decision::Whole && len.is_none() { Decision::Stream } else { decision };
     let is_sent = *method == Method::GET && status != StatusCode::NOT_MODIFIED;

@@ -11,41 +11,41 @@ use crate::storage::media_type::MediaType;
 
 /// What to do with a response of the upstream.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Action {
     /// Send and store the file. The length in bytes is `None` for a chunked body.
     Store(Option<u64>),
     /// Send the file without storing it.
-    Pass,
+    Proxy,
     /// Reject the response: it is not the requested file.
-    Not(NotFetched),
+    Reject(NotFetched),
 }
 
 /// Decides about the response to a GET request for a whole file. `promised` is the media type of the file name's extension.
 /// Files of more than `max` bytes are not stored.
-pub fn judge(status: StatusCode, headers: &HeaderMap, promised: Option<&MediaType>, max: u64) -> Verdict {
+pub fn classify(status: StatusCode, headers: &HeaderMap, promised: Option<&MediaType>, max: u64) -> Action {
     if status != StatusCode::OK {
-        return Verdict::Not(NotFetched::Answered(status));
+        return Action::Reject(NotFetched::Answered(status));
     }
     if headers.contains_key(DEVMEDIA) {
         // a placeholder of another devmedia
-        return Verdict::Not(NotFetched::Missing { remembered: false });
+        return Action::Reject(NotFetched::Missing { remembered: false });
     }
     if is_web_page(headers) && !promised.is_some_and(|promised| is_page(promised.essence())) {
-        return Verdict::Not(NotFetched::WebPage);
+        return Action::Reject(NotFetched::WebPage);
     }
     let length = content_length(headers);
     if promised.is_some_and(is_media) && (is_text(headers) || length == Some(0)) {
-        return Verdict::Not(NotFetched::NoMedia);
+        return Action::Reject(NotFetched::NoMedia);
     }
     let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity");
     match length {
-        _ if encoded => Verdict::Pass,
-        Some(len) if len > max => Verdict::Pass,
-        Some(len) => Verdict::Store(Some(len)),
+        _ if encoded => Action::Proxy,
+        Some(len) if len > max => Action::Proxy,
+        Some(len) => Action::Store(Some(len)),
         // RFC 9112 section 8: a chunked body has a marked end. A body that ends with the connection may be incomplete, and
         // other transfer codings would have to be decoded
-        None if is_chunked(headers) => Verdict::Store(None),
-        None => Verdict::Pass,
+        None if is_chunked(headers) => Action::Store(None),
+        None => Action::Proxy,
     }
 }
 
@@ -124,13 +124,13 @@ mod tests {
 
     #[test]
     fn only_complete_files_of_the_expected_type_are_stored() {
-        let not = |why| Verdict::Not(why);
+        let not = |why| Action::Reject(why);
         let (jpeg, page) = (MediaType::parse("image/jpeg"), MediaType::parse("text/html"));
         let svg = MediaType::parse("image/svg+xml");
         for (status, lines, promised, expected) in [
-            (200, &[("content-length", "10")][..], &jpeg, Verdict::Store(Some(10))),
+            (200, &[("content-length", "10")][..], &jpeg, Action::Store(Some(10))),
             (200, &[("content-length", "0")], &jpeg, not(NotFetched::NoMedia)),
-            (200, &[("content-length", "0")], &None, Verdict::Store(Some(0))),
+            (200, &[("content-length", "0")], &None, Action::Store(Some(0))),
             (200, &[("content-length", "9"), ("content-type", "text/plain")], &jpeg, not(NotFetched::NoMedia)),
             (
                 200,
@@ -139,24 +139,24 @@ mod tests {
                 not(NotFetched::NoMedia),
             ),
             (200, &[("content-length", "9"), ("content-type", "application/xml")], &jpeg, not(NotFetched::NoMedia)),
-            (200, &[("content-length", "9"), ("content-type", "text/xml")], &svg, Verdict::Store(Some(9))),
-            (200, &[("content-length", "9"), ("content-type", "text/plain")], &None, Verdict::Store(Some(9))),
-            (200, &[("content-length", "1000")], &jpeg, Verdict::Store(Some(1000))),
-            (200, &[("content-length", "1001")], &jpeg, Verdict::Pass),
-            (200, &[("transfer-encoding", "chunked")], &jpeg, Verdict::Store(None)),
-            (200, &[("transfer-encoding", "Chunked")], &jpeg, Verdict::Store(None)),
-            (200, &[("transfer-encoding", "identity")], &jpeg, Verdict::Pass),
-            (200, &[("transfer-encoding", "gzip")], &jpeg, Verdict::Pass),
-            (200, &[("transfer-encoding", "gzip, chunked")], &jpeg, Verdict::Pass),
-            (200, &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], &jpeg, Verdict::Pass),
-            (200, &[], &jpeg, Verdict::Pass),
-            (200, &[("content-length", "10"), ("content-encoding", "gzip")], &jpeg, Verdict::Pass),
-            (200, &[("content-length", "10"), ("content-encoding", "identity")], &jpeg, Verdict::Store(Some(10))),
+            (200, &[("content-length", "9"), ("content-type", "text/xml")], &svg, Action::Store(Some(9))),
+            (200, &[("content-length", "9"), ("content-type", "text/plain")], &None, Action::Store(Some(9))),
+            (200, &[("content-length", "1000")], &jpeg, Action::Store(Some(1000))),
+            (200, &[("content-length", "1001")], &jpeg, Action::Proxy),
+            (200, &[("transfer-encoding", "chunked")], &jpeg, Action::Store(None)),
+            (200, &[("transfer-encoding", "Chunked")], &jpeg, Action::Store(None)),
+            (200, &[("transfer-encoding", "identity")], &jpeg, Action::Proxy),
+            (200, &[("transfer-encoding", "gzip")], &jpeg, Action::Proxy),
+            (200, &[("transfer-encoding", "gzip, chunked")], &jpeg, Action::Proxy),
+            (200, &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], &jpeg, Action::Proxy),
+            (200, &[], &jpeg, Action::Proxy),
+            (200, &[("content-length", "10"), ("content-encoding", "gzip")], &jpeg, Action::Proxy),
+            (200, &[("content-length", "10"), ("content-encoding", "identity")], &jpeg, Action::Store(Some(10))),
             (
                 200,
                 &[("content-length", "10"), ("content-encoding", "identity"), ("content-encoding", "gzip")],
                 &jpeg,
-                Verdict::Pass,
+                Action::Proxy,
             ),
             (200, &[("content-length", "10"), ("content-type", "text/html")], &jpeg, not(NotFetched::WebPage)),
             (
@@ -166,9 +166,9 @@ mod tests {
                 not(NotFetched::WebPage),
             ),
             (200, &[("content-length", "10"), ("content-type", "text/html")], &None, not(NotFetched::WebPage)),
-            (200, &[("content-length", "10"), ("content-type", "text/html")], &page, Verdict::Store(Some(10))),
+            (200, &[("content-length", "10"), ("content-type", "text/html")], &page, Action::Store(Some(10))),
             // a different image type is accepted: CDNs convert images, and the file name decides the served type
-            (200, &[("content-length", "10"), ("content-type", "image/webp")], &jpeg, Verdict::Store(Some(10))),
+            (200, &[("content-length", "10"), ("content-type", "image/webp")], &jpeg, Action::Store(Some(10))),
             (
                 200,
                 &[("content-length", "9"), ("x-devmedia", "placeholder")],
@@ -180,8 +180,8 @@ mod tests {
             (403, &[], &jpeg, not(NotFetched::Answered(StatusCode::FORBIDDEN))),
             (500, &[("content-length", "10")], &jpeg, not(NotFetched::Answered(StatusCode::INTERNAL_SERVER_ERROR))),
         ] {
-            let verdict = judge(StatusCode::from_u16(status).unwrap(), &fields(lines), promised.as_ref(), MAX);
-            assert_eq!(verdict, expected, "{status} {lines:?}");
+            let action = classify(StatusCode::from_u16(status).unwrap(), &fields(lines), promised.as_ref(), MAX);
+            assert_eq!(action, expected, "{status} {lines:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The record is an extended attribute of the file itself, so there is no index to maintain. A file that the developer puts
 //! in place of a copy does not have the attribute. A copy that was modified has a different length or time than the record,
-//! and one that was moved, or copied with its attributes, has a different path. devmedia never replaces any of these.
+//! and one that was moved, or record with its attributes, has a different path. devmedia never replaces any of these.
 
 use std::fs::File;
 use std::sync::Once;
@@ -22,7 +22,7 @@ const NAME: &str = "user.devmedia.copy";
 /// The record of a copy: the validators of the upstream's response, which the next conditional request uses, and the state of
 /// the stored file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copied {
+pub struct CopyRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub struct Copied {
     mtime: u128,
 }
 
-impl Copied {
+impl CopyRecord {
     /// Creates a record with the validators of a response.
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
@@ -70,8 +70,8 @@ impl Copied {
     pub fn read(file: &File, path: &MediaPath) -> Option<Self> {
         let mut text = [0; 4096];
         let len = fgetxattr(file, NAME, &mut text).ok()?;
-        let copied: Self = serde_json::from_slice(text.get(..len)?).ok()?;
-        (state(file)? == (copied.len, copied.mtime) && copied.path == digest(path)).then_some(copied)
+        let record: Self = serde_json::from_slice(text.get(..len)?).ok()?;
+        (state(file)? == (record.len, record.mtime) && record.path == digest(path)).then_some(record)
     }
 
     /// How long ago it was stored.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use hyper::{Method, Request};
 
-use super::arrival::Beginning;
-use super::instead::{FallbackError, Instead};
-use super::memory::Answered;
+use super::answer_cache::Answered;
+use super::arrival::FetchStart;
 use super::reason::NotFetched;
-use super::{Fallback, arriving, fetch, pass};
+use super::substitute::{FallbackError, Substitute};
+use super::{Fallback, fetch, partial, proxy};
 use crate::guard::Row;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
@@ -17,13 +17,13 @@ use crate::site::Site;
 
 /// Finds the fallback's response to a GET or HEAD request for `path`, a missing file; the guard admitted the request by
 /// `row`. Looks in the cache, then joins the running fetch of this file, if there is one, then asks the upstream.
-pub async fn seek(
+pub async fn lookup(
     site: &Arc<Site>,
     fallback: &Arc<Fallback>,
     path: &MediaPath,
     request: &Request<()>,
     row: Row,
-) -> Result<Instead, FallbackError> {
+) -> Result<Substitute, FallbackError> {
     let (method, headers) = (request.method(), request.headers());
     if path.has_slash() || !fallback.is_for(site, path).await {
         return Err(FallbackError::NotAsked);
@@ -32,30 +32,30 @@ pub async fn seek(
     if row == Row::Opaque {
         return Err(NotFetched::Opaque.into());
     }
-    let wanted = &fallback.wanted(path, Query::new(request.uri().query()));
+    let key = &fallback.key(path, Query::new(request.uri().query()));
     if !fetch::is_storable(path) {
         return Err(NotFetched::TooLong.into());
     }
     if came_through_devmedia(headers) {
         return Err(NotFetched::Loop.into());
     }
-    let remembered = fallback.memory.recall(wanted);
+    let remembered = fallback.cache.get(key);
     if remembered == Some(Answered::Missing) {
         return Err(NotFetched::Missing { remembered: true }.into());
     }
     // HEAD only asks whether a file exists; that does not start a fetch
-    let is_query = method == Method::HEAD && !fetch::is_running(fallback, wanted);
-    if !fallback.rules.store || is_query || remembered == Some(Answered::Pass) {
-        let answer = pass::pass(site, fallback, wanted, method, headers).await;
+    let is_query = method == Method::HEAD && !fetch::is_running(fallback, key);
+    if !fallback.rules.store || is_query || remembered == Some(Answered::NotStored) {
+        let answer = proxy::proxy(site, fallback, key, method, headers).await;
         if let Err(FallbackError::NotFetched(NotFetched::Missing { .. })) = answer {
-            fallback.memory.note(wanted, Answered::Missing);
+            fallback.cache.put(key, Answered::Missing);
         }
-        return answer.map(Instead::Answer);
+        return answer.map(Substitute::Answer);
     }
-    let arrival = match fetch::join(site, fallback, wanted).await? {
-        Beginning::Arriving(arrival) => arrival,
-        Beginning::Pass => return pass::pass(site, fallback, wanted, method, headers).await.map(Instead::Answer),
-        Beginning::Here => return Ok(Instead::Here),
+    let arrival = match fetch::join(site, fallback, key).await? {
+        FetchStart::Arriving(arrival) => arrival,
+        FetchStart::Proxy => return proxy::proxy(site, fallback, key, method, headers).await.map(Substitute::Answer),
+        FetchStart::Here => return Ok(Substitute::Here),
     };
-    arriving::answer(site, fallback, wanted, request, arrival).await
+    partial::answer(site, fallback, key, request, arrival).await
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::wanted::Wanted;
+use super::fetch_key::FetchKey;
 use crate::remembered::Remembered;
 
 /// How long an answer is cached. Errors and timeouts are never cached, because they may be temporary.
@@ -18,28 +18,28 @@ pub enum Answered {
     /// The upstream does not have the file.
     Missing,
     /// The upstream has the file, but it cannot be stored.
-    Pass,
+    NotStored,
 }
 
 /// The cached answers of one upstream.
 #[derive(Debug)]
-pub struct Memory(Remembered<Wanted, Answered>);
+pub struct AnswerCache(Remembered<FetchKey, Answered>);
 
-impl Default for Memory {
+impl Default for AnswerCache {
     fn default() -> Self {
         Self(Remembered::new(MAX))
     }
 }
 
-impl Memory {
+impl AnswerCache {
     /// The cached answer about a file, if it has not expired.
-    pub fn recall(&self, wanted: &Wanted) -> Option<Answered> {
-        self.0.get(wanted, Instant::now())
+    pub fn get(&self, key: &FetchKey) -> Option<Answered> {
+        self.0.get(key, Instant::now())
     }
 
     /// Caches an answer for a minute.
-    pub fn note(&self, wanted: &Wanted, answered: Answered) {
+    pub fn put(&self, key: &FetchKey, answered: Answered) {
         let now = Instant::now();
-        self.0.put(wanted.clone(), answered, now, now + LIFETIME);
+        self.0.put(key.clone(), answered, now, now + LIFETIME);
     }
 }
