@@ -143,7 +143,7 @@ async fn handshake(
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_BUFFER);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(SendError::NoAnswer)?;
-    // the answer reports its errors, too
+    // errors are reported by the response as well
     tokio::spawn(connection.with_upgrades());
     Ok(sender)
 }

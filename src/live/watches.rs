@@ -150,7 +150,7 @@ mod tests {
         receiver.has_changed().expect("the sender lives")
     }
 
-    /// inotify(7): opening, reading and closing a folder are events too. A reader that they woke would read for ever.
+    /// inotify(7): opening, reading and closing a folder are events too. A reader that they woke would read forever.
     #[test]
     fn changes_wake_readers_and_reading_does_not() {
         for (kind, expected) in [

@@ -181,7 +181,7 @@ fn an_app_that_gives_no_answer_is_a_502_that_says_why() {
         (b"".to_vec(), "it closed the connection before it answered"),
         (b"HTTP/1.1 403 For...".to_vec(), "it closed the connection before it answered"),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "its response is incomplete"),
-        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "its answer is not HTTP"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "its response is not HTTP"),
         (long.into_bytes(), "its response is longer than 1024 KiB"),
     ];
     for (bytes, why) in rows {

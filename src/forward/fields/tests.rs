@@ -102,7 +102,7 @@ fn redirects_to_the_apps_own_address_become_relative() {
         ("http://127.0.0.1:8000//evil.example/", "/.//evil.example/"),
         ("/login/", "/login/"),
         ("next", "next"),
-        ("http://localhost:8001/login/", "http://localhost:8001/login/"), // made of the Host that was kept
+        ("http://localhost:8001/login/", "http://localhost:8001/login/"), // built from the forwarded Host
         ("https://sso.example/?next=http://127.0.0.1:8000/", "https://sso.example/?next=http://127.0.0.1:8000/"),
     ] {
         let fields = answer(&headers(&[("location", location)]), &app());
