@@ -53,7 +53,7 @@ fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
 
 /// The URL of a path on a mount that serves it.
 fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
-    mount.site.shows(path).ok()?;
+    mount.site.check_visible(path).ok()?;
     url(mounts, mount, path)?;
     let slash = match mount.site.root.open(path).ok()? {
         Found::Directory(_) => true,

@@ -178,7 +178,7 @@ pub fn place(site: &Site, to: &UploadTo, folder: &MediaPath, name: &str) -> Resu
     let relative = if folder.is_top() { to.generated(&name, &Zoned::now())? } else { names::generated("", &name)? };
     let path = relative.split('/').fold(folder.clone(), |path, segment| path.join(segment.as_bytes()));
     rules::check_length(&path)?;
-    match site.shows(&path) {
+    match site.check_visible(&path) {
         Ok(()) => Ok(path),
         Err(_) => Err(UploadError::WouldBeHidden { path }.into()),
     }

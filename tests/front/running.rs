@@ -170,12 +170,12 @@ fn no_process_is_left_behind() {
         let children = if how == "stubborn" { 3 } else { 2 };
         assert!(all.len() >= 3 + children, "devmedia, its keeper, the app and its children: {all:#?}");
         let of_app = |(_, line): &&(Pid, String)| {
-            line.contains("serve_forever") && !line.contains("__keep") && !line.contains("run --debug")
+            line.contains("serve_forever") && !line.contains("__supervise") && !line.contains("run --debug")
         };
         let kill = |pid: Pid| kill_process(pid, signal).expect("it runs");
         match victim {
             Victim::Devmedia => process.signal(signal),
-            Victim::Keeper => kill(all.iter().find(|(_, line)| line.contains("__keep")).expect("it runs").0),
+            Victim::Keeper => kill(all.iter().find(|(_, line)| line.contains("__supervise")).expect("it runs").0),
             Victim::App => kill(all.iter().find(of_app).expect("it runs").0),
         }
         let what = format!("the end of all processes after {signal:?} to {victim:?}");

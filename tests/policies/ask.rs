@@ -49,7 +49,7 @@ fn a_yes_lets_through_and_the_log_says_whose() {
         assert!(question.lines().any(|line| line.eq_ignore_ascii_case(field)), "{field} in {question}");
     }
     assert!(!question.to_lowercase().contains("range:"), "{question}");
-    assert!(server.logged("/members//a").contains(r#""access":"ask: yes (204)""#));
+    assert!(server.logged("/members//a").contains(r#""access":"ask: approved (204)""#));
 
     assert_eq!(server.request("HEAD", "/members/a%20b.txt", &[]).field("content-length"), "11");
     assert!(app.question().contains("x-original-method: HEAD"));
@@ -103,7 +103,7 @@ fn the_apps_own_no_is_passed_on() {
         let answer = server.get("/members/a%20b.txt");
         assert_eq!((answer.status, answer.field(field.0), answer.text().as_str()), (status, field.1, body));
         assert_eq!(server.request("HEAD", "/members/a%20b.txt", &[]).status, status);
-        assert!(server.logged("/members/a b.txt").contains("The app was asked and answered"));
+        assert!(server.logged("/members/a b.txt").contains("The app refused the request with"));
     }
 }
 
@@ -180,9 +180,9 @@ fn an_app_that_gives_no_answer_is_a_502_that_says_why() {
         (b"HTTP/1.1 407 Proxy\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 407"),
         (b"".to_vec(), "it closed the connection before it answered"),
         (b"HTTP/1.1 403 For...".to_vec(), "it closed the connection before it answered"),
-        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "it broke off"),
-        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "its answer is not HTTP"),
-        (long.into_bytes(), "its answer is longer than 1024 KiB"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "its response is incomplete"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "its response is not HTTP"),
+        (long.into_bytes(), "its response is longer than 1024 KiB"),
     ];
     for (bytes, why) in rows {
         let server = guarded(&App::start(move |_| bytes.clone()), "");

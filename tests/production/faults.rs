@@ -61,8 +61,13 @@ fn what_is_not_the_whole_file_is_never_stored() {
         ),
         ("/media/a.jpg", b"", 404, "could not be reached"),
         ("/media/a.jpg", b"SSH-2.0-OpenSSH_9.2\r\n", 404, "could not be reached"),
-        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", 0, "broke off"),
-        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", 0, "broke off"),
+        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", 0, "response is incomplete"),
+        (
+            "/media/a.jpg",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+            0,
+            "response is incomplete",
+        ),
         // a length of more digits than any file has
         (
             "/media/a.jpg",
@@ -309,7 +314,7 @@ fn a_request_that_came_through_a_devmedia_goes_no_further() {
     let second = server(&first.urls[0], &[]);
     let answer = second.get("/media/a.jpg");
     assert_eq!(answer.status, 404);
-    assert!(answer.text().contains("is a devmedia too"), "{}", answer.text());
+    assert!(answer.text().contains("is a devmedia as well"), "{}", answer.text());
     assert_eq!(origin.count(), 0);
     // but it is asked for what it has
     first.put("b.jpg", "local");
@@ -410,7 +415,7 @@ fn nothing_that_is_here_by_then_is_overwritten() {
         sender.send(()).expect("the origin waits");
         assert_eq!(asked.join().expect("an answer").text(), "theirs");
     });
-    server.logged("something else has the name by now");
+    server.logged("a file with this name has been created in the meantime");
     assert_eq!(server.get("/media/a/b.jpg").text(), "mine");
 }
 
@@ -494,7 +499,7 @@ fn an_answer_to_what_was_not_asked_is_none() {
         (
             "HTTP/1.1 206 Part\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\nabcde",
             &[("Range", "bytes=0-1")],
-            "not asked for",
+            "not requested",
         ),
     ] {
         let origin = Origin::saying(bytes);

@@ -81,7 +81,7 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
     let told = ended.stderr.join("\n");
     for says in [
         "gone.jpg: the fallback does not have it",
-        "broken.jpg: the fallback broke off",
+        "broken.jpg: the fallback's response is incomplete",
         "start with a dot",
         "run it again",
     ] {

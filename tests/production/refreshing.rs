@@ -127,7 +127,7 @@ fn a_file_that_replaces_a_copy_while_it_is_refreshed_stays() {
         origin.is_asked(2);
         replace(&server);
         sender.send(()).expect("the origin waits");
-        server.logged("a.jpg is no copy any more");
+        server.logged("a.jpg was modified locally");
         assert_eq!(files(&server.root), [("a.jpg".to_owned(), b"mine".to_vec())].into());
     }
 }

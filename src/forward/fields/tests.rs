@@ -19,7 +19,7 @@ fn sent(rows: &[(&'static str, &'static str)], peer: [u8; 4]) -> HeaderMap {
 
 /// RFC 9110 section 7.6.1.
 #[test]
-fn fields_of_the_connection_stay_behind() {
+fn hop_by_hop_fields_are_not_forwarded() {
     let fields = sent(
         &[
             ("host", "localhost:8001"),
@@ -50,7 +50,7 @@ fn fields_of_the_connection_stay_behind() {
 }
 
 #[test]
-fn only_a_proxy_on_this_machine_is_believed() {
+fn only_a_proxy_on_this_machine_is_trusted() {
     let claims = [
         ("host", "a.test"),
         ("x-forwarded-for", "10.0.0.7"),
@@ -77,7 +77,7 @@ fn only_a_proxy_on_this_machine_is_believed() {
 }
 
 #[test]
-fn upgrades_and_trailers_are_asked_for_anew() {
+fn upgrades_and_trailers_are_requested_from_the_app() {
     for (rows, connection, protocol) in [
         (&[("connection", "Upgrade"), ("upgrade", "websocket")][..], "upgrade", "websocket"),
         (&[("connection", "keep-alive, upgrade"), ("upgrade", "websocket")], "upgrade", "websocket"),
@@ -102,7 +102,7 @@ fn redirects_to_the_apps_own_address_become_relative() {
         ("http://127.0.0.1:8000//evil.example/", "/.//evil.example/"),
         ("/login/", "/login/"),
         ("next", "next"),
-        ("http://localhost:8001/login/", "http://localhost:8001/login/"), // made of the Host that was kept
+        ("http://localhost:8001/login/", "http://localhost:8001/login/"), // built from the forwarded Host
         ("https://sso.example/?next=http://127.0.0.1:8000/", "https://sso.example/?next=http://127.0.0.1:8000/"),
     ] {
         let fields = answer(&headers(&[("location", location)]), &app());
@@ -111,7 +111,7 @@ fn redirects_to_the_apps_own_address_become_relative() {
 }
 
 #[test]
-fn an_answer_keeps_all_but_the_fields_of_the_connection_and_for_the_proxy() {
+fn a_response_keeps_all_but_hop_by_hop_and_proxy_fields() {
     let rows = [
         ("content-type", "text/html"),
         ("set-cookie", "a=1; Domain=localhost"),
