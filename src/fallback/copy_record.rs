@@ -61,7 +61,7 @@ impl CopyRecord {
         if let Err(error) = fsetxattr(file, NAME, &text, XattrFlags::empty()) {
             static ONCE: Once = Once::new();
             ONCE.call_once(|| {
-                tracing::debug!("fetched files are never refreshed, because they cannot be marked as copies: {error}")
+                tracing::debug!("fetched files are never refreshed, because they cannot be marked as copies: {error}");
             });
         }
     }

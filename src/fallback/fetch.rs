@@ -84,8 +84,8 @@ impl Drop for Fetch {
 
 impl Fetch {
     async fn run(mut self, mut sender: oneshot::Sender<Head>) {
-        let begun = tokio::select! {
-            begun = self.begin() => begun,
+        let started = tokio::select! {
+            started = self.start() => started,
             // no request waits for the response
             () = sender.closed() => return,
         };
@@ -93,8 +93,8 @@ impl Fetch {
         if self.pending.is_none() {
             return;
         }
-        let (head, transfer) = match begun {
-            Ok((beginning, transfer)) => (Ok(beginning), transfer),
+        let (head, transfer) = match started {
+            Ok((start, transfer)) => (Ok(start), transfer),
             Err(why) => (Err(why), None),
         };
         match &head {
@@ -139,14 +139,14 @@ impl Fetch {
         match published.await {
             Ok(Ok(())) => debug!("stored {}", self.key.path),
             Ok(Err(_)) => {
-                warn!("{} was not stored: a file with this name has been created in the meantime", self.key.path)
+                warn!("{} was not stored: a file with this name has been created in the meantime", self.key.path);
             }
             Err(refusal) => warn!("{} was not stored: {}", self.key.path, refusal.reason()),
         }
     }
 
     /// Asks the upstream, unless a file with this name exists by now.
-    async fn begin(&self) -> Result<(FetchStart, Option<Transfer>), NotFetched> {
+    async fn start(&self) -> Result<(FetchStart, Option<Transfer>), NotFetched> {
         let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
         if !blocking(move || site.root.is_free(&path)).await {
             return Ok((FetchStart::Here, None));

@@ -8,7 +8,7 @@ use tokio::io::copy_bidirectional;
 use crate::connection::Connection;
 
 /// Connects the client with the app as soon as both have switched protocols. A tunnel ends with the process: stopping does not
-/// wait for WebSockets.
+/// wait for `WebSocket` connections.
 pub fn open(client: OnUpgrade, app: OnUpgrade, connection: Connection) {
     connection.activity.upgraded();
     tokio::spawn(async move {

@@ -168,7 +168,7 @@ fn no_process_is_left_behind() {
         url(&process);
         let all = processes(&marker);
         let children = if how == "stubborn" { 3 } else { 2 };
-        assert!(all.len() >= 3 + children, "devmedia, its keeper, the app and its children: {all:#?}");
+        assert!(all.len() >= 3 + children, "devmedia, its supervisor, the app and its children: {all:#?}");
         let of_app = |(_, line): &&(Pid, String)| {
             line.contains("serve_forever") && !line.contains("__supervise") && !line.contains("run --debug")
         };
