@@ -19,6 +19,8 @@ use crate::forward::handed::{self, Handed};
 use crate::forward::outgoing::Outgoing;
 use crate::forward::{fields, tunnel};
 use crate::refusal::Refusal;
+use crate::request::codings;
+use crate::request::path::Visible;
 use crate::request::via::DEVMEDIA;
 
 /// The value of `X-Devmedia` in the refusal of a request that the app could not get.
@@ -70,6 +72,11 @@ pub enum AppError {
     },
     /// A 101 to a request that did not ask for it.
     Switched,
+    /// The request's body is in a transfer coding other than `chunked`.
+    TransferEncoding {
+        /// The codings, as they were sent.
+        codings: String,
+    },
 }
 
 impl From<AppError> for Refusal {
@@ -108,6 +115,15 @@ impl From<AppError> for Refusal {
                 "app-switched",
                 "The app switched protocols, and the request did not ask for that.".to_owned(),
                 "Look at what the app prints in its terminal.".to_owned(),
+            ),
+            AppError::TransferEncoding { codings } => Self::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "transfer-encoding",
+                format!(
+                    "devmedia does not implement Transfer-Encoding: {}; the app did not get the request.",
+                    Visible(&codings)
+                ),
+                "Send the body as it is, with Content-Length or with Transfer-Encoding: chunked alone.",
             ),
         }
     }
@@ -165,6 +181,9 @@ impl App {
         };
         if fields::came_back(request.headers()) {
             return Err(AppError::Loop { address });
+        }
+        if let Some(codings) = codings::unknown(request.headers()) {
+            return Err(AppError::TransferEncoding { codings });
         }
         let sent = self.send(request, body, connection, &address).await;
         if let Err(SendError::Unreachable(_)) = sent {

@@ -1,5 +1,6 @@
 //! What a request asks for. Pure: no file system, no clock, no log.
 
+pub mod codings;
 pub mod format;
 pub mod path;
 pub mod prefix;

@@ -97,9 +97,17 @@ pub fn read(status: StatusCode, headers: &HeaderMap) -> Option<Handed> {
         file: disk(value.as_bytes()),
         shown: format!("X-Sendfile: {}", visible(value)),
         fields: fields.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        status: Some(status),
+        status: Some(with_whole_file(status)),
         rate: None,
     })
+}
+
+/// The app's status, where an answer that has it can hold a whole file.
+fn with_whole_file(status: StatusCode) -> StatusCode {
+    match status {
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT => StatusCode::OK,
+        status => status,
+    }
 }
 
 /// A URL path, escaped or not: nginx decodes it once. A query may follow; a `#` is an ordinary character.

@@ -24,7 +24,7 @@ fn fields_of_the_connection_stay_behind() {
         &[
             ("host", "localhost:8001"),
             ("cookie", "sessionid=1"),
-            ("connection", "keep-alive, X-Hop, close"),
+            ("connection", "keep-alive, X-Hop, close, Host"),
             ("x-hop", "1"),
             ("keep-alive", "timeout=5"),
             ("proxy-connection", "keep-alive"),
@@ -57,6 +57,9 @@ fn only_a_proxy_on_this_machine_is_believed() {
         ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "shop.test"),
         ("x_forwarded_for", "1.2.3.4"),
+        ("x_forwarded-for", "1.2.3.4"),
+        ("x-forwarded_proto", "ftp"),
+        ("forwarded", "for=10.0.0.7"), // RFC 7239; Rack prefers it
     ];
     let local = sent(&claims, [127, 0, 0, 1]);
     let expected = [
@@ -64,6 +67,7 @@ fn only_a_proxy_on_this_machine_is_believed() {
         ("x-forwarded-for", "10.0.0.7, 127.0.0.1"),
         ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "shop.test"),
+        ("forwarded", "for=10.0.0.7"),
     ];
     assert_eq!(local, headers(&expected));
     let other = sent(&claims, [192, 168, 1, 5]);
@@ -82,6 +86,7 @@ fn upgrades_and_trailers_are_asked_for_anew() {
         (&[("connection", "Upgrade"), ("upgrade", "websocket")][..], "upgrade", "websocket"),
         (&[("connection", "keep-alive, upgrade"), ("upgrade", "websocket")], "upgrade", "websocket"),
         (&[("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c"), ("http2-settings", "x")], "", ""), // curl --http2
+        (&[("connection", "upgrade"), ("upgrade", "websocket, H2C")], "", ""),
         (&[("upgrade", "websocket")], "", ""), // RFC 9110 section 7.8: Connection must name it
         (&[("connection", "TE"), ("te", "trailers")], "te", ""),
         (&[("te", "trailers")], "", ""),
@@ -119,6 +124,7 @@ fn an_answer_keeps_all_but_the_fields_of_the_connection_and_for_the_proxy() {
         ("connection", "close, x-hop"),
         ("x-hop", "1"),
         ("transfer-encoding", "chunked"),
+        ("content-length", "2"),
         ("x-accel-buffering", "no"),
         ("access-control-allow-origin", "*"),
         ("trailer", "x-sum"),
