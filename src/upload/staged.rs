@@ -80,12 +80,11 @@ impl StagedFile {
             Reach::Folder(reached, missing) => (reached, missing),
             Reach::InTheWay(path) => return Err(UploadError::InTheWay { path }.into()),
         };
-        let (file, temporary) = match unnamed(&reached) {
-            Some(file) => (file, None),
-            None => {
-                let named = named(&reached).map_err(|error| cannot_store(error, folder));
-                named.map(|(file, temporary)| (file, Some(temporary)))?
-            }
+        let (file, temporary) = if let Some(file) = unnamed(&reached) {
+            (file, None)
+        } else {
+            let (file, temporary) = named(&reached).map_err(|error| cannot_store(error, folder))?;
+            (file, Some(temporary))
         };
         // for the sweeper: a file whose lock is taken belongs to a process that lives
         let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
