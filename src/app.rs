@@ -19,6 +19,8 @@ use crate::forward::internal_redirect::{self, InternalRedirect};
 use crate::forward::outgoing::Outgoing;
 use crate::forward::{fields, tunnel};
 use crate::refusal::Refusal;
+use crate::request::codings;
+use crate::request::path::Visible;
 use crate::request::via::DEVMEDIA;
 
 /// The value of `X-Devmedia` in responses while the app cannot be reached.
@@ -70,6 +72,11 @@ pub enum AppError {
     },
     /// The app sent a 101 response to a request without `Upgrade`.
     Switched,
+    /// The request's body is in a transfer coding other than `chunked`.
+    TransferEncoding {
+        /// The codings, as they were sent.
+        codings: String,
+    },
 }
 
 impl From<AppError> for Refusal {
@@ -108,6 +115,15 @@ impl From<AppError> for Refusal {
                 "app-switched",
                 "The app switched protocols, but the request did not ask for that.".to_owned(),
                 "Look at the app's output in its terminal.".to_owned(),
+            ),
+            AppError::TransferEncoding { codings } => Self::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "transfer-encoding",
+                format!(
+                    "devmedia does not implement Transfer-Encoding: {}; the app did not get the request.",
+                    Visible(&codings)
+                ),
+                "Send the body as it is, with Content-Length or with Transfer-Encoding: chunked alone.",
             ),
         }
     }
@@ -165,6 +181,9 @@ impl App {
         };
         if fields::came_back(request.headers()) {
             return Err(AppError::Loop { address });
+        }
+        if let Some(codings) = codings::unknown(request.headers()) {
+            return Err(AppError::TransferEncoding { codings });
         }
         let sent = self.send(request, body, connection, &address).await;
         if let Err(SendError::Unreachable(_)) = sent {

@@ -53,9 +53,10 @@ impl HopByHop {
         Self { named: named.filter_map(|name| name.parse().ok()).collect() }
     }
 
-    /// Whether a field is hop-by-hop.
+    /// Whether a field is hop-by-hop. `Host` never is, even if `Connection` names it: without it, the app would take the
+    /// request for one to another host.
     pub fn has(&self, name: &HeaderName) -> bool {
-        HOP_BY_HOP.contains(name) || self.named.contains(name)
+        HOP_BY_HOP.contains(name) || (*name != header::HOST && self.named.contains(name))
     }
 
     fn names(&self, name: &HeaderName) -> bool {
@@ -67,7 +68,8 @@ impl HopByHop {
 /// deprecated (RFC 9113 section 3.1).
 pub fn upgrade<B>(request: &Request<B>) -> Option<&HeaderValue> {
     let wanted = request.headers().get(header::UPGRADE)?;
-    let is_h2c = wanted.as_bytes().get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"h2c"));
+    let mut protocols = wanted.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii);
+    let is_h2c = protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"h2c"));
     let is_named = HopByHop::of(request.headers()).names(&header::UPGRADE);
     (is_named && !is_h2c && request.version() == hyper::Version::HTTP_11).then_some(wanted)
 }
@@ -93,10 +95,7 @@ pub fn request<B>(request: &Request<B>, peer: Option<IpAddr>, app: &Address) -> 
     let is_local = peer.is_none_or(|peer| peer.to_canonical().is_loopback());
     let mut fields = HeaderMap::with_capacity(headers.len() + 8);
     for (name, value) in headers {
-        let text = name.as_str();
-        // CGI and WSGI do not distinguish underscores from hyphens
-        let is_claim = text.starts_with("x-forwarded-") && !is_local || text.starts_with("x_forwarded_");
-        if !(is_claim || hop.has(name)) {
+        if !(is_false_claim(name, is_local) || hop.has(name)) {
             fields.append(name, value.clone());
         }
     }
@@ -132,12 +131,23 @@ pub fn request<B>(request: &Request<B>, peer: Option<IpAddr>, app: &Address) -> 
     fields
 }
 
+/// Whether a field makes a claim about the client that the app must not trust: the client is another machine, or the name
+/// has an underscore, which CGI and WSGI do not distinguish from a hyphen.
+fn is_false_claim(name: &HeaderName, is_local: bool) -> bool {
+    let text = name.as_str();
+    let meant = text.replace('_', "-");
+    (meant == "forwarded" || meant.starts_with("x-forwarded-")) && (!is_local || meant != text)
+}
+
 /// The header fields of the app's response for the client.
 pub fn answer(headers: &HeaderMap, app: &Address) -> HeaderMap {
     let hop = HopByHop::of(headers);
+    // RFC 9112 section 6.3: the length beside a transfer coding is not that of the body
+    let is_coded = headers.contains_key(header::TRANSFER_ENCODING);
     let mut fields = HeaderMap::with_capacity(headers.len() + 4);
     for (name, value) in headers {
-        if !(hop.has(name) || name.as_str().starts_with(TO_THE_PROXY)) {
+        let is_wrong = is_coded && *name == header::CONTENT_LENGTH;
+        if !(is_wrong || hop.has(name) || name.as_str().starts_with(TO_THE_PROXY)) {
             fields.append(name, value.clone());
         }
     }

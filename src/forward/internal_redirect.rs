@@ -97,9 +97,17 @@ pub fn read(status: StatusCode, headers: &HeaderMap) -> Option<InternalRedirect>
         file: disk(value.as_bytes()),
         shown: format!("X-Sendfile: {}", visible(value)),
         fields: fields.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        status: Some(status),
+        status: Some(with_whole_file(status)),
         rate: None,
     })
+}
+
+/// The app's status, or 200 if a response with that status cannot carry a whole file.
+fn with_whole_file(status: StatusCode) -> StatusCode {
+    match status {
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT => StatusCode::OK,
+        status => status,
+    }
 }
 
 /// Parses a URL path, escaped or not: nginx decodes it once. A query is ignored, and `#` is an ordinary character.

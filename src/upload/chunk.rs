@@ -131,7 +131,8 @@ pub fn part_field(headers: &HeaderMap) -> Option<String> {
     }
     let is = |name: &str, wanted: &str| headers.get(name).is_some_and(|value| value == wanted);
     // the IETF's successor of tus: a whole file may say that it is one
-    if is("upload-complete", "?1") {
+    let is_further = headers.get("upload-offset").is_some_and(|offset| offset != "0");
+    if is("upload-complete", "?1") && !is_further {
         return None;
     }
     // what FilePond's chunkUploads begins with
@@ -250,5 +251,12 @@ mod tests {
             let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
             assert_eq!(part_field(&headers).as_deref(), expected, "{name}: {value}");
         }
+        // the last part of a file
+        let mut last = HeaderMap::new();
+        last.insert("upload-complete", HeaderValue::from_static("?1"));
+        last.insert("upload-offset", HeaderValue::from_static("10"));
+        assert!(part_field(&last).is_some());
+        last.insert("upload-offset", HeaderValue::from_static("0"));
+        assert_eq!(part_field(&last), None);
     }
 }

@@ -111,8 +111,7 @@ async fn read(
         let staged = blocking(move || {
             owner.allows_storing_at(&posted_to, &place)?;
             let staged = StagedFile::create(&owner.root, &place.parent())?;
-            let (folder, below) = staged.destination();
-            owner.allows_changing(&passed, folder, below.chain([place.file_name()]))?;
+            staged.place(&owner, &passed, place.file_name())?;
             Ok::<_, Refusal>(staged)
         });
         let staged = staged.await?;

@@ -160,10 +160,9 @@ impl Partial {
         let folder = wanted.parent();
         let staged = StagedFile::adopt(&site.root, &folder, &self.file, &self.folder, &self.id.0)?;
         // since it was begun, a link on the way may have been pointed elsewhere
-        let (reached, below) = staged.destination();
         let place = MediaPath::parse(self.info.place.as_bytes())?;
         let passed = site.access.guarding([&wanted, &place]);
-        site.allows_changing(&passed, reached, below.chain([wanted.file_name()]))?;
+        staged.place(site, &passed, wanted.file_name())?;
         let changing = site.root.changing();
         let published = staged.publish(&site.root, &String::from_utf8_lossy(wanted.file_name()))?;
         drop(changing);

@@ -45,8 +45,7 @@ pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<
         // also asked at the end; here it spares the client the sending
         check(site, path, request)?;
         let staged = StagedFile::create(&site.root, &path.parent())?;
-        let (folder, below) = staged.destination();
-        site.allows_changing(&passed, folder, below.chain([path.file_name()]))?;
+        staged.place(site, &passed, path.file_name())?;
         Ok::<_, Refusal>(staged)
     });
     let staged = staged.await?;

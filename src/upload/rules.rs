@@ -38,11 +38,11 @@ pub struct Upload<'a> {
 
 /// Files are sent without a `Content-Encoding`, so a coded body would come back as something else.
 pub(super) fn check_content_encoding(headers: &HeaderMap) -> Result<(), UploadError> {
-    match headers.get(header::CONTENT_ENCODING) {
-        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(UploadError::UnsupportedMediaType { wanted: "a body without Content-Encoding" })
-        }
-        _ => Ok(()),
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(UploadError::UnsupportedMediaType { wanted: "a body without Content-Encoding" })
     }
 }
 
@@ -51,5 +51,29 @@ pub(super) fn check_length(path: &MediaPath) -> Result<(), UploadError> {
     match path.as_bytes().len() {
         ..=MAX_PATH => Ok(()),
         length => Err(UploadError::LongPath { length }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_content_encoding_counts() {
+        for (lines, is_accepted) in [
+            (&[][..], true),
+            (&["identity"], true),
+            (&["Identity", "identity"], true),
+            (&["gzip"], false),
+            (&["identity", "gzip"], false),
+            (&["identity, gzip"], false),
+            (&[""], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::CONTENT_ENCODING, header::HeaderValue::from_static(line));
+            }
+            assert_eq!(check_content_encoding(&headers).is_ok(), is_accepted, "{headers:?}");
+        }
     }
 }

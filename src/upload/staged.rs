@@ -19,8 +19,10 @@ use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, renameat,
 use rustix::io::Errno;
 
 use super::{UploadError, cannot_write, names};
+use crate::access::rules::PolicySet;
 use crate::refusal::Refusal;
 use crate::request::path::{MediaPath, OWN};
+use crate::site::Site;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::storage::token::token;
@@ -78,9 +80,11 @@ impl StagedFile {
             Reach::Folder(reached, missing) => (reached, missing),
             Reach::InTheWay(path) => return Err(UploadError::InTheWay { path }.into()),
         };
-        let (file, temporary) = match unnamed(&reached) {
-            Some(file) => (file, None),
-            None => named(&reached).map(|(file, temporary)| (file, Some(temporary))).map_err(cannot_write)?,
+        let (file, temporary) = if let Some(file) = unnamed(&reached) {
+            (file, None)
+        } else {
+            let (file, temporary) = named(&reached).map_err(|error| cannot_store(error, folder))?;
+            (file, Some(temporary))
         };
         // for the sweeper: a file whose lock is taken belongs to a process that lives
         let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
@@ -103,9 +107,12 @@ impl StagedFile {
         Ok(staged)
     }
 
-    /// The open folder that the file goes below, and the folders on the way to it that are made later.
-    pub fn destination(&self) -> (&Dir, impl Iterator<Item = &[u8]>) {
-        (&self.reached, self.missing.iter().map(Vec::as_slice))
+    /// Where the file will lie under this name, if the policies that guard that place were passed. Blocks.
+    pub fn place(&self, site: &Site, passed: &PolicySet, name: &[u8]) -> Result<MediaPath, Refusal> {
+        let below = self.missing.iter().map(Vec::as_slice).chain([name]);
+        let place = site.allows_changing(passed, &self.reached, below);
+        // a folder that was moved out of the root a moment ago lies nowhere in it
+        place.or_else(|refusal| self.check_folder(&site.root).and(Err(refusal)))
     }
 
     /// What to write to; it may be read meanwhile.
@@ -194,12 +201,12 @@ impl StagedFile {
     }
 
     fn changed(&self) -> Refusal {
-        UploadError::FolderChanged { folder: self.folder.clone() }.into()
+        changed(&self.folder)
     }
 
-    /// Why it cannot get its name. Nothing can be made in a folder that was removed.
+    /// Why it cannot get its name.
     fn refusal(&self, error: io::Error) -> Refusal {
-        if error.kind() == io::ErrorKind::NotFound { self.changed() } else { cannot_write(error) }
+        cannot_store(error, &self.folder)
     }
 
     /// Makes it visible under a name that is free.
@@ -261,6 +268,15 @@ impl Drop for Temporary {
             let _ = unlinkat(&self.folder, &self.name, AtFlags::empty());
         }
     }
+}
+
+fn changed(folder: &MediaPath) -> Refusal {
+    UploadError::FolderChanged { folder: folder.clone() }.into()
+}
+
+/// Why nothing can be made in `folder`. One that was removed while it is open holds no files any more.
+fn cannot_store(error: io::Error, folder: &MediaPath) -> Refusal {
+    if error.kind() == io::ErrorKind::NotFound { changed(folder) } else { cannot_write(error) }
 }
 
 /// Appends pieces in order, in as few calls as the system takes.

@@ -100,8 +100,7 @@ pub async fn create(upload: Upload<'_>, body: &mut RequestBody) -> Result<Respon
         if !info.is_part() {
             // a client must learn before the first byte that nothing can be stored there
             let staged = StagedFile::create(&owner.root, &path.parent())?;
-            let (reached, below) = staged.destination();
-            info.place = owner.allows_changing(&passed, reached, below.chain([path.file_name()]))?.to_url();
+            info.place = staged.place(&owner, &passed, path.file_name())?.to_url();
         }
         if let Some(parts) = parts {
             return concatenated(&owner, info, parts, max);

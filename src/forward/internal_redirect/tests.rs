@@ -87,5 +87,11 @@ fn parts_of_the_apps_response_are_kept() {
         .collect();
     assert_eq!((redirect.fields, redirect.status), (headers(&kept), Some(StatusCode::CREATED)));
 
+    for (app, expected) in [(404, 404), (304, 304), (204, 200), (205, 200), (206, 200)] {
+        let status = StatusCode::from_u16(app).expect("a status");
+        let handed = read(status, &headers(&sendfile)).expect("it is handed over");
+        assert_eq!(handed.status.map(|status| status.as_u16()), Some(expected), "{app}: no body, or a part of one");
+    }
+
     assert_eq!(read(StatusCode::OK, &headers(&rows)), None, "an ordinary answer");
 }

@@ -7,6 +7,8 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
+use crate::access::rules::Access;
+use crate::request::prefix::Prefix;
 use crate::storage::media_type::MediaTypes;
 use crate::storage::root::Links;
 
@@ -116,4 +118,30 @@ fn a_folder_that_changes_meanwhile_gets_no_file() {
             }
         }
     }
+}
+
+#[test]
+fn a_folder_that_was_moved_out_of_the_root_is_no_failure_of_the_system() {
+    let (folder, root) = root();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("a")).expect("a folder");
+    let site = Site {
+        prefix: Prefix::parse("/media/").expect("a prefix"),
+        root,
+        hidden: false,
+        cache_control: hyper::header::HeaderValue::from_static("no-cache"),
+        access: Access::default(),
+    };
+    let wanted = MediaPath::parse(b"a").expect("a path");
+    let place = |staged: &StagedFile| staged.place(&site, &PolicySet::default(), b"b.txt");
+    let staged = StagedFile::create(&site.root, &wanted).expect("a staged file");
+    assert_eq!(place(&staged).expect("a place"), wanted.join(b"b.txt"));
+    fs::rename(folder.path().join("a"), elsewhere.path().join("a")).expect("moved");
+    let refusal = place(&staged).expect_err("nowhere");
+    assert_eq!((refusal.status.as_u16(), refusal.code), (409, "folder-changed"), "{refusal:?}");
+
+    // removed before the file is made
+    fs::remove_dir(elsewhere.path().join("a")).expect("removed");
+    let refusal = named(&staged.reached).map_err(|error| cannot_store(error, &wanted)).expect_err("nowhere");
+    assert_eq!(refusal.code, "folder-changed");
 }
