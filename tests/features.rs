@@ -1,5 +1,5 @@
-//! What devmedia does beside serving files, over real sockets to the real binary. One test binary, so that the tests which
-//! wait for a time-out of the server wait while the others run.
+//! Features other than serving files, over real sockets to the real binary. They share one test binary, so that tests
+//! that wait for a server timeout run in parallel with the others.
 
 mod events;
 mod policies;

@@ -1,4 +1,4 @@
-//! The body of a request, as it comes: counted, bounded, and waited for no longer than a client may be silent.
+//! The body of a request: counts and limits its bytes, and gives up on a client that stops sending.
 
 use std::error::Error;
 use std::fmt;
@@ -17,15 +17,15 @@ use tokio::time::{Sleep, sleep, timeout};
 use crate::connection::transport::Activity;
 use crate::refusal::Refusal;
 
-/// How long a client may send nothing while its body is waited for. The disk's time does not count.
+/// How long to wait for the next bytes of a body. Time spent writing to the disk does not count.
 const STALLED: Duration = Duration::from_secs(300);
 
-/// How long the rest of a body that nobody wants is read, in all and between two pieces. A connection that is closed
-/// with bytes unread is reset, and the client may lose the answer that says why (nginx: `lingering_close`).
+/// How long to read the rest of an unwanted body: in total, and between two pieces. Closing a connection with unread
+/// bytes resets it, and the client may lose the answer that explains the error (nginx: `lingering_close`).
 const LINGER: Duration = Duration::from_secs(30);
 const LINGER_SILENT: Duration = Duration::from_secs(5);
 
-/// Bytes that are sooner read than a connection is made anew.
+/// Up to this many bytes, reading the rest is cheaper than opening a new connection.
 const LONG: u64 = 64 * 1024;
 
 /// Why a body did not arrive.
@@ -33,7 +33,7 @@ const LONG: u64 = 64 * 1024;
 pub enum BodyError {
     /// The connection ended before the body did.
     HungUp,
-    /// Nothing came for 300 s.
+    /// Nothing arrived for 300 s.
     Stalled,
     /// It is longer than this many bytes.
     TooLarge(u64),
@@ -78,23 +78,23 @@ impl From<BodyError> for Refusal {
     }
 }
 
-/// What is still to come of a request.
+/// The part of a request's body that has not been read.
 pub struct RequestBody {
-    /// `None` when all has come, or nothing more will.
+    /// `None` after the last piece, or if no more pieces will arrive.
     rest: Option<UnsyncBoxBody<Bytes, BodyError>>,
     activity: Arc<Activity>,
     /// The number of the request on its connection.
     request: u64,
     limit: u64,
     read: u64,
-    /// Runs while it is polled and nothing comes.
+    /// Runs while the body is polled and nothing arrives.
     stall: Option<Pin<Box<Sleep>>>,
-    /// Somebody has polled it, and so a client that waits for a go-ahead has got it.
+    /// The body has been polled, so a client that sent `Expect: 100-continue` has been told to continue.
     asked: bool,
 }
 
 impl RequestBody {
-    /// A request's body; the connection's transport is told while it is being received.
+    /// Wraps a request's body. The connection is informed while the body is being received.
     pub fn new<B>(body: B, activity: Arc<Activity>) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -104,19 +104,19 @@ impl RequestBody {
         Self { rest, activity, request, limit: u64::MAX, read: 0, stall: None, asked: false }
     }
 
-    /// The body of a request that has none, or whose body somebody else reads.
+    /// The body of a request that has none, or whose body is read elsewhere.
     pub fn none() -> Self {
         Self { rest: None, activity: Arc::default(), request: 0, limit: u64::MAX, read: 0, stall: None, asked: false }
     }
 
-    /// Bounds what is read from here on; an announced length that is beyond it fails at once.
+    /// Limits the bytes to read from now on. Fails at once if the announced length is over the limit.
     pub fn limit(&mut self, limit: u64) -> Result<(), BodyError> {
         let announced = self.rest.as_ref().map_or(0, |rest| rest.size_hint().lower());
         self.limit = limit;
         if announced > limit { Err(BodyError::TooLarge(limit)) } else { Ok(()) }
     }
 
-    /// The next bytes; `None` at the end.
+    /// The next bytes, or `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         self.asked = true;
         while let Some(rest) = &mut self.rest {
@@ -135,7 +135,7 @@ impl RequestBody {
                     return Err(BodyError::Stalled);
                 }
             };
-            // trailers are not looked at
+            // trailers are ignored
             let Ok(bytes) = frame.into_data() else { continue };
             self.activity.received(self.request, bytes.len());
             self.read += bytes.len() as u64;
@@ -147,22 +147,22 @@ impl RequestBody {
         Ok(None)
     }
 
-    /// Whether bytes may come that nobody has read.
+    /// True if unread bytes may remain.
     pub fn is_unread(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| !rest.is_end_stream())
     }
 
-    /// Whether so much of it may still come, or nobody knows how much, that the client should be told to stop.
+    /// True if so many bytes may remain, or an unknown number, that the client should be told to stop.
     pub fn is_long(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| rest.size_hint().upper().is_none_or(|length| length > LONG))
     }
 
-    /// Whether none of it was asked for: a client that waits for a go-ahead (`Expect: 100-continue`) got none.
+    /// True if no byte was requested: a client that sent `Expect: 100-continue` is still waiting.
     pub fn is_untouched(&self) -> bool {
         self.is_unread() && !self.asked
     }
 
-    /// Reads the rest and forgets it, for a while, so that the client gets to read its answer.
+    /// Reads and discards the rest for a while, so that the client can read its answer.
     pub fn linger(mut self) {
         self.limit = u64::MAX;
         tokio::spawn(timeout(LINGER, async move {
@@ -176,7 +176,7 @@ impl RequestBody {
     }
 }
 
-/// As it comes, trailers too, for somebody else to read; the limit does not count here.
+/// Passes the body on unchanged, with trailers. The limit does not apply.
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;

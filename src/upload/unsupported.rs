@@ -1,6 +1,6 @@
-//! Requests that ask for something that devmedia does not do, in the words of a protocol that it speaks in part: S3, `WebDAV`
-//! and other object stores. A server that overlooks such a word does something else instead: it overwrites the file with the
-//! list of its tags, or removes the file instead of one upload. Pure.
+//! Rejects requests for features that devmedia lacks in protocols that it implements only in part: S3, `WebDAV` and
+//! other object stores. A server that ignores such a request does something else instead: it overwrites a file with the
+//! list of its tags, or removes the file instead of aborting an upload. Pure.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use percent_encoding::percent_decode_str;
 use super::UploadError;
 use crate::request::query::Query;
 
-/// Query parameters that name another resource than the object (the S3 API's subresources and operations, and those of
-/// stores that are compatible with it).
+/// Query parameters that name a resource other than the object (the S3 API's subresources and operations, and those of
+/// compatible stores).
 const SUBRESOURCES: &[&str] = &[
     "accelerate",
     "acl",
@@ -68,10 +68,10 @@ const SUBRESOURCES: &[&str] = &[
     "x-oss-process",
 ];
 
-/// The operations that the SDKs of AWS name in `x-id` and that are what they seem.
+/// The operations that the AWS SDKs name in `x-id` and that need no special treatment.
 const OPERATIONS: &[&str] = &["getobject", "headobject", "putobject", "deleteobject"];
 
-/// Header fields that change what a request does, or how its body is to be read.
+/// Request headers that change what a request does, or how its body must be read.
 const FIELDS: &[&str] = &[
     "x-amz-copy-source",
     "x-amz-decoded-content-length",
@@ -87,12 +87,12 @@ const FIELDS: &[&str] = &[
     "x-ms-rename-source",
 ];
 
-/// Refuses a request to a mount that accepts uploads if it asks for what is not implemented.
+/// Rejects a request to a mount that accepts uploads if it needs something that is not implemented.
 pub(super) fn check(headers: &HeaderMap, query: Query<'_>) -> Result<(), UploadError> {
     if let Some(what) = subresource(query).or_else(|| field(headers)) {
         return Err(UploadError::NotImplemented { what });
     }
-    // RFC 9112 section 6.1: the body would be stored as it is coded
+    // RFC 9112 section 6.1: the encoded body would be stored
     let codings: Vec<&str> = list(headers, header::TRANSFER_ENCODING).collect();
     if !codings.iter().all(|coding| coding.eq_ignore_ascii_case("chunked")) || codings.len() > 1 {
         return Err(UploadError::TransferEncoding { codings: codings.join(", ") });
@@ -100,7 +100,7 @@ pub(super) fn check(headers: &HeaderMap, query: Query<'_>) -> Result<(), UploadE
     Ok(())
 }
 
-/// The query parameter that names another resource or operation, as it was typed.
+/// The query parameter that names another resource or operation, as it was sent.
 fn subresource(query: Query<'_>) -> Option<String> {
     let asks = |&(name, value): &(&str, &str)| {
         let name = decoded(name);
@@ -118,7 +118,7 @@ fn decoded(text: &str) -> String {
     text.to_ascii_lowercase()
 }
 
-/// The header field that changes what the request does.
+/// The request header that changes what the request does.
 fn field(headers: &HeaderMap) -> Option<String> {
     let is_framed = |value: &HeaderValue| value.as_bytes().to_ascii_uppercase().starts_with(b"STREAMING-");
     let aws_chunked =
@@ -131,7 +131,7 @@ fn field(headers: &HeaderMap) -> Option<String> {
     names().find(changes).map(|name| format!("the header field {name}"))
 }
 
-/// The members of a field that is a list (RFC 9110 section 5.6.1).
+/// The members of a list header (RFC 9110 section 5.6.1).
 fn list(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or("?"));
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn subresources_are_refused_and_signatures_are_not() {
-        // (query, what is refused): rows from the S3 API reference and the SDKs of AWS
+        // (query, rejected feature): rows from the S3 API reference and the SDKs of AWS
         for (query, expected) in [
             ("acl", Some("?acl")),
             ("acl=", Some("?acl")),
