@@ -1,4 +1,4 @@
-//! A page of an app whose pictures are on production, or nowhere: Debian's Chromium against the real binary.
+//! An app's page whose images are in production or nowhere: Debian's Chromium with the real binary.
 //!
 //! Without `chromium` and `chromedriver` on `PATH` this test says so and passes; with `CI=true` it fails.
 
@@ -21,7 +21,7 @@ use support::{Server, Way};
 use upstream::Upstream;
 
 #[test]
-fn the_pictures_of_a_page_appear_from_production_or_drawn() {
+fn the_images_of_a_page_come_from_production_or_placeholders() {
     let Some(tab) = Tab::new() else { return };
     let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
     let production = Upstream::start(move |asked, stream| {
