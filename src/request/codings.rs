@@ -2,14 +2,14 @@
 
 use hyper::header::{self, HeaderMap, HeaderName};
 
-/// The members of a field that is a list (RFC 9110 section 5.6.1).
+/// The members of a list header (RFC 9110 section 5.6.1).
 pub fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or("?"));
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
 }
 
-/// The transfer codings of a body that is coded in another way than `chunked` alone. Nobody here decodes it, so what arrives
-/// is not what was sent (RFC 9112 section 6.1: 501).
+/// The transfer codings of a body if they are not `chunked` alone. devmedia does not decode others (RFC 9112 section 6.1:
+/// 501).
 pub fn unknown(headers: &HeaderMap) -> Option<String> {
     let codings: Vec<&str> = list(headers, header::TRANSFER_ENCODING).collect();
     let is_known = codings.len() <= 1 && codings.iter().all(|coding| coding.eq_ignore_ascii_case("chunked"));

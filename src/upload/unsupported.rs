@@ -1,6 +1,6 @@
-//! Requests that ask for something that devmedia does not do, in the words of a protocol that it speaks in part: S3, `WebDAV`
-//! and other object stores. A server that overlooks such a word does something else instead: it overwrites the file with the
-//! list of its tags, or removes the file instead of one upload. Pure.
+//! Rejects requests for features that devmedia lacks in protocols that it implements only in part: S3, `WebDAV` and
+//! other object stores. A server that ignores such a request does something else instead: it overwrites a file with the
+//! list of its tags, or removes the file instead of aborting an upload. Pure.
 
 use std::borrow::Cow;
 
@@ -11,8 +11,8 @@ use super::UploadError;
 use crate::request::codings;
 use crate::request::query::Query;
 
-/// Query parameters that name another resource than the object (the S3 API's subresources and operations, and those of
-/// stores that are compatible with it).
+/// Query parameters that name a resource other than the object (the S3 API's subresources and operations, and those of
+/// compatible stores).
 const SUBRESOURCES: &[&str] = &[
     "accelerate",
     "acl",
@@ -78,11 +78,11 @@ const SUBRESOURCES: &[&str] = &[
     "x-oss-process",
 ];
 
-/// The operations that the SDKs of AWS name in `x-id` and that are what they seem.
+/// The operations that the AWS SDKs name in `x-id` and that need no special treatment.
 const OPERATIONS: &[&str] = &["getobject", "headobject", "putobject", "deleteobject"];
 
-/// Header fields that change what a request does, or how its body is to be read, or that name a condition: whoever overlooks
-/// a condition overwrites or removes what was to be kept.
+/// Request headers that change what a request does, or how its body must be read, or that set a condition. If a condition were
+/// ignored, a file that should be kept could be overwritten or deleted.
 const FIELDS: &[&str] = &[
     "if", // WebDAV (RFC 4918 section 10.4)
     "x-amz-copy-source",
@@ -108,7 +108,7 @@ const FIELDS: &[&str] = &[
     "x-symlink-target",  // Swift
 ];
 
-/// Refuses a request to a mount that accepts uploads if it asks for what is not implemented.
+/// Rejects a request to a mount that accepts uploads if it needs something that is not implemented.
 pub(super) fn check(headers: &HeaderMap, query: Query<'_>) -> Result<(), UploadError> {
     if let Some(what) = subresource(query).or_else(|| field(headers)) {
         return Err(UploadError::NotImplemented { what });
@@ -119,7 +119,7 @@ pub(super) fn check(headers: &HeaderMap, query: Query<'_>) -> Result<(), UploadE
     }
 }
 
-/// The query parameter that names another resource or operation, as it was typed.
+/// The query parameter that names another resource or operation, as it was sent.
 fn subresource(query: Query<'_>) -> Option<String> {
     let asks = |&(name, value): &(&str, &str)| {
         let name = decoded(name);
@@ -137,7 +137,7 @@ fn decoded(text: &str) -> String {
     text.to_ascii_lowercase()
 }
 
-/// The header field that changes what the request does.
+/// The request header that changes what the request does.
 fn field(headers: &HeaderMap) -> Option<String> {
     let is_framed = |value: &HeaderValue| value.as_bytes().to_ascii_uppercase().starts_with(b"STREAMING-");
     let aws_chunked =
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn subresources_are_refused_and_signatures_are_not() {
-        // (query, what is refused): rows from the S3 API reference and the SDKs of AWS
+        // (query, rejected feature): rows from the S3 API reference and the SDKs of AWS
         for (query, expected) in [
             ("acl", Some("?acl")),
             ("acl=", Some("?acl")),

@@ -1,4 +1,4 @@
-//! Both ways to keep a file from being seen: without a name, and under one of devmedia's own.
+//! Tests both ways to hide a file: without a name, and under a temporary name.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,7 +18,7 @@ fn root() -> (TempDir, Root) {
     (folder, root)
 }
 
-/// A staged file as file systems without unnamed files have it.
+/// A staged file as on file systems without unnamed files.
 fn staged(root: &Root, named_one: bool) -> StagedFile {
     let mut staged = StagedFile::create(root, &MediaPath::top()).expect("a staged file");
     if named_one {
@@ -37,14 +37,14 @@ fn names(folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn a_staged_file_is_seen_when_it_is_published_and_not_before() {
+fn a_staged_file_is_visible_only_after_publication() {
     for named_one in [false, true] {
         let (folder, root) = root();
         let visible = |names: &[String]| names.iter().filter(|name| !name.starts_with(OWN)).count();
         let first = staged(&root, named_one);
         assert_eq!(visible(&names(&folder)), 0);
         drop(first);
-        assert_eq!(names(&folder), [""; 0], "dropped, it leaves nothing");
+        assert_eq!(names(&folder), [""; 0], "dropping it leaves nothing behind");
 
         assert!(staged(&root, named_one).publish_new(&root, b"a.txt").expect("published").is_ok());
         assert_eq!(
@@ -65,7 +65,7 @@ fn a_staged_file_is_seen_when_it_is_published_and_not_before() {
 }
 
 #[test]
-fn a_folder_cannot_be_replaced_and_nothing_is_left() {
+fn replacing_a_folder_fails_and_leaves_nothing_behind() {
     for named_one in [false, true] {
         let (folder, root) = root();
         fs::create_dir(folder.path().join("folder")).expect("a folder");
@@ -75,9 +75,9 @@ fn a_folder_cannot_be_replaced_and_nothing_is_left() {
     }
 }
 
-/// What is done to the folder `a` while a file for `a/b` arrives.
+/// Changes to the folder `a` while a file for `a/b` arrives.
 #[test]
-fn a_folder_that_changes_meanwhile_gets_no_file() {
+fn a_folder_that_changes_meanwhile_receives_no_file() {
     type Change = fn(&Path);
     let rows: &[(&str, Change)] = &[
         ("moved away", |root| fs::rename(root.join("a"), root.join("old")).expect("moved")),
