@@ -94,15 +94,15 @@ fn a_video_seeks_to_its_middle() {
     let Some(tab) = Tab::new() else { return };
     let server = sample_server();
     let url = media_url(&server, "127.0.0.1") + VIDEO;
-    let app = App::page("same-origin", &format!("<video id=film src='{url}' preload=auto muted></video>"));
+    let app = App::page("same-origin", &format!("<video id=video src='{url}' preload=auto muted></video>"));
     tab.open(&app.at("localhost"));
     let seen = tab.ask(
-        "const film = document.querySelector('#film');
-        if (film.readyState < 1) await new Promise(tell => film.onloadedmetadata = tell);
-        const seeked = new Promise(tell => film.onseeked = tell);
-        film.currentTime = 6;
+        "const video = document.querySelector('#video');
+        if (video.readyState < 1) await new Promise(tell => video.onloadedmetadata = tell);
+        const seeked = new Promise(tell => video.onseeked = tell);
+        video.currentTime = 6;
         await seeked;
-        return { at: film.currentTime, end: film.seekable.end(0), picture: film.readyState >= 2 }",
+        return { at: video.currentTime, end: video.seekable.end(0), picture: video.readyState >= 2 }",
     );
     assert_eq!(seen, json!({ "at": 6, "end": 12, "picture": true }));
     logged(&server, VIDEO, 206);

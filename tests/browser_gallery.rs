@@ -286,15 +286,15 @@ fn a_video_plays_and_seeks_in_the_preview() {
     let played = ask(
         &tab,
         "one('a[href=\"daybreak.mp4\"]').click();
-        const film = await until(() => one('.stage video'));
-        film.muted = true;
-        await film.play();
-        await until(() => film.currentTime > 0);
-        film.pause();
-        const seeked = new Promise(tell => film.onseeked = tell);
-        film.currentTime = 6;
+        const video = await until(() => one('.stage video'));
+        video.muted = true;
+        await video.play();
+        await until(() => video.currentTime > 0);
+        video.pause();
+        const seeked = new Promise(tell => video.onseeked = tell);
+        video.currentTime = 6;
         await seeked;
-        return [film.videoWidth, film.currentTime, one('.facts').textContent.split('  ·  ').slice(0, 2)]",
+        return [video.videoWidth, video.currentTime, one('.facts').textContent.split('  ·  ').slice(0, 2)]",
     );
     assert_eq!(played, json!([640, 6, ["640 × 360", "0:12"]]));
     let sound = ask(

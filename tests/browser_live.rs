@@ -50,9 +50,9 @@ fn a_replaced_image_is_updated_in_the_page_and_the_preview() {
 
     server.put("me.png", sample("avatars/noor.png"));
     assert_eq!(width(320), true);
-    let anew =
+    let is_renewed =
         "return !!await until(() => one('tbody img').naturalWidth && one('tbody img').currentSrc !== window.before)";
-    assert_eq!(ask(&tab, anew), true);
+    assert_eq!(ask(&tab, is_renewed), true);
 
     std::fs::remove_file(server.root.join("me.png")).expect("a file");
     assert_eq!(ask(&tab, "return await until(() => !one('dialog[open]'))"), true);

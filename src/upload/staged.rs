@@ -32,7 +32,7 @@ use crate::storage::token::token;
 /// The most bytes in a name, on every common file system (`NAME_MAX`).
 pub const NAME_MAX: usize = 255;
 
-/// New files can be read and written by everyone whom the umask permits.
+/// New files can be read and written by all users that the umask permits.
 pub const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 
 /// A file that is being received and that is not visible yet. Dropping it removes it.
