@@ -151,7 +151,7 @@ fn an_upload_into_a_folder_that_cannot_be_written_is_403_at_once() {
     assert!(answer.text().contains("permission"), "{}", answer.text());
 }
 
-/// dates that no HTTP field can hold.
+/// File systems can store dates that do not fit into an HTTP header.
 #[test]
 fn an_upload_with_an_odd_time_can_be_resumed() {
     let server = server(&[]);
