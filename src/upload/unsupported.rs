@@ -29,7 +29,6 @@ const SUBRESOURCES: &[&str] = &[
     "delete",
     "encryption",
     "extract-archive", // Swift
-    "generation",      // Google: one version
     "ifgenerationmatch",
     "ifgenerationnotmatch",
     "ifmetagenerationmatch",
@@ -63,7 +62,6 @@ const SUBRESOURCES: &[&str] = &[
     "select",
     "select-type",
     "session",
-    "snapshot", // Azure
     "symlink",
     "tagging",
     "torrent",
@@ -173,9 +171,7 @@ mod tests {
             ("comp=block&blockid=AAAA", Some("?comp=block")),
             ("multipart-manifest=put", Some("?multipart-manifest=put")),
             ("extract-archive=tar.gz", Some("?extract-archive=tar.gz")),
-            ("generation=3", Some("?generation=3")),
             ("ifGenerationMatch=0", Some("?ifGenerationMatch=0")),
-            ("snapshot=2026-01-01T00:00:00Z", Some("?snapshot=2026-01-01T00:00:00Z")),
             ("x-id=PutObject", None),
             ("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0", None),
             ("response-content-type=text/plain", None),
