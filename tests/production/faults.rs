@@ -81,7 +81,7 @@ fn incomplete_and_unusable_answers_are_never_stored() {
             404,
             "could not be reached",
         ),
-        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 404, "nothing at all"),
+        ("/media/a.jpg", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 404, "an empty response"),
         (
             "/media/a.jpg",
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
