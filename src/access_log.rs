@@ -27,6 +27,10 @@ pub struct Reason(pub String);
 #[derive(Debug, Clone)]
 pub struct Verdict(pub String);
 
+/// What an imitated network did to the request: an extension of the response.
+#[derive(Debug, Clone)]
+pub struct Imitated(pub String);
+
 /// The source of a response, if it is not a local file: an extension of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -77,9 +81,11 @@ impl Received {
         let status = response.status();
         let reason = response.extensions_mut().remove().map(|Reason(reason)| reason);
         let access = response.extensions_mut().remove().map(|Verdict(verdict)| verdict);
+        let network = response.extensions_mut().remove().map(|Imitated(what)| what);
         let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
         let source = response.extensions().get::<Source>().copied();
-        let record = Record { received: self, status, media_type, source, reason, access, sent: 0, arrived: 0 };
+        let record =
+            Record { received: self, status, media_type, source, reason, access, network, sent: 0, arrived: 0 };
         response.map(|body| Logged { body, record: Some(record), by_sendfile: false, connection })
     }
 }
@@ -94,6 +100,8 @@ struct Record {
     reason: Option<String>,
     /// The access policies that allowed the request, if any applied.
     access: Option<String>,
+    /// What an imitated network did to it.
+    network: Option<String>,
     /// Bytes of the body.
     sent: u64,
     /// Bytes of the request's body.
@@ -191,6 +199,7 @@ impl Record {
                     received = Some(self.arrived).filter(|&bytes| bytes > 0),
                     access = self.access.as_deref(),
                     source = self.source.map(Source::as_str),
+                    network = self.network.as_deref(),
                     reason = self.reason.as_deref(),
                 )
             };

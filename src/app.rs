@@ -234,7 +234,7 @@ impl App {
         connection: &Connection,
         address: &Address,
     ) -> Result<(Response<hyper::body::Incoming>, bool), SendError> {
-        let mut headers = fields::request(request, connection.peer, address);
+        let mut headers = fields::request(request, connection.peer, connection.scheme, address);
         let has_body = body.is_unread();
         if !has_body {
             headers.remove(header::EXPECT);

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 
 use crate::access::Policy;
 use crate::access::rules::Rule;
-use crate::config::{Config, Problems, file};
+use crate::config::{Certificate, Config, Problems, file};
 use crate::mount::Mount;
 use crate::server::listener::Listen;
 
@@ -38,6 +38,13 @@ fn write(config: &Config, f: &mut String) -> fmt::Result {
     if let Some(app) = &config.app {
         let prefixes: Vec<&str> = config.mounts.iter().map(|mount| mount.site.prefix.as_str()).collect();
         writeln!(f, "app            {app}, for all paths but those below {}", prefixes.join(", "))?;
+    }
+    match &config.certificate {
+        None => {}
+        Some(Certificate::Files(_)) => writeln!(f, "tls            by the certificate of --tls-cert")?,
+        Some(Certificate::Local(names)) => {
+            writeln!(f, "tls            by a local certificate authority, for {}", names.hosts.join(", "))?;
+        }
     }
     writeln!(f, "grace          {} s", config.grace.as_secs_f64())?;
     if let Some(poll) = config.poll {
@@ -78,6 +85,9 @@ fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     if let Some(placeholder) = mount.placeholder {
         let status = if placeholder.keeps_status { "with status 404" } else { "with status 200" };
         writeln!(f, "  placeholder    {status}")?;
+    }
+    if let Some(network) = &mount.network {
+        writeln!(f, "  network        {}", network.conditions())?;
     }
     match &mount.uploads {
         None => writeln!(f, "  upload         no"),

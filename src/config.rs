@@ -20,6 +20,7 @@ mod section;
 pub mod setting;
 pub mod settings;
 mod syntax;
+mod tls;
 mod typed;
 mod uploads;
 pub mod values;
@@ -31,12 +32,14 @@ use std::time::Duration;
 
 pub use self::layer::Layer;
 pub use self::problems::Problems;
+pub use self::tls::Certificate;
 pub use self::typed::{Source, Typed};
 
 use self::file::File;
 use self::roots::Roots;
 use self::setting::Scope;
 use self::settings::{ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, APP, GRACE, LOG_FORMAT, OPEN, POLL, TYPE};
+use crate::connection::Scheme;
 use crate::forward::address::Address;
 use crate::guard::Guard;
 use crate::log::LogFormat;
@@ -60,6 +63,8 @@ pub struct Config {
     pub app: Option<Address>,
     /// Which requests are answered.
     pub guard: Guard,
+    /// How https is spoken; `None` is plain http.
+    pub certificate: Option<Certificate>,
     /// How long transfers may go on after a stop.
     pub grace: Duration,
     /// How often to look for changes in an open folder; `None` relies on the operating system's notifications.
@@ -98,6 +103,10 @@ impl Config {
             origins: server.each(&ALLOW_ORIGIN, &mut problems),
         };
         let listen = listens::read(flags, &server, &mut problems);
+        let certificate = tls::read(&server, &listen, &guard.hosts, mounts.as_ref(), &mut problems);
+        if certificate.is_some() && listen.iter().all(|listen| matches!(listen, Listen::Unix(_))) {
+            problems.warn("--tls has no effect: a socket in the file system speaks http; add --listen 8001");
+        }
         let grace = server.get(&GRACE, &mut problems).unwrap_or(DEFAULT_GRACE);
         let poll = server.get(&POLL, &mut problems);
         let log_format = server.get(&LOG_FORMAT, &mut problems).unwrap_or(LogFormat::Pretty);
@@ -118,7 +127,26 @@ impl Config {
         let thumbnails =
             cache_folder(cache.as_deref(), home.as_deref()).map(|folder| folder.join("devmedia/thumbnails"));
         let (file, created) = (file.path, roots.created);
-        Ok(Self { file, listen, mounts, app, guard, grace, poll, log_format, thumbnails, open, created, warnings })
+        Ok(Self {
+            file,
+            listen,
+            mounts,
+            app,
+            guard,
+            certificate,
+            grace,
+            poll,
+            log_format,
+            thumbnails,
+            open,
+            created,
+            warnings,
+        })
+    }
+
+    /// How a URL of this server begins.
+    pub fn scheme(&self) -> Scheme {
+        if self.certificate.is_some() { Scheme::Https } else { Scheme::Http }
     }
 
     /// Refuses a fallback that is this server itself: a missing file would be looked for where it is missing.

@@ -1,5 +1,6 @@
 //! One connection: the state that its transport shares with the responses on it, its time-outs, and sendfile.
 
+pub mod http2;
 pub mod sendfile;
 pub mod transport;
 
@@ -23,6 +24,32 @@ pub enum ListenerKind {
     Unix,
 }
 
+/// An extension of an answer that is not sent: the connection ends without one (over HTTP/2, the stream does).
+#[derive(Debug, Clone, Copy)]
+pub struct HangUp;
+
+/// How a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scheme {
+    /// By http.
+    #[default]
+    Http,
+    /// By https.
+    Https,
+    /// By http, to a port where https is spoken.
+    HttpForHttps,
+}
+
+impl Scheme {
+    /// The word at the beginning of a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http | Self::HttpForHttps => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 /// The state that a connection shares with the responses on it.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
@@ -38,4 +65,6 @@ pub struct Connection {
     pub listener: ListenerKind,
     /// The port of that listener; nothing for a Unix socket.
     pub port: Option<u16>,
+    /// How its requests come.
+    pub scheme: Scheme,
 }

@@ -219,10 +219,18 @@ impl Guard {
         if fields.next().is_some() {
             return Err(GuardError::BadHost { why: "it has more than one Host field" });
         }
-        if field.is_none() && request.version() >= Version::HTTP_11 {
+        let authority = request.uri().authority();
+        let is_http2 = request.version() >= Version::HTTP_2;
+        if field.is_none() && (request.version() == Version::HTTP_11 || (is_http2 && authority.is_none())) {
             return Err(GuardError::BadHost { why: "it has no Host field" });
         }
-        let named = match (request.uri().authority(), field) {
+        if let (Some(authority), Some(field), true) = (authority, field, is_http2)
+            && !authority.as_str().as_bytes().eq_ignore_ascii_case(field.as_bytes())
+        {
+            // RFC 9113 section 8.3.1
+            return Err(GuardError::BadHost { why: "its Host field is not its :authority" });
+        }
+        let named = match (authority, field) {
             (Some(authority), _) => Some(authority.as_str()),
             (None, Some(field)) => Some(field.to_str().unwrap_or_default()),
             (None, None) => None,

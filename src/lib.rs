@@ -60,6 +60,9 @@ pub mod live;
 // Images and clips in place of missing files.
 pub mod placeholder;
 
+// A slow or failing network, imitated.
+pub mod network;
+
 // The part of a mount that every feature needs: prefix, root, access.
 pub mod site;
 
@@ -89,6 +92,9 @@ pub mod guard;
 
 // Error responses.
 pub mod refusal;
+
+// Certificates: a local authority, or files.
+pub mod tls;
 
 // Transport, time-outs, sendfile.
 pub mod connection;

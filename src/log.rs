@@ -122,6 +122,10 @@ impl Visit for AccessLine {
                 let access = self.paint.dim(value);
                 self.push(format_args!("[{access}]"));
             }
+            "network" => {
+                let network = self.paint.dim(&format!("network: {value}"));
+                self.push(format_args!("[{network}]"));
+            }
             "reason" => {
                 let reason = self.paint.yellow(value);
                 self.push(format_args!("- {reason}"));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use crate::fallback::Fallback;
+use crate::network::Network;
 use crate::placeholder::Placeholder;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
@@ -31,6 +32,8 @@ pub struct Mount {
     pub fallback: Option<Arc<Fallback>>,
     /// Whether and how placeholders are drawn for missing files.
     pub placeholder: Option<Placeholder>,
+    /// The slow or failing network that is imitated, if any.
+    pub network: Option<Network>,
 }
 
 /// The methods of a mount that accepts no uploads.

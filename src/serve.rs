@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::debug::Switches;
 use crate::app::App;
-use crate::config::{Config, Problems};
+use crate::config::{Certificate, Config, Problems};
 use crate::forward::address::Address;
 use crate::live::Live;
 use crate::log;
@@ -22,6 +22,9 @@ use crate::run::{self, Started};
 use crate::server::{self, listener};
 use crate::service::Service;
 use crate::thumbnail::Thumbnails;
+use crate::tls::names::Names;
+use crate::tls::trust::{self, System};
+use crate::tls::{self, Opened};
 use crate::upload::sweep;
 
 /// The exit codes after a second SIGINT or SIGTERM, by the convention of shells: 128 plus the signal number.
@@ -57,8 +60,17 @@ pub fn runtime() -> Result<Runtime, Problems> {
     runtime.map_err(|error| Problems::of_system(format!("cannot start: {error}")))
 }
 
-async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode, Problems> {
-    let bound = listener::bind(&config.listen).map_err(Problems::of_system)?;
+async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitCode, Problems> {
+    let scheme = config.scheme();
+    let (tls, authority) = match config.certificate.take() {
+        None => (None, None),
+        Some(Certificate::Files(tls)) => (Some(tls), None),
+        Some(Certificate::Local(names)) => {
+            let opened = open_authority(names)?;
+            (Some(opened.tls.clone()), Some(opened))
+        }
+    };
+    let bound = listener::bind(&config.listen, scheme).map_err(Problems::of_system)?;
     let stop = stop_signal().map_err(|error| Problems::of_system(format!("cannot start: {error}")))?;
     for listen in config.listen.iter().filter(|listen| listen.is_public()) {
         tracing::warn!("{listen} can be reached from other machines: everyone on this network can read the media");
@@ -78,7 +90,9 @@ async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode,
     // with an app, the URL to open is the app's
     let has_app = started.is_some() || config.app.is_some();
     let prefix = if has_app { "/".to_owned() } else { config.mounts.first().site.prefix.to_string() };
-    let urls = bound.iter().map(|one| (one.url(&prefix), one.network_urls(&prefix).collect())).collect();
+    let urls: Vec<(String, Vec<String>)> =
+        bound.iter().map(|one| (one.url(&prefix), one.network_urls(&prefix).collect())).collect();
+    let first_url = urls.first().map_or_else(String::new, |(url, _)| url.clone());
     let ready = Ready { urls, open: config.open };
     let listeners = bound.into_iter().flat_map(|one| one.listeners).collect();
     let (running, app) = match started {
@@ -103,11 +117,14 @@ async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode,
         ready.announce()?;
     }
     announce_mounts(&config);
+    if let Some(authority) = &authority {
+        announce_authority(authority, &first_url);
+    }
 
     let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
     let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live).with_app(app));
     let Some(running) = running else {
-        server::serve(listeners, service, config.grace, stop.map(drop)).await;
+        server::serve(listeners, tls, service, config.grace, stop.map(drop)).await;
         return Ok(ExitCode::SUCCESS);
     };
     let command = Arc::clone(&running);
@@ -117,7 +134,7 @@ async fn serve(config: Config, command: Option<&[OsString]>) -> Result<ExitCode,
             _ = command.ended() => {}
         }
     };
-    server::serve(listeners, service, config.grace, stop).await;
+    server::serve(listeners, tls, service, config.grace, stop).await;
     Ok(ExitCode::from(running.finish(config.grace).await))
 }
 
@@ -152,6 +169,35 @@ fn announce_app(address: &Address) {
     tracing::info!("sending requests for all other paths to the app at {address}");
 }
 
+/// Opens the local certificate authority, and creates it if there is none.
+fn open_authority(names: Names) -> Result<Opened, Problems> {
+    let folder = tls::folder().ok_or_else(|| {
+        Problems::of_system("--tls: there is no folder for the certificate authority; set HOME or XDG_DATA_HOME")
+    })?;
+    tls::open(&folder, names).map_err(|error| Problems::of_system(format!("--tls: {error}")))
+}
+
+/// Logs how to trust the authority, if this system does not trust it yet.
+fn announce_authority(authority: &Opened, url: &str) {
+    let (file, system) = (&authority.certificate, System::of_this_machine());
+    if authority.is_new {
+        tracing::info!("created a certificate authority: {}", file.display());
+    }
+    if system.trusts(file) {
+        return;
+    }
+    if let Some(command) = system.command(file) {
+        tracing::info!("to trust it on this system: {command}");
+    }
+    if cfg!(target_os = "linux") {
+        tracing::info!("to trust it in Chromium and Chrome: {}", trust::chromium_command(file));
+    }
+    tracing::info!("to trust it in Firefox: Settings, Certificates, Authorities, Import: {}", file.display());
+    // the certificate also has the name, which is easier to read
+    let url = url.replace("://127.0.0.1:", "://localhost:");
+    tracing::info!("to try it: {}", trust::curl_command(file, &url));
+}
+
 /// Logs the mounts, and starts removing stale partial uploads.
 fn announce_mounts(config: &Config) {
     for folder in &config.created {
@@ -164,6 +210,15 @@ fn announce_mounts(config: &Config) {
         tracing::info!("serving {} at {}{access}{uploads}", mount.site.root.path().display(), mount.site.prefix);
         if let Some(fallback) = &mount.fallback {
             tracing::info!("fetching files that are missing at {} from {}", mount.site.prefix, fallback.upstream);
+        }
+        if let Some(network) = &mount.network {
+            let conditions = network.conditions();
+            let repeat = if conditions.is_random() {
+                format!(" (--network-seed {} repeats it)", network.seed())
+            } else {
+                String::new()
+            };
+            tracing::warn!("imitating a network at {}: {conditions}{repeat}", mount.site.prefix);
         }
         if mount.writes() {
             let mount = Arc::clone(mount);

@@ -2,7 +2,8 @@
 
 pub mod listener;
 
-use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -11,19 +12,27 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use self::listener::{Listener, Stream};
+use crate::access_log::Logged;
+use crate::connection::http2::{Counted, Streams, translate};
 use crate::connection::sendfile::{self, SendQueue, SendfileStream};
-use crate::connection::transport::{Activity, Limits, Transport};
-use crate::connection::{Connection, ListenerKind};
+use crate::connection::transport::{Activity, Limits, TLS_HANDSHAKE, Transport};
+use crate::connection::{Connection, HangUp, ListenerKind, Scheme};
 use crate::service::Service;
 use crate::storage;
+use crate::tls::{H2, Tls};
 
 /// The maximum number of connections. For each further one, the connection that has been idle for the longest time is
 /// closed.
@@ -39,19 +48,38 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// often.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// By default, hyper queues 400 KiB per slow reader. This also limits the head of a request (431 if it is larger).
+/// By default, hyper queues 400 KiB per slow reader, and over HTTP/2 per request. This also limits the head of a request
+/// (431 if it is larger).
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Serves on all listeners until `stop` is ready. Then stops accepting, and waits up to `grace` for transfers to end.
+/// The maximum number of requests at once on an HTTP/2 connection (RFC 9113 section 6.5.2 recommends at least 100).
+const MAX_STREAMS: u32 = 100;
+
+/// How many bytes a client may send in advance over HTTP/2, per request and per connection.
+const WINDOW: u32 = 1024 * 1024;
+
+/// How often devmedia checks that an HTTP/2 client is still there, and how long the client may take to answer.
+const PING: Duration = Duration::from_secs(30);
+const PONG: Duration = Duration::from_secs(20);
+
+/// Serves on all listeners until `stop` is ready. Then stops accepting, and waits up to `grace` for transfers to end. With
+/// `tls`, TCP listeners use https, and redirect plain http to it; Unix sockets use http.
 ///
 /// The caller provides the sockets and the stop signal, so tests need neither a fixed port nor a signal.
-pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Duration, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listeners: Vec<Listener>,
+    tls: Option<Tls>,
+    service: Arc<Service>,
+    grace: Duration,
+    stop: impl Future<Output = ()>,
+) {
     let (draining, _) = watch::channel(());
     let server = Arc::new(Server {
         service,
+        acceptor: tls.map(|tls| TlsAcceptor::from(tls.config())),
         draining,
         slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-        open: Mutex::default(),
+        open: Arc::default(),
         full: LogThrottle::default(),
         limits: Limits::default(),
     });
@@ -65,7 +93,7 @@ pub async fn serve(listeners: Vec<Listener>, service: Arc<Service>, grace: Durat
     accepting.shutdown().await;
     let server = Arc::into_inner(server).expect("accepting has ended, and connections do not hold a reference");
     server.draining.send_replace(());
-    if tokio::time::timeout(grace, server.draining.closed()).await.is_err() {
+    if timeout(grace, server.draining.closed()).await.is_err() {
         tracing::warn!("transfers were still running after {} s and were aborted (see --grace)", grace.as_secs_f64());
     }
 }
@@ -82,15 +110,53 @@ pub fn raise_descriptor_limit() {
 /// The state that all connections share.
 struct Server {
     service: Arc<Service>,
+    acceptor: Option<TlsAcceptor>,
     /// Tells all connections to close after the current response. Upgraded connections do not listen, and end with the
     /// process.
     draining: watch::Sender<()>,
     slots: Arc<Semaphore>,
     /// The activity of each open connection, to find idle ones.
-    open: Mutex<Vec<Weak<Activity>>>,
+    open: Arc<Open>,
     /// Limits how often it is logged that all slots are taken.
     full: LogThrottle,
     limits: Limits,
+}
+
+/// The open connections.
+#[derive(Debug, Default)]
+struct Open(Mutex<Vec<Weak<Activity>>>);
+
+impl Open {
+    /// Adds a connection, and removes those that have ended.
+    fn add(&self, activity: &Arc<Activity>) {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= 2 * MAX_CONNECTIONS {
+            open.retain(|activity| activity.strong_count() > 0);
+        }
+        open.push(Arc::downgrade(activity));
+    }
+
+    /// Closes the connection that has been idle for the longest time, if one is idle.
+    fn close_idle(&self) {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle =
+            open.iter().filter_map(Weak::upgrade).filter_map(|activity| Some((activity.idle_since()?, activity)));
+        if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since) {
+            longest.close();
+        }
+    }
+}
+
+/// A connection that has been accepted, before the first byte.
+struct Accepted {
+    service: Arc<Service>,
+    draining: watch::Receiver<()>,
+    limits: Limits,
+    open: Arc<Open>,
+    peer: Option<IpAddr>,
+    listener: ListenerKind,
+    port: Option<u16>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// Something that is logged at most every [`LOG_INTERVAL`].
@@ -116,13 +182,17 @@ impl Server {
                 Ok(stream) => {
                     let permit = self.acquire_slot().await;
                     match stream {
-                        Stream::Tcp(stream, peer) if sendfile::SUPPORTED => {
-                            let send_queue = Arc::new(SendQueue::default());
-                            let stream = SendfileStream::new(stream, Arc::clone(&send_queue));
-                            self.connect(stream, Some(send_queue), origin, Some(peer), permit);
+                        Stream::Tcp(stream, peer) => {
+                            let accepted = self.accepted(origin, Some(peer), permit);
+                            match &self.acceptor {
+                                Some(acceptor) => drop(tokio::spawn(accepted.negotiate(stream, acceptor.clone()))),
+                                None => drop(tokio::spawn(accepted.plain(stream, Scheme::Http))),
+                            }
                         }
-                        Stream::Tcp(stream, peer) => self.connect(stream, None, origin, Some(peer), permit),
-                        Stream::Unix(stream) => self.connect(stream, None, origin, None, permit),
+                        Stream::Unix(stream) => {
+                            let accepted = self.accepted(origin, None, permit);
+                            tokio::spawn(accepted.http1(stream, None, Scheme::Http));
+                        }
                     }
                 }
                 Err(error) if is_out_of_descriptors(&error) => {
@@ -149,54 +219,105 @@ impl Server {
             );
         }
         loop {
-            self.close_idle();
-            if let Ok(permit) = tokio::time::timeout(LOOK_AGAIN, &mut wanted).await {
+            self.open.close_idle();
+            if let Ok(permit) = timeout(LOOK_AGAIN, &mut wanted).await {
                 return permit.expect("never closed");
             }
         }
     }
 
-    /// Closes the connection that has been idle longest, if one is idle.
-    fn close_idle(&self) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle =
-            open.iter().filter_map(Weak::upgrade).filter_map(|activity| Some((activity.idle_since()?, activity)));
-        if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since) {
-            longest.close();
-        }
-    }
-
-    /// Adds an open connection to the list, and removes those that have ended.
-    fn note(&self, activity: &Arc<Activity>) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= 2 * MAX_CONNECTIONS {
-            open.retain(|activity| activity.strong_count() > 0);
-        }
-        open.push(Arc::downgrade(activity));
-    }
-
-    /// Serves one connection in a new task.
-    fn connect<S>(
+    fn accepted(
         &self,
-        stream: S,
-        send_queue: Option<Arc<SendQueue>>,
         (listener, port): (ListenerKind, Option<u16>),
         peer: Option<IpAddr>,
         permit: OwnedSemaphorePermit,
-    ) where
+    ) -> Accepted {
+        Accepted {
+            service: Arc::clone(&self.service),
+            draining: self.draining.subscribe(),
+            limits: self.limits,
+            open: Arc::clone(&self.open),
+            peer,
+            listener,
+            port,
+            place: Some(permit),
+        }
+    }
+}
+
+/// How a client began on a port with TLS.
+enum Beginning {
+    Secure(Box<TlsStream<TcpStream>>),
+    Plain(TcpStream),
+}
+
+impl Accepted {
+    /// Starts TLS, or redirects a client that uses http to https.
+    async fn negotiate(mut self, stream: TcpStream, acceptor: TlsAcceptor) {
+        let begin = async {
+            let mut first = [0];
+            match stream.peek(&mut first).await? {
+                0 => Err(io::ErrorKind::UnexpectedEof.into()),
+                _ if first[0] == TLS_HANDSHAKE => {
+                    acceptor.accept(stream).await.map(|stream| Beginning::Secure(Box::new(stream)))
+                }
+                _ => Ok(Beginning::Plain(stream)),
+            }
+        };
+        let began = tokio::select! {
+            began = timeout(self.limits.handshake, begin) => began,
+            _ = self.draining.changed() => return,
+        };
+        match began {
+            Ok(Ok(Beginning::Secure(stream))) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
+                self.http2(stream).await;
+            }
+            Ok(Ok(Beginning::Secure(stream))) => self.http1(stream, None, Scheme::Https).await,
+            Ok(Ok(Beginning::Plain(stream))) => self.plain(stream, Scheme::HttpForHttps).await,
+            Ok(Err(error)) => report_handshake(&error),
+            Err(_) => tracing::debug!("a client did not finish its TLS handshake in time"),
+        }
+    }
+
+    /// Serves a TCP connection without TLS, with sendfile where it is supported.
+    async fn plain(self, stream: TcpStream, scheme: Scheme) {
+        if sendfile::SUPPORTED {
+            let send_queue = Arc::new(SendQueue::default());
+            let stream = SendfileStream::new(stream, Arc::clone(&send_queue));
+            self.http1(stream, Some(send_queue), scheme).await;
+        } else {
+            self.http1(stream, None, scheme).await;
+        }
+    }
+
+    /// What the responses on the connection share.
+    fn connection(&mut self, send_queue: Option<Arc<SendQueue>>, scheme: Scheme) -> Connection {
+        let connection = Connection {
+            activity: Arc::default(),
+            send_queue,
+            peer: self.peer,
+            place: self.place.take().map(Arc::new),
+            listener: self.listener,
+            port: self.port,
+            scheme,
+        };
+        self.open.add(&connection.activity);
+        connection
+    }
+
+    async fn http1<S>(mut self, stream: S, send_queue: Option<Arc<SendQueue>>, scheme: Scheme)
+    where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let place = Some(Arc::new(permit));
-        let connection = Connection { activity: Arc::default(), send_queue, peer, place, listener, port };
+        let connection = self.connection(send_queue, scheme);
         let activity = Arc::clone(&connection.activity);
-        self.note(&activity);
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
         let service = Arc::clone(&self.service);
         let respond = move |request| {
             connection.activity.requested();
             let (service, connection) = (Arc::clone(&service), connection.clone());
             // boxed, because an idle connection would otherwise reserve 1.5 KiB for it
-            async move { Ok::<_, Infallible>(service.respond(request, connection).await) }.boxed()
+            async move { sent(service.respond(request, connection).await) }.boxed()
         };
         let http = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)
@@ -206,33 +327,113 @@ impl Server {
             .half_close(true)
             .serve_connection(transport, service_fn(respond))
             .with_upgrades();
-        let mut draining = self.draining.subscribe();
-        tokio::spawn(async move {
-            let mut http = pin!(http);
-            let ended = tokio::select! {
-                ended = http.as_mut() => ended,
-                _ = draining.changed() => {
-                    http.as_mut().graceful_shutdown();
-                    http.await
-                }
-            };
-            if let Err(error) = ended {
-                report(&error, &activity);
+        let mut http = pin!(http);
+        let ended = tokio::select! {
+            ended = http.as_mut() => ended,
+            _ = self.draining.changed() => {
+                http.as_mut().graceful_shutdown();
+                http.await
             }
-        });
+        };
+        if let Err(error) = ended {
+            report(&error, &activity);
+        }
     }
+
+    async fn http2<S>(mut self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // for the transport, this is one response that never ends, so it only notices a client that reads nothing; requests
+        // overlap, so `Streams` has their time-outs
+        let connection = self.connection(None, Scheme::Https);
+        let activity = Arc::clone(&connection.activity);
+        activity.requested();
+        let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
+        let streams = Arc::new(Streams::default());
+        let (service, opening) = (Arc::clone(&self.service), Arc::clone(&streams));
+        let respond = move |mut request: Request<_>| {
+            let stream = opening.open();
+            // each has an activity of its own, for what is counted of its body
+            let connection = Connection { activity: Arc::default(), ..connection.clone() };
+            connection.activity.requested();
+            translate(&mut request);
+            let service = Arc::clone(&service);
+            async move {
+                let response = sent(service.respond(request, connection).await)?;
+                Ok::<_, HungUp>(response.map(|body| Counted::new(body, stream)))
+            }
+            .boxed()
+        };
+        let http = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(u32::try_from(MAX_BUFFER).expect("a small number"))
+            .max_send_buf_size(MAX_BUFFER)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PONG)
+            // how many streams a client may open and reset at once is bounded by hyper (CVE-2023-44487)
+            .serve_connection(transport, service_fn(respond));
+        let mut http = pin!(http);
+        let ended = tokio::select! {
+            ended = http.as_mut() => ended,
+            _ = self.draining.changed() => {
+                http.as_mut().graceful_shutdown();
+                http.await
+            }
+            () = streams.expired(self.limits) => {
+                http.as_mut().graceful_shutdown();
+                timeout(self.limits.gone, http).await.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = ended {
+            report(&error, &activity);
+        }
+    }
+}
+
+/// The connection, or the stream, ends without an answer.
+#[derive(Debug)]
+struct HungUp;
+
+impl fmt::Display for HungUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed without an answer, as was wanted")
+    }
+}
+
+impl Error for HungUp {}
+
+/// An answer that is to be sent; or the failure that makes hyper close, where it is not.
+fn sent(response: Response<Logged>) -> Result<Response<Logged>, HungUp> {
+    if response.extensions().get::<HangUp>().is_some() { Err(HungUp) } else { Ok(response) }
 }
 
 /// Logs why a connection failed. A client that disconnects or times out is logged only at the debug level.
 fn report(error: &hyper::Error, activity: &Activity) {
     if activity.spoke_tls() {
-        tracing::warn!("a client tried https: this server speaks http, not https; write http:// in the URL");
+        tracing::warn!(
+            "a client tried https: this server speaks http, not https; write http:// in the URL, or start devmedia with --tls"
+        );
     } else if error.is_parse_version_h2() {
         tracing::warn!("a client spoke HTTP/2 without negotiation: this server speaks HTTP/1.1");
     } else if error.is_parse() {
         tracing::warn!("a request was malformed and got a response without an explanation: {error}");
     } else {
         tracing::debug!("a connection ended prematurely: {error}");
+    }
+}
+
+/// Logs why a TLS handshake failed. In development, the usual reason is a client that does not trust the certificate.
+fn report_handshake(error: &io::Error) {
+    use rustls::AlertDescription::{BadCertificate, CertificateUnknown, UnknownCA};
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    if let Some(rustls::Error::AlertReceived(alert @ (BadCertificate | CertificateUnknown | UnknownCA))) = cause {
+        tracing::warn!("a client does not trust the certificate of this server ({alert:?}); see docs/tls.md");
+    } else {
+        tracing::debug!("a TLS handshake failed: {error}");
     }
 }
 

@@ -2,16 +2,18 @@
 //!
 //! 1. **guard**: refuse requests from pages of other sites.
 //! 2. **mounts**: find the mount and the path in it. Requests for paths on no mount go to the app.
-//! 3. **method**: check that the path supports the method, and that everything in the request is implemented.
-//! 4. **access**: check that the request may see the path.
-//! 5. **upload**: receive and store uploads, and apply other changes.
-//! 6. **storage**: open the file or the folder once, and check access again for its real location.
-//! 7. **fallback**: fetch a missing file, serve a placeholder, or explain the 404.
-//! 8. **decide**: choose the part of the file that answers the request.
-//! 9. **answer**: create the response: status, fields and body, or a refusal with an explanation.
-//! 10. **access log**: log the request after the last byte has been sent.
+//! 3. **network**: if a slow or failing network is imitated, it gets the request first and the response last.
+//! 4. **method**: check that the path supports the method, and that everything in the request is implemented.
+//! 5. **access**: check that the request may see the path.
+//! 6. **upload**: receive and store uploads, and apply other changes.
+//! 7. **storage**: open the file or the folder once, and check access again for its real location.
+//! 8. **fallback**: fetch a missing file, serve a placeholder, or explain the 404.
+//! 9. **decide**: choose the part of the file that answers the request.
+//! 10. **answer**: create the response: status, fields and body, or a refusal with an explanation.
+//! 11. **access log**: log the request after the last byte has been sent.
 //!
-//! [`Service::respond`] is steps 1, 9 and 10, which every response takes; `Service::answer` is the rest.
+//! [`Service::respond`] is steps 1, 10 and 11, which every response takes; `Service::answer` is steps 2 and 3, and
+//! `Service::answer_in` is the rest, in one mount.
 
 mod internal_redirect;
 
@@ -24,7 +26,8 @@ use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
 use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::http::uri::{Authority, PathAndQuery};
+use hyper::{Method, Request, Response, StatusCode, Version};
 
 use crate::access::{AccessDecision, RequestContext};
 use crate::access_log::{Logged, Reason, Received, Source};
@@ -34,7 +37,7 @@ use crate::app::{App, Forwarded};
 use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
-use crate::connection::Connection;
+use crate::connection::{Connection, Scheme};
 use crate::fallback::{self, FallbackError, Substitute, refresh};
 use crate::guard::{Admission, Guard, GuardError, Row};
 use crate::live::{self, Live};
@@ -118,7 +121,9 @@ impl Service {
         // 1. guard
         let admission = self.guard.admit(&request, connection.listener);
         let app = self.app_for(&request);
+        let is_http_for_https = connection.scheme == Scheme::HttpForHttps;
         let answer = match (&admission, app) {
+            (Ok(_), _) | (Err(GuardError::CrossSite { .. }), Some(_)) if is_http_for_https => to_https(&request),
             // the app decides for itself which pages may use it
             (Ok(_) | Err(GuardError::CrossSite { .. }), Some(app)) => {
                 let body = std::mem::replace(&mut body, RequestBody::none());
@@ -134,7 +139,7 @@ impl Service {
             (Err(error), _) => Err(error.clone().into()),
         };
 
-        // 9. answer
+        // 10. answer
         let mut response = answer.unwrap_or_else(|refusal| self.explained(refusal, &request));
         if response.extensions().get::<Source>() != Some(&Source::App) {
             let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
@@ -151,11 +156,11 @@ impl Service {
             _ => {}
         }
 
-        // 10. access log
+        // 11. access log
         received.answered(response, connection)
     }
 
-    /// Steps 2 to 8, up to the response.
+    /// Steps 2 and 3, and the answer of the mount.
     async fn answer(
         &self,
         request: &Request<()>,
@@ -163,8 +168,7 @@ impl Service {
         connection: &Connection,
         row: Row,
     ) -> Result<Response<Body>, Refusal> {
-        let (method, query) = (request.method(), Query::new(request.uri().query()));
-        if method == Method::OPTIONS {
+        if request.method() == Method::OPTIONS {
             return Ok(self.options(request));
         }
 
@@ -173,23 +177,47 @@ impl Service {
         let Some((mount, path)) = self.mounts.find(&asked) else {
             return self.outside_mounts(request, asked).await;
         };
+        let context = RequestContext::new(request, asked, connection);
+
+        // 3. network
+        let Some(network) = &mount.network else {
+            return self.answer_in(mount, path, context, body, (connection, row)).await;
+        };
+        let passage = network.enter(body).await;
+        let answer = match passage.refusal() {
+            Some(refusal) => Err(refusal),
+            None => self.answer_in(mount, path, context, body, (connection, row)).await,
+        };
+        Ok(passage.leave(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
+    }
+
+    /// Steps 4 to 9, and the answer that they lead to.
+    async fn answer_in(
+        &self,
+        mount: &Arc<Mount>,
+        path: MediaPath,
+        context: RequestContext<'_>,
+        body: &mut RequestBody,
+        (connection, row): (&Connection, Row),
+    ) -> Result<Response<Body>, Refusal> {
+        let request = context.request;
+        let (method, query) = (request.method(), Query::new(request.uri().query()));
         let site = &mount.site;
         if mount.internal {
             return Err(internal(&site.prefix));
         }
 
-        // 3. method
+        // 4. method
         mount.allows(method, &path)?;
         if mount.uploads.is_some() {
             upload::check(request)?;
         }
 
-        // 4. access
+        // 5. access
         if let Some(id) = mount.partial(&path) {
             // access was checked when the upload was created; its URL cannot be guessed
             return tus::resume(site, id, request, body).await;
         }
-        let context = RequestContext { request, path: asked, peer: connection.peer, port: connection.port };
         let mut approval = match site.admit(&path, &context).await? {
             AccessDecision::Approved(approval) => approval,
             AccessDecision::Answer(response) => return Ok(response),
@@ -200,7 +228,7 @@ impl Service {
         let answer = async {
             site.check_visible(&path)?;
 
-            // 5. upload
+            // 6. upload
             if upload::asks_for_chunk(request) {
                 return Ok(upload::no_chunk());
             }
@@ -209,7 +237,7 @@ impl Service {
                 return upload::receive(upload, body).await;
             }
 
-            // 6. storage, 7. fallback
+            // 7. storage, 8. fallback
             let opened = match self.find(mount, &path, request, row).await? {
                 Located::Opened(opened) => opened,
                 Located::Answer(response) => return Ok(response),
@@ -241,7 +269,7 @@ impl Service {
                     if let Some(fallback) = mount.fallback.as_ref().filter(|_| row != Row::Opaque) {
                         refresh::refresh_if_due(site, fallback, &path, query);
                     }
-                    file_answer(site, &path, request, opened, &entity, connection)
+                    file_answer(mount, &path, request, opened, &entity, connection)
                 }
                 Found::Directory(_) if !path.has_slash() => Ok(redirect(site, &path, query)),
                 Found::Directory(_) if !mount.listing => Err(listing_off()),
@@ -255,7 +283,7 @@ impl Service {
         Ok(approval.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
 
-    /// Steps 6 and 7: opens `path`, or finds a response for a missing file.
+    /// Steps 7 and 8: opens `path`, or finds a response for a missing file.
     async fn find(
         &self,
         mount: &Arc<Mount>,
@@ -423,9 +451,9 @@ impl Service {
     }
 }
 
-/// Steps 8 and 9 for a file.
+/// Steps 9 and 10 for a file.
 fn file_answer(
-    site: &Site,
+    mount: &Mount,
     path: &MediaPath,
     request: &Request<()>,
     file: OpenFile,
@@ -434,16 +462,17 @@ fn file_answer(
 ) -> Result<Response<Body>, Refusal> {
     let is_fetched = file.progress().is_some();
     let decision = decide(request.method(), request.headers(), entity)?;
-    let send_queue = connection.send_queue.clone();
+    // sendfile would bypass the imitated network
+    let send_queue = connection.send_queue.clone().filter(|_| mount.network.is_none());
     let mut response =
-        site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, send_queue)));
+        mount.site.answer(path, decision, entity, |pieces| Body::File(FileBody::new(file, pieces, send_queue)));
     if is_fetched {
         response.extensions_mut().insert(Source::Fetched);
     }
     Ok(response)
 }
 
-/// Step 9 for a folder: the listing.
+/// Step 10 for a folder: the listing.
 async fn folder_answer(
     mounts: &Mounts,
     mount: &Mount,
@@ -483,7 +512,8 @@ fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Res
     let is_awaited = request.headers().contains_key(header::EXPECT) && body.is_untouched();
     // most clients stop sending when the response says that the connection will be closed
     let is_unwanted = body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if is_awaited || is_unwanted {
+    // HTTP/2 has no such field (RFC 9113 section 8.2.2): it resets the stream
+    if request.version() < Version::HTTP_2 && (is_awaited || is_unwanted) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     body.linger();
@@ -497,6 +527,26 @@ fn internal(prefix: &Prefix) -> Refusal {
         format!("The mount at {prefix} is internal: its files are only available through the app."),
         "Let the app answer with X-Accel-Redirect or X-Sendfile, or remove internal = true.",
     )
+}
+
+/// Redirects to the same URL with https. Not with 308, which browsers cache: the port may use http again later. The
+/// guard has checked the Host header, so the redirect cannot lead to another site.
+fn to_https(request: &Request<()>) -> Result<Response<Body>, Refusal> {
+    let authority = request.uri().authority().map(Authority::as_str);
+    let host = authority.or_else(|| request.headers().get(header::HOST)?.to_str().ok());
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let location = host.and_then(|host| HeaderValue::try_from(format!("https://{host}{target}")).ok());
+    let location = location.ok_or_else(|| {
+        let what = "This server uses https, and the request came by http.";
+        Refusal::new(StatusCode::BAD_REQUEST, "https-only", what, "Write https:// in the URL.")
+    })?;
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    Ok(response)
 }
 
 /// The refusal of a request for a folder if listings are off.

@@ -15,7 +15,7 @@ pub fn sign(config: &Config, url: &str, method: &str, expires: &str) -> Result<S
     let not_a_url = || format!("{url:?} is not a URL; write one such as /private/photo.jpg, with %20 for a space");
     let listen = config.listen.iter().find(|listen| !matches!(listen, Listen::Unix(_)));
     let absolute = match (url.starts_with('/'), listen) {
-        (true, Some(listen)) => format!("http://{listen}{url}"),
+        (true, Some(listen)) => format!("{}://{listen}{url}", config.scheme().as_str()),
         _ => url.to_owned(),
     };
     let uri: Uri = absolute.parse().map_err(|_| not_a_url())?;

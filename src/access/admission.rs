@@ -10,6 +10,7 @@ use super::rules::PolicySet;
 use super::signed::BadSignature;
 use crate::access_log::Verdict;
 use crate::body::Body;
+use crate::connection::{Connection, Scheme};
 use crate::forward::internal_redirect::InternalRedirect;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
@@ -83,6 +84,15 @@ pub struct RequestContext<'a> {
     pub peer: Option<IpAddr>,
     /// The port of the listener; `None` for a Unix socket.
     pub port: Option<u16>,
+    /// Whether the request came by https.
+    pub scheme: Scheme,
+}
+
+impl<'a> RequestContext<'a> {
+    /// A request for this path that came by this connection.
+    pub fn new(request: &'a Request<()>, path: MediaPath, connection: &Connection) -> Self {
+        Self { request, path, peer: connection.peer, port: connection.port, scheme: connection.scheme }
+    }
 }
 
 /// An approval, and the header fields that it adds to the response.

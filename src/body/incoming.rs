@@ -117,6 +117,11 @@ impl RequestBody {
         if announced > limit { Err(BodyError::TooLarge(limit)) } else { Ok(()) }
     }
 
+    /// Wraps the unread rest in another body.
+    pub fn wrap(&mut self, wrap: impl FnOnce(UnsyncBoxBody<Bytes, BodyError>) -> UnsyncBoxBody<Bytes, BodyError>) {
+        self.rest = self.rest.take().map(wrap);
+    }
+
     /// The next bytes, or `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         self.asked = true;

@@ -68,23 +68,14 @@ const FLAGS: &[(&[&str], &str)] = &[
         &["--allowed-hosts", "--allow-hosts", "--server-name", "--hosts", "--domain"],
         "write --allow-host app.example.dev",
     ),
+    (&["-S", "--ssl", "--https", "--http2"], "write --tls"),
     (
-        &[
-            "-S",
-            "--tls",
-            "--ssl",
-            "--https",
-            "--cert",
-            "--key",
-            "--tls-cert",
-            "--tls-key",
-            "--ssl-cert",
-            "--ssl-key",
-            "--certfile",
-            "--keyfile",
-            "--http2",
-        ],
-        "devmedia supports http only; for https, put a proxy in front, such as caddy reverse-proxy --from localhost --to 127.0.0.1:8001",
+        &["--cert", "--key", "--ssl-cert", "--ssl-key", "--certfile", "--keyfile"],
+        "write --tls-cert FILE and --tls-key FILE; --tls alone makes a certificate",
+    ),
+    (
+        &["--throttle", "--throttling", "--latency", "--delay", "--slow"],
+        "write --network 3g, or --network latency=300ms",
     ),
     (
         &[

@@ -87,9 +87,18 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["log", "log_level", "loglevel", "level", "verbose", "quiet", "verbosity"],
         "the file does not set how much is logged; start devmedia with -v or -q",
     ),
+    (&["ssl", "https"], "write tls = true at the top of the file"),
     (
-        &["tls", "ssl", "https", "cert", "key", "certificate"],
-        "devmedia supports http only; put a proxy with https in front of it",
+        &["cert", "certificate", "ssl_certificate", "ssl_cert", "certfile"],
+        "write tls_cert = \"{}\" and tls_key = \"...\" at the top of the file",
+    ),
+    (
+        &["key", "ssl_certificate_key", "ssl_key", "keyfile"],
+        "write tls_cert = \"...\" and tls_key = \"{}\" at the top of the file",
+    ),
+    (
+        &["latency", "jitter", "down", "up", "fail", "cut", "throttle", "throttling", "delay", "slow"],
+        "write network = { latency = \"300ms\", down = \"1.6Mbit/s\", fail = \"2%\" }",
     ),
     (
         &["server", "devmedia", "settings", "general", "global", "tool", "default", "main"],
@@ -223,7 +232,9 @@ mod tests {
             (Place::Rule, "upload", Some("true"), "in the [[mount]], not in its rule"),
             (Place::Rule, "root", Some("x"), "belongs in the [[mount]] above"),
             (Place::Top, "server", None, "at the top of the file"),
-            (Place::Top, "tls", None, "http only"),
+            (Place::Top, "https", None, "tls = true"),
+            (Place::Top, "ssl_certificate", Some("a.pem"), "tls_cert = \"a.pem\""),
+            (Place::Mount, "latency", Some("1s"), "network = {"),
             (Place::Top, "allowedHosts", None, "allow_host"),
             (Place::Top, "debug", Some("true"), "--debug"),
         ] {

@@ -30,6 +30,7 @@ impl Layer {
             let key = declared.key();
             let values = match declared.form {
                 Form::One | Form::Switch | Form::SwitchOfMounts => section.text(&key, problems).into_iter().collect(),
+                Form::OneOrTable => section.text_or_pairs(&key, problems).into_iter().collect(),
                 Form::List | Form::ListWithCommas => section.texts(&key, problems),
                 Form::Pairs => {
                     let pairs = section.pairs(&key, problems).into_iter();

@@ -14,13 +14,14 @@ use super::roots::Roots;
 use super::setting::{Scope, Setting};
 use super::settings::{
     CACHE_CONTROL, FALLBACK, FALLBACK_HEADER, FALLBACK_MAX, FALLBACK_REFRESH, FALLBACK_STORE, FOLLOW_LINKS, HIDDEN,
-    INTERNAL, MAX_UPLOAD, MOUNT, NO_INDEX, PLACEHOLDER, ROOT, UPLOAD, UPLOAD_TO, URL,
+    INTERNAL, MAX_UPLOAD, MOUNT, NETWORK, NETWORK_SEED, NO_INDEX, PLACEHOLDER, ROOT, UPLOAD, UPLOAD_TO, URL,
 };
 use super::typed::Typed;
 use super::uploads::{self, UploadMounts};
 use crate::access::Policy;
 use crate::access::rules::{Access, Patterns, Rule};
 use crate::mount::{Mount, Mounts};
+use crate::network::Network;
 use crate::request::prefix::Prefix;
 use crate::site::Site;
 use crate::storage::root::Links;
@@ -56,6 +57,8 @@ pub(super) fn mounts(
 ) -> Option<Mounts> {
     let upload_mounts = UploadMounts::read(flags.all(&UPLOAD), problems);
     let mut unused = Unused::default();
+    let server = flags.over(file.top).only(&[Scope::Server]);
+    let seed = server.get(&NETWORK_SEED, problems).unwrap_or_else(random_seed);
     let mut mounts = Vec::new();
     for typed in typed_mounts(flags, file, problems) {
         let settings = typed.settings;
@@ -81,12 +84,15 @@ pub(super) fn mounts(
         let needed = if has_fallback { STORE_NEEDED } else { FALLBACK_NEEDED };
         unused.note(&settings, &FALLBACK_MAX, has_fallback && (stores || fallback.is_none()), needed);
         unused.note(&settings, &FALLBACK_REFRESH, has_fallback && (stores || fallback.is_none()), needed);
+        let network = settings.get(&NETWORK, problems).filter(|conditions| !conditions.is_perfect());
+        unused.note(&server, &NETWORK_SEED, network.is_some(), NETWORK_NEEDED);
+        let network = network.map(|conditions| Network::new(conditions, seed));
         let access = Access::new(typed.access, typed.rules);
         let root =
             settings.typed(&ROOT).and_then(|root| roots.open(root, &typed.base, links, accepts || stores, problems));
         if let (Some(prefix), Some(root)) = (prefix, root) {
             let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
-            mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder });
+            mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder, network });
         }
     }
     upload_mounts.check(&mounts, problems);
@@ -98,6 +104,12 @@ pub(super) fn mounts(
     Mounts::new(mounts).map_err(|error| problems.usage(duplicate(error))).ok()
 }
 
+/// A small one, so that it is easily typed again.
+fn random_seed() -> u64 {
+    getrandom::u32().unwrap_or_default().into()
+}
+
+const NETWORK_NEEDED: &str = "no mount has a network; add --network 3g";
 const UPLOAD_NEEDED: &str = "no mount accepts uploads; add --upload (in the file: upload = true)";
 const FALLBACK_NEEDED: &str = "there is no fallback; add --fallback https://www.example.com/media/";
 const STORE_NEEDED: &str = "the fallback stores nothing; remove --fallback-store=no";

@@ -75,6 +75,25 @@ impl<'t> Section<'t> {
             .collect()
     }
 
+    /// A text, or a table of texts as `name=value,name=value`.
+    pub(super) fn text_or_pairs(&mut self, key: &str, problems: &mut Problems) -> Option<Typed> {
+        match self.text_or_section(key, problems)? {
+            Value::Text(typed) => Some(typed),
+            Value::Section(section) => {
+                let mut entries: Vec<_> = section.table.iter().collect();
+                // what the others change comes first
+                entries.sort_by_key(|(name, _)| (name.get_ref() != "preset", name.span().start));
+                let texts = entries.into_iter().map(|(name, value)| {
+                    let typed = section.scalar(name.get_ref(), value, problems)?;
+                    Some(format!("{}={}", name.get_ref(), typed.value))
+                });
+                let value = texts.collect::<Option<Vec<_>>>()?.join(",");
+                let shown = format!("{}: {key} = {value:?}", section.at);
+                Some(Typed { value, shown, source: typed::Source::File })
+            }
+        }
+    }
+
     /// A table below this one.
     pub(super) fn section(&mut self, key: &str, problems: &mut Problems) -> Option<Section<'t>> {
         match self.text_or_section(key, problems)? {

@@ -37,6 +37,8 @@ pub struct Declared {
 pub enum Form {
     /// Once, with a value.
     One,
+    /// Once, with a value; in the file also a table, which is read as `NAME=VALUE,NAME=VALUE`.
+    OneOrTable,
     /// Once; the flag alone means yes.
     Switch,
     /// Repeatable; the flag alone means yes. Its values name mounts. In the file it is a switch of each mount.

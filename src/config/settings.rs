@@ -19,6 +19,7 @@ use crate::fallback::upstream::Upstream;
 use crate::forward::address::Address;
 use crate::guard::{HostPattern, OriginPattern};
 use crate::log::LogFormat;
+use crate::network::conditions::Conditions;
 use crate::request::prefix::Prefix;
 use crate::server::listener::{Host, Listen};
 
@@ -146,6 +147,26 @@ settings! {
     /// Draw missing images; =status keeps the 404
     PLACEHOLDER: Placeholders = values::placeholders,
         Declared::switch("placeholder").value("WHEN").variable("DEVMEDIA_PLACEHOLDER").scope(Scope::Mounts);
+
+    /// Imitate slow-3g, 3g, 4g or offline
+    NETWORK: Conditions = values::network,
+        Declared::one("network", "NETWORK").form(Form::OneOrTable).variable("DEVMEDIA_NETWORK").scope(Scope::Mounts);
+
+    /// Repeat the mishaps of --network
+    NETWORK_SEED: u64 = values::seed,
+        Declared::one("network-seed", "N").variable("DEVMEDIA_NETWORK_SEED").scope(Scope::Server);
+
+    /// Serve https by a certificate of our own
+    TLS: bool = values::yes_or_no,
+        Declared::switch("tls").variable("DEVMEDIA_TLS").scope(Scope::Server);
+
+    /// Serve https by this certificate (PEM)
+    TLS_CERT: String = values::text,
+        Declared::one("tls-cert", "FILE").variable("DEVMEDIA_TLS_CERT").scope(Scope::Server);
+
+    /// Private key of --tls-cert (PEM)
+    TLS_KEY: String = values::text,
+        Declared::one("tls-key", "FILE").variable("DEVMEDIA_TLS_KEY").scope(Scope::Server);
 
     /// Time for transfers to finish [default: 10s]
     GRACE: Duration = values::duration,

@@ -12,6 +12,7 @@ use crate::fallback::upstream::Upstream;
 use crate::forward::address::Address;
 use crate::guard::{HostPattern, OriginPattern};
 use crate::log::LogFormat;
+use crate::network::conditions::Conditions;
 use crate::request::prefix::Prefix;
 use crate::server::listener::{Host, Listen};
 use crate::storage::media_type::MediaType;
@@ -151,6 +152,14 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Advice> {
         "json" => Ok(LogFormat::Json),
         _ => Err("not a log format; write pretty or json".into()),
     }
+}
+
+pub(super) fn network(text: &str) -> Result<Conditions, Advice> {
+    Conditions::parse(text).map_err(Into::into)
+}
+
+pub(super) fn seed(text: &str) -> Result<u64, Advice> {
+    text.trim().parse().map_err(|_| "not a seed; write a whole number, such as 1".into())
 }
 
 /// A number of bytes.

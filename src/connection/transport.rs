@@ -15,6 +15,9 @@ use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// The first byte of a TLS record that holds a hello (RFC 8446 section 5.1).
+pub const TLS_HANDSHAKE: u8 = 0x16;
+
 /// The time-outs of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -24,6 +27,8 @@ pub struct Limits {
     pub idle: Duration,
     /// The time during which the client reads no byte of a response.
     pub stalled: Duration,
+    /// The time from the start of a connection to the end of its TLS handshake.
+    pub handshake: Duration,
     /// The time after the client has closed its sending side, while no byte of the response is available.
     pub gone: Duration,
 }
@@ -34,6 +39,7 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             stalled: Duration::from_secs(300),
+            handshake: Duration::from_secs(10),
             gone: Duration::from_secs(10),
         }
     }
@@ -168,6 +174,8 @@ pub struct Transport<S> {
     ended: Option<Instant>,
     /// When the client stopped reading.
     stalled_since: Option<Instant>,
+    /// When bytes that were written began to wait below: TLS keeps some.
+    unflushed_since: Option<Instant>,
     last_progress: Instant,
     began: bool,
     /// A byte that was read while checking whether the client is still connected.
@@ -188,6 +196,7 @@ impl<S> Transport<S> {
             head_began: None,
             ended: None,
             stalled_since: None,
+            unflushed_since: None,
             last_progress: Instant::now(),
             began: false,
             early: None,
@@ -206,7 +215,7 @@ impl<S> Transport<S> {
             self.head_began = None;
             self.last_progress = Instant::now();
         }
-        if let Some(since) = self.stalled_since {
+        if let Some(since) = self.stalled_since.or(self.unflushed_since) {
             Some(since + self.limits.stalled)
         } else if let Some(ended) = self.ended {
             Some(ended.max(self.last_progress) + self.limits.gone)
@@ -251,6 +260,7 @@ impl<S> Transport<S> {
         match result {
             Poll::Ready(_) => {
                 self.stalled_since = None;
+                self.unflushed_since = None;
                 self.last_progress = Instant::now();
                 result
             }
@@ -260,13 +270,24 @@ impl<S> Transport<S> {
             }
         }
     }
+
+    /// What a flush came to: below TLS, the socket may be full.
+    fn flushed(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        match result {
+            Poll::Ready(_) => {
+                self.unflushed_since = None;
+                result
+            }
+            Poll::Pending => {
+                self.unflushed_since.get_or_insert_with(Instant::now);
+                self.poll_timeout(cx).map(Err)
+            }
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        /// The first byte of a TLS record with a handshake message (RFC 8446 section 5.1).
-        const TLS_HANDSHAKE: u8 = 0x16;
-
         let this = self.get_mut();
         let before = buf.filled().len();
         let result = match this.early.take_if(|_| buf.remaining() > 0) {
@@ -362,10 +383,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
                 result => result?,
             }
         }
-        Pin::new(&mut this.io).poll_flush(cx)
+        let result = Pin::new(&mut this.io).poll_flush(cx);
+        this.flushed(cx, result)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.io).poll_shutdown(cx);
+        this.flushed(cx, result)
     }
 }

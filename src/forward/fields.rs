@@ -9,6 +9,7 @@ use hyper::{Request, Uri};
 use url::{Position, Url};
 
 use super::address::Address;
+use crate::connection::Scheme;
 use crate::request::via;
 use crate::storage::token::token;
 
@@ -89,7 +90,7 @@ pub fn target(uri: &Uri) -> PathAndQuery {
 ///
 /// `Host` is kept, so that the app's links, cookies and CSRF checks use the URL that the client sees. `X-Forwarded-*` is
 /// trusted only from a proxy on this machine.
-pub fn request<B>(request: &Request<B>, peer: Option<IpAddr>, app: &Address) -> HeaderMap {
+pub fn request<B>(request: &Request<B>, peer: Option<IpAddr>, scheme: Scheme, app: &Address) -> HeaderMap {
     let headers = request.headers();
     let hop = HopByHop::of(headers);
     let is_local = peer.is_none_or(|peer| peer.to_canonical().is_loopback());
@@ -119,7 +120,7 @@ pub fn request<B>(request: &Request<B>, peer: Option<IpAddr>, app: &Address) -> 
         fields.insert(FORWARDED_HOST, host);
     }
     if !fields.contains_key(FORWARDED_PROTO) {
-        fields.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        fields.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme.as_str()));
     }
     if let Some(peer) = peer {
         let peer = peer.to_canonical().to_string();

@@ -283,6 +283,12 @@ fn an_absolute_target_overrides_the_host_field_which_must_be_unique() {
         (Version::HTTP_10, "/a", &[], Ok(())),
         (Version::HTTP_10, "/a", &["evil.example"], Err(421)),
         (Version::HTTP_11, "http://localhost/a", &["evil.example"], Ok(())), // RFC 9112 section 3.2.2
+        (Version::HTTP_2, "https://localhost/a", &[], Ok(())),               // RFC 9113 section 8.3.1
+        (Version::HTTP_2, "https://evil.example/a", &[], Err(421)),
+        (Version::HTTP_2, "https://localhost/a", &["localhost"], Ok(())),
+        (Version::HTTP_2, "https://localhost/a", &["evil.example"], Err(400)),
+        (Version::HTTP_2, "https://evil.example/a", &["localhost"], Err(400)),
+        (Version::HTTP_2, "/a", &[], Err(400)),
         (Version::HTTP_11, "http://evil.example/a", &["localhost"], Err(421)),
     ] {
         assert_eq!(request(version, uri, hosts), expected, "{version:?} {uri} {hosts:?}");

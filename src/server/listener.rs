@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
-use crate::connection::ListenerKind;
+use crate::connection::{ListenerKind, Scheme};
 
 /// The port of the default address.
 pub const DEFAULT_PORT: u16 = 8001;
@@ -204,12 +204,12 @@ impl Bound {
 
 /// Listens on all of `listens`, or on none. The error is advice for the user.
 ///
-/// Must be called inside a tokio runtime.
-pub fn bind(listens: &[Listen]) -> Result<Vec<Bound>, String> {
-    listens.iter().map(|listen| bind_one(listen, listens)).collect()
+/// Their URLs begin with `scheme`. Must be called inside a tokio runtime.
+pub fn bind(listens: &[Listen], scheme: Scheme) -> Result<Vec<Bound>, String> {
+    listens.iter().map(|listen| bind_one(listen, listens, scheme.as_str())).collect()
 }
 
-fn bind_one(listen: &Listen, all: &[Listen]) -> Result<Bound, String> {
+fn bind_one(listen: &Listen, all: &[Listen], scheme: &str) -> Result<Bound, String> {
     let advise = |error: io::Error| advice(listen, &error);
     match listen {
         Listen::Loopback(port) => {
@@ -220,7 +220,7 @@ fn bind_one(listen: &Listen, all: &[Listen]) -> Result<Bound, String> {
                 tracing::debug!("not listening on [::1]:{}: {error}", address.port());
             }
             let listeners = [Some(first), second.ok()].into_iter().flatten().map(Listener::Tcp);
-            let origin = format!("http://{address}");
+            let origin = format!("{scheme}://{address}");
             Ok(Bound { origin, network_origins: Vec::new(), listeners: listeners.collect() })
         }
         Listen::Address(address) => {
@@ -233,10 +233,11 @@ fn bind_one(listen: &Listen, all: &[Listen]) -> Result<Bound, String> {
             let v6_only = all.iter().any(own_v4);
             let listener = tcp(*address, v6_only).map_err(advise)?;
             let address = listener.local_addr().map_err(advise)?;
-            let origin = format!("http://{}", reachable(address));
+            let origin = format!("{scheme}://{}", reachable(address));
             let mut ips = if address.ip().is_unspecified() { local_addresses() } else { Vec::new() };
             ips.retain(|ip| ip.is_ipv4() == address.is_ipv4() || (ip.is_ipv4() && !v6_only));
-            let network_origins = ips.into_iter().map(|ip| format!("http://{}", SocketAddr::new(ip, address.port())));
+            let network_origins =
+                ips.into_iter().map(|ip| format!("{scheme}://{}", SocketAddr::new(ip, address.port())));
             let network_origins = network_origins.collect();
             Ok(Bound { origin, network_origins, listeners: vec![Listener::Tcp(listener)] })
         }

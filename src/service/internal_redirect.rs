@@ -120,7 +120,7 @@ impl Service {
         for _ in 0..MAX_HOPS {
             let (mount, path) = self.place_of(&redirect).await.map_err(|error| error.refusal(&redirect.shown))?;
             let asked = MediaPath::parse(mount.site.prefix.url_of(&path).as_bytes())?;
-            let context = RequestContext { request, path: asked, peer: connection.peer, port: connection.port };
+            let context = RequestContext::new(request, asked, connection);
             let approval = match mount.site.admit(&path, &context).await? {
                 AccessDecision::Approved(approval) => approval,
                 AccessDecision::Answer(response) => return Ok(response),

@@ -5,6 +5,7 @@ use hyper::http::uri::Authority;
 use url::{Position, Url};
 
 use crate::access::admission::RequestContext;
+use crate::connection::Scheme;
 use crate::forward::app_url::AppUrl;
 use crate::forward::fields::HopByHop;
 
@@ -96,7 +97,9 @@ fn is_https(context: &RequestContext<'_>) -> bool {
     let is_local = context.peer.is_none_or(|peer| peer.to_canonical().is_loopback());
     let proto =
         context.request.headers().get(FORWARDED_PROTO).and_then(|proto| proto.to_str().ok()).unwrap_or_default();
-    is_local && proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"))
+    let is_https_proxy =
+        is_local && proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"));
+    context.scheme == Scheme::Https || is_https_proxy
 }
 
 /// Whether the request came through a proxy: the port in `Host` is not the listener's, or the listener is a Unix socket.
@@ -104,7 +107,7 @@ fn came_through_proxy(context: &RequestContext<'_>) -> bool {
     let Some(ours) = context.port else { return true };
     let host = context.request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else { return false };
-    host.port_u16().unwrap_or(80) != ours
+    host.port_u16().unwrap_or(if context.scheme == Scheme::Https { 443 } else { 80 }) != ours
 }
 
 /// The header fields of an app's refusal that the client gets: all except hop-by-hop fields and those that devmedia sets.

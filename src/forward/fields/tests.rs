@@ -11,7 +11,7 @@ fn app() -> Address {
 fn sent(rows: &[(&'static str, &'static str)], peer: [u8; 4]) -> HeaderMap {
     let mut asked = Request::builder().uri("/a?x=1").body(()).expect("a request");
     *asked.headers_mut() = headers(rows);
-    let mut fields = request(&asked, Some(peer.into()), &app());
+    let mut fields = request(&asked, Some(peer.into()), Scheme::Http, &app());
     assert!(came_back(&fields), "it is recognised when it comes back");
     fields.remove(header::VIA);
     fields

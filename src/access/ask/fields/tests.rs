@@ -7,7 +7,7 @@ const LOCAL: Option<std::net::IpAddr> = Some(std::net::IpAddr::V4(std::net::Ipv4
 
 /// A request from `peer` to port 8001.
 fn context(request: &Request<()>, peer: Option<std::net::IpAddr>) -> RequestContext<'_> {
-    RequestContext { request, path: MediaPath::top(), peer, port: Some(8001) }
+    RequestContext { request, path: MediaPath::top(), peer, port: Some(8001), scheme: Scheme::Http }
 }
 
 fn app(text: &str) -> AppUrl {
@@ -62,7 +62,7 @@ fn the_app_gets_the_clients_credentials_but_no_conditions_ranges_or_forged_field
         ("x-original-uri", "/members/a%20b?x=1"),
         ("x-original-url", "http://localhost:8001/members/a%20b?x=1"),
         ("x-original-method", "PUT"),
-        ("x-forwarded-proto", "http"),
+        ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "localhost:8001"),
         ("x-forwarded-uri", "/members/a%20b?x=1"),
         ("x-forwarded-method", "PUT"),
