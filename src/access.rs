@@ -1,11 +1,11 @@
-//! May this request see the file? The policy of a mount, or of some paths in it, decides before anything beneath the root is
-//! looked up for an answer.
+//! Access control: decides whether a request may see a file. The policy of the mount, or of a rule that matches the path, is
+//! applied before devmedia looks up anything below the root.
 //!
 //! ```text
-//! path --rules--> the policies that guard it (every spelling, every link on the way) --all say yes--> Pass
+//! path --rules--> the policies that guard it (for every spelling and every link target) --all approve--> Approval
 //! ```
 //!
-//! Rules see the decoded, collapsed path and never the text it came from. Without any policy all of this costs nothing.
+//! Rules match the decoded, normalized path, never the text of the URL. If a mount has no policies, none of this code runs.
 
 mod admission;
 pub mod ask;
@@ -17,11 +17,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-pub use self::admission::{AccessError, Admitted, Pass, Visitor};
+pub use self::admission::{AccessDecision, AccessError, Approval, RequestContext};
 use self::ask::Ask;
 use self::signed::{Asked, Signed};
 
-/// Who may see it.
+/// Decides who may see a file.
 #[derive(Debug, Default)]
 pub enum Policy {
     /// Everybody.
@@ -36,7 +36,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// In a word or two, for the log and the landing page; never a secret.
+    /// A short name for the log and the landing page. It never contains a secret.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -46,24 +46,24 @@ impl Policy {
         }
     }
 
-    /// Whether everybody may.
+    /// Whether everybody may see the file.
     pub fn is_public(&self) -> bool {
         matches!(self, Self::Public)
     }
 
-    /// Decides about a request for `url_path`, the one spelling of its path.
-    pub async fn admit(&self, url_path: &str, visitor: &Visitor<'_>) -> Result<Admitted, AccessError> {
-        let request = visitor.request;
+    /// Decides whether a request for `url_path`, the normalized path, is approved.
+    pub async fn admit(&self, url_path: &str, context: &RequestContext<'_>) -> Result<AccessDecision, AccessError> {
+        let request = context.request;
         match self {
-            Self::Public => Ok(Admitted::Pass(Pass::default())),
+            Self::Public => Ok(AccessDecision::Approved(Approval::default())),
             Self::Deny => Err(AccessError::Denied),
-            Self::Ask(ask) => ask.ask(url_path, visitor).await,
+            Self::Ask(ask) => ask.ask(url_path, context).await,
             Self::Signed(signed) => {
                 let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-                let path = &visitor.path;
-                let asked = Asked { method, uri, path, headers, remote: visitor.peer };
+                let path = &context.path;
+                let asked = Asked { method, uri, path, headers, remote: context.peer };
                 match signed.check(&asked, Timestamp::now()) {
-                    Ok(_) => Ok(Admitted::Pass(Pass::verdict(format!("{}: signed", signed.name())))),
+                    Ok(_) => Ok(AccessDecision::Approved(Approval::verdict(format!("{}: signed", signed.name())))),
                     Err(bad) => Err(AccessError::Unsigned(bad)),
                 }
             }
@@ -71,7 +71,7 @@ impl Policy {
     }
 }
 
-/// As the configuration has it, without its secret.
+/// As in the configuration, without the secret.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,6 @@
-//! The app behind devmedia: requests for paths on no mount go there (`--app`), and its answers come back as they are.
+//! The app behind devmedia (`--app`): requests for paths on no mount are forwarded to it, and its responses are passed on.
 //!
-//! Nothing waits for the app but its client: a page that a debugger holds for ten minutes is answered after ten minutes.
+//! There is no time limit for the app: a request that stops in a debugger for ten minutes is answered after ten minutes.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,61 +15,68 @@ use crate::body::incoming::RequestBody;
 use crate::connection::Connection;
 use crate::forward::address::Address;
 use crate::forward::client::{Client, SendError};
-use crate::forward::handed::{self, Handed};
+use crate::forward::internal_redirect::{self, InternalRedirect};
 use crate::forward::outgoing::Outgoing;
 use crate::forward::{fields, tunnel};
 use crate::refusal::Refusal;
+use crate::request::codings;
+use crate::request::path::Visible;
 use crate::request::via::DEVMEDIA;
 
-/// The value of `X-Devmedia` in the refusal of a request that the app could not get.
+/// The value of `X-Devmedia` in responses while the app cannot be reached.
 pub const DOWN: &str = "app-down";
 
 /// Finds out where the app listens; blocks.
 pub type Find = Box<dyn Fn() -> Option<Address> + Send + Sync>;
 
-/// What came of a request that was sent on.
+/// The result of forwarding a request.
 #[derive(Debug)]
 pub enum Forwarded {
-    /// The app's own answer.
+    /// The app's response.
     Answer(Response<Body>),
-    /// The app hands the answer over: a file is to be sent in its place.
-    Handed(Handed),
+    /// The app named a file to send (`X-Accel-Redirect`, `X-Sendfile`).
+    InternalRedirect(InternalRedirect),
 }
 
-/// An app, and the connections to it.
+/// An app and the connections to it.
 pub struct App {
     client: Client,
     address: Mutex<Option<Address>>,
-    /// How to find the address while it is not known.
+    /// Finds the address while it is not known.
     find: Option<Find>,
-    /// The command that starts the app, as a person types it.
+    /// The command that starts the app, as typed in a shell.
     command: Option<String>,
 }
 
-/// Why a request did not get to the app, or no answer came back.
+/// Why there is no response of the app.
 #[derive(Debug)]
 pub enum AppError {
-    /// It does not listen yet.
+    /// The app does not listen yet.
     Starting {
-        /// How it was started.
+        /// The command that started the app.
         command: Option<String>,
     },
-    /// No connection, or none that brought an answer.
+    /// The connection or the request failed.
     NoAnswer {
-        /// Where it should be.
+        /// The app's address.
         address: Address,
-        /// How it was started.
+        /// The command that started the app.
         command: Option<String>,
-        /// Why not.
+        /// What went wrong.
         error: SendError,
     },
-    /// The request came back: the address is devmedia's own.
+    /// devmedia received its own request: the address is devmedia's own.
     Loop {
-        /// The address.
+        /// The app's address.
         address: Address,
     },
-    /// A 101 to a request that did not ask for it.
+    /// The app sent a 101 response to a request without `Upgrade`.
     Switched,
+    /// The request's body is in a transfer coding other than `chunked`.
+    TransferEncoding {
+        /// The codings, as they were sent.
+        codings: String,
+    },
 }
 
 impl From<AppError> for Refusal {
@@ -77,8 +84,8 @@ impl From<AppError> for Refusal {
         let bad_gateway = |code, what: String, advice: String| Self::new(StatusCode::BAD_GATEWAY, code, what, advice);
         match error {
             AppError::Starting { command } => {
-                let command = command.map_or_else(|| "it".to_owned(), |command| format!("'{command}'"));
-                let advice = format!("Wait for {command}, or look at what it prints in the terminal.");
+                let command = command.map_or_else(|| "the app".to_owned(), |command| format!("'{command}'"));
+                let advice = format!("Wait for {command}, or look at its output in the terminal.");
                 bad_gateway("app-starting", "The app is starting: it does not listen yet.".to_owned(), advice)
                     .while_down()
             }
@@ -86,12 +93,12 @@ impl From<AppError> for Refusal {
                 let what = format!("The app at {address} gave no answer: {error}.");
                 let advice = match (&error, command) {
                     (SendError::Unreachable(_), Some(command)) => {
-                        format!("It was started with '{command}'; look at what it prints in the terminal.")
+                        format!("It was started with '{command}'; look at its output in the terminal.")
                     }
                     (SendError::Unreachable(_), None) => {
                         format!("Start the app, or correct --app: nothing listens at {address}.")
                     }
-                    (SendError::NoAnswer(_), _) => "Look at what the app prints in its terminal.".to_owned(),
+                    (SendError::NoAnswer(_), _) => "Look at the app's output in its terminal.".to_owned(),
                 };
                 match error {
                     SendError::Unreachable(_) => bad_gateway("app-down", what, advice).while_down(),
@@ -101,20 +108,29 @@ impl From<AppError> for Refusal {
             AppError::Loop { address } => Self::new(
                 StatusCode::LOOP_DETECTED,
                 "app-loop",
-                format!("The app at {address} is devmedia itself, or sends what it gets back to devmedia."),
-                "Write the address where the app listens: --app http://127.0.0.1:8000",
+                format!("The app at {address} is devmedia itself, or sends requests back to devmedia."),
+                "Set --app to the address where the app listens: --app http://127.0.0.1:8000",
             ),
             AppError::Switched => bad_gateway(
                 "app-switched",
-                "The app switched protocols, and the request did not ask for that.".to_owned(),
-                "Look at what the app prints in its terminal.".to_owned(),
+                "The app switched protocols, but the request did not ask for that.".to_owned(),
+                "Look at the app's output in its terminal.".to_owned(),
+            ),
+            AppError::TransferEncoding { codings } => Self::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "transfer-encoding",
+                format!(
+                    "devmedia does not implement Transfer-Encoding: {}; the app did not get the request.",
+                    Visible(&codings)
+                ),
+                "Send the body as it is, with Content-Length or with Transfer-Encoding: chunked alone.",
             ),
         }
     }
 }
 
 impl Refusal {
-    /// Marks the answer, so that the page in a browser knows when the app is there.
+    /// Marks the response, so that the error page in a browser notices when the app is available.
     fn while_down(self) -> Self {
         self.with_field(DEVMEDIA, HeaderValue::from_static(DOWN))
     }
@@ -126,33 +142,33 @@ impl App {
         Self { client: Client::default(), address: Mutex::new(Some(address)), find: None, command: None }
     }
 
-    /// An app that `command` has started, and whose address is still to be found.
+    /// An app that `command` has started. If `address` is `None`, `find` looks for it.
     pub fn started(command: String, address: Option<Address>, find: Option<Find>) -> Self {
         Self { client: Client::default(), address: Mutex::new(address), find, command: Some(command) }
     }
 
-    /// Where it listens, if that is known.
+    /// The address where the app listens, if it is known.
     pub fn address(&self) -> Option<Address> {
         self.known().clone()
     }
 
-    /// Looks for its address again, where it can be found. Blocks.
-    pub fn look(&self) -> Option<Address> {
+    /// Looks for the address again, and returns the last known one. Blocks.
+    pub fn find_address(&self) -> Option<Address> {
         if let Some(address) = self.find.as_ref().and_then(|find| find()) {
             *self.known() = Some(address);
         }
         self.address()
     }
 
-    /// Looks for its address, for the next request.
-    fn look_soon(self: &Arc<Self>) {
+    /// Looks for the address in the background, for the next request.
+    fn find_address_later(self: &Arc<Self>) {
         if self.find.is_some() {
             let app = Arc::clone(self);
-            tokio::task::spawn_blocking(move || app.look());
+            tokio::task::spawn_blocking(move || app.find_address());
         }
     }
 
-    /// Sends a request on and gives the app's own answer. Both bodies are streamed.
+    /// Forwards a request and returns the app's response. Both bodies are streamed.
     pub async fn forward(
         self: &Arc<Self>,
         request: &Request<()>,
@@ -160,24 +176,27 @@ impl App {
         connection: &Connection,
     ) -> Result<Forwarded, AppError> {
         let Some(address) = self.address() else {
-            self.look_soon();
+            self.find_address_later();
             return Err(AppError::Starting { command: self.command.clone() });
         };
         if fields::came_back(request.headers()) {
             return Err(AppError::Loop { address });
         }
+        if let Some(codings) = codings::unknown(request.headers()) {
+            return Err(AppError::TransferEncoding { codings });
+        }
         let sent = self.send(request, body, connection, &address).await;
         if let Err(SendError::Unreachable(_)) = sent {
             // it may have restarted on another port
-            self.look_soon();
+            self.find_address_later();
         }
         let (mut answer, unread) = sent.map_err(|error| AppError::NoAnswer {
             address: address.clone(),
             command: self.command.clone(),
             error,
         })?;
-        if let Some(handed) = handed::read(answer.status(), answer.headers()) {
-            return Ok(Forwarded::Handed(handed));
+        if let Some(redirect) = internal_redirect::read(answer.status(), answer.headers()) {
+            return Ok(Forwarded::InternalRedirect(redirect));
         }
         let switched = (answer.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut answer));
         let (mut head, body) = answer.into_parts();
@@ -194,7 +213,7 @@ impl App {
                 connection.activity.waiting();
             }
             if unread {
-                // most clients stop sending when they are told so
+                // most clients stop sending when the response says that the connection will be closed
                 head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             return Ok(Forwarded::Answer(Response::from_parts(head, Body::Passed(body))));
@@ -207,7 +226,7 @@ impl App {
         Ok(Forwarded::Answer(Response::from_parts(head, Body::Empty)))
     }
 
-    /// The answer, and whether some of the request's body is unread when it begins.
+    /// Returns the response, and whether part of the request body is unread when the response begins.
     async fn send(
         &self,
         request: &Request<()>,
@@ -219,7 +238,7 @@ impl App {
         let has_body = body.is_unread();
         if !has_body {
             headers.remove(header::EXPECT);
-            // from here on a client that hangs up is noticed, and the app learns it
+            // from here on, a client that disconnects is noticed, and the connection to the app is closed
             connection.activity.waiting();
         }
         let message = |headers, body| {
@@ -245,10 +264,10 @@ impl App {
                 });
             }
             let answer = self.client.send_once(address, message).await?;
-            return Ok((answer, unread.is_so()));
+            return Ok((answer, unread.get()));
         }
         let answer = if request.method().is_idempotent() && !headers.contains_key(header::UPGRADE) {
-            self.client.send_again(address, || message(headers.clone(), Outgoing::Empty)).await?
+            self.client.send_idempotent(address, || message(headers.clone(), Outgoing::Empty)).await?
         } else {
             self.client.send_once(address, message(headers, Outgoing::Empty)).await?
         };

@@ -1,4 +1,4 @@
-//! `devmedia check`: the effective configuration, for a person. It contains no secret.
+//! `devmedia check`: prints the effective configuration, without secrets.
 
 use std::fmt::{self, Write as _};
 
@@ -10,11 +10,11 @@ use crate::config::{Certificate, Config, Problems, file};
 use crate::mount::Mount;
 use crate::server::listener::Listen;
 
-/// The effective configuration and its warnings, or the problems that prevent serving.
+/// Returns the effective configuration and its warnings, or the problems that prevent devmedia from starting.
 pub fn report(config: &Config) -> Result<String, Problems> {
     config.check_fallbacks()?;
     let mut text = String::new();
-    write(config, &mut text).expect("writing to a String cannot fail");
+    write(config, &mut text).expect("writing to a String never fails");
     Ok(text)
 }
 
@@ -67,7 +67,7 @@ fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     writeln!(f, "{}", mount.site.prefix)?;
     writeln!(f, "  root           {}", mount.site.root.path().display())?;
     if mount.internal {
-        writeln!(f, "  internal       only the app hands out its files, by X-Accel-Redirect or X-Sendfile")?;
+        writeln!(f, "  internal       files are only available through the app (X-Accel-Redirect or X-Sendfile)")?;
     }
     writeln!(f, "  access         {}", mount.site.access.default_policy())?;
     for (patterns, rule) in mount.site.access.rules() {
@@ -95,7 +95,7 @@ fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     }
 }
 
-/// Everything that a rule changes.
+/// All settings of a rule.
 fn effect(rule: &Rule) -> String {
     let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let access = rule.access.as_ref().map(Policy::to_string);

@@ -1,31 +1,31 @@
-//! Missing files are fetched from production (`--fallback`), streamed to the requests that wait for them, and stored beneath
-//! the root, where the next request finds them.
+//! Fetches missing files from production (`--fallback`), streams them to the waiting requests, and stores them below the
+//! root, where the next request finds them.
 //!
 //! ```text
-//! a miss --memory--> the upstream did not have it a moment ago
-//!        --fetch---> one fetch a file, however many requests wait: client --> verdict --> StagedFile --> a name
-//!        --pass----> what is not stored: the client's range goes to the upstream, its answer comes back
-//!        --refresh-> a copy that is old enough: does production still have the same?
+//! missing file --cache---> the upstream reported it missing less than a minute ago
+//!              --fetch---> one fetch per file for all waiting requests: client --> action --> StagedFile --> final name
+//!              --proxy---> a file that is not stored: sends the client's range to the upstream and returns its response
+//! stored copy  --refresh-> asks the upstream whether an old copy is still current
 //! ```
 //!
-//! The rules are those of an upload: a file gets its name when it is whole, and never one that is taken.
+//! As with uploads, a file gets its final name only when it is complete, and never replaces an existing file.
 
 mod arrival;
-mod arriving;
+mod partial;
 pub mod client;
-pub mod copies;
+pub mod copy_record;
 pub mod fetch;
-mod instead;
-pub mod memory;
-pub mod pass;
+mod substitute;
+pub mod answer_cache;
+pub mod proxy;
 pub mod reason;
 mod redirect;
 pub mod refresh;
 mod schedule;
-mod seek;
+mod lookup;
 pub mod upstream;
-pub mod verdict;
-mod wanted;
+pub mod action;
+mod fetch_key;
 
 use std::collections::HashMap;
 use std::io;
@@ -38,35 +38,35 @@ use hyper::{Method, Response};
 use tokio::sync::Semaphore;
 use url::Url;
 
-pub use self::arrival::Beginning;
-use self::arrival::Running;
+use self::answer_cache::AnswerCache;
+pub use self::arrival::FetchStart;
+use self::arrival::RunningFetch;
 use self::client::{Client, PARALLEL};
-pub use self::instead::{FallbackError, Instead};
-use self::memory::Memory;
+pub use self::fetch_key::FetchKey;
+pub use self::lookup::lookup;
 use self::reason::NotFetched;
 use self::schedule::Schedule;
-pub use self::seek::seek;
+pub use self::substitute::{FallbackError, Substitute};
 use self::upstream::Upstream;
-pub use self::wanted::Wanted;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::site::Site;
 
-/// How long a request waits for its turn: less than an answer may take, so that with a silent upstream the last request in the
-/// queue fails before those ahead of it are tried again.
-const TURN: Duration = Duration::from_secs(8);
+/// How long a request waits in the queue for the upstream. This is shorter than the response timeout, so that with an
+/// unresponsive upstream the last request in the queue fails before those ahead of it are retried.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Where a mount's missing files are, and the fetches that run.
+/// The fallback of a mount: its upstream, its settings and the running fetches.
 #[derive(Debug)]
 pub struct Fallback {
     /// The production server.
     pub upstream: Upstream,
     rules: Rules,
     client: Client,
-    memory: Memory,
+    cache: AnswerCache,
     parallel: Semaphore,
-    running: Mutex<HashMap<Wanted, Running>>,
+    running: Mutex<HashMap<FetchKey, RunningFetch>>,
     schedule: Schedule,
 }
 
@@ -75,48 +75,48 @@ pub struct Fallback {
 pub struct Rules {
     /// Whether fetched files are stored.
     pub store: bool,
-    /// Larger files, in bytes, are not stored.
+    /// The size limit of stored files, in bytes.
     pub max: u64,
-    /// How old a copy may be before the upstream is asked about it again, if it ever is.
+    /// The age at which a copy is checked against the upstream; `None` if copies are never checked.
     pub refresh: Option<Duration>,
-    /// Whether files that an access policy guards are fetched, too.
+    /// Whether files that an access policy guards are fetched as well.
     pub guarded: bool,
     /// Whether the query of a request is sent to the upstream.
     pub query: bool,
 }
 
 impl Fallback {
-    /// Fails where the upstream is https and the system has no certificate authorities.
+    /// Creates a fallback. Fails if the upstream uses https and the system has no certificate authorities.
     pub fn new(upstream: Upstream, headers: HeaderMap, rules: Rules) -> io::Result<Self> {
         let client = Client::new(&upstream, headers)?;
         Ok(Self {
             upstream,
             rules,
             client,
-            memory: Memory::default(),
+            cache: AnswerCache::default(),
             parallel: Semaphore::new(PARALLEL),
             running: Mutex::default(),
             schedule: Schedule::default(),
         })
     }
 
-    /// Whether files are written beneath the root.
+    /// Whether fetched files are stored below the root.
     pub fn stores(&self) -> bool {
         self.rules.store
     }
 
-    /// What a request for this path with this query asks the upstream for. devmedia's own parameters are not sent.
-    pub fn wanted(&self, path: &MediaPath, query: Query<'_>) -> Wanted {
+    /// The key of the upstream file for this path and query. devmedia's own query parameters are removed.
+    pub fn key(&self, path: &MediaPath, query: Query<'_>) -> FetchKey {
         let sent = query.without("thumbnail").filter(|_| self.rules.query);
-        Wanted { path: path.clone(), query: sent }
+        FetchKey { path: path.clone(), query: sent }
     }
 
-    /// The URL of a file at the upstream; it may hold a secret.
-    pub fn url_of(&self, wanted: &Wanted) -> Url {
-        self.upstream.url_of(&wanted.path, wanted.query.as_deref())
+    /// The URL of a file at the upstream; it may contain a secret.
+    pub fn url_of(&self, key: &FetchKey) -> Url {
+        self.upstream.url_of(&key.path, key.query.as_deref())
     }
 
-    /// Whether a missing file at `path` is asked for: everybody may see it, or the `[[mount]]` names the fallback itself.
+    /// Whether the fallback is used for `path`: everybody may see the path, or the `[[mount]]` sets the fallback itself.
     pub async fn is_for(&self, site: &Arc<Site>, path: &MediaPath) -> bool {
         site.is_open(path, self.rules.guarded).await
     }
@@ -126,14 +126,14 @@ impl Fallback {
         why.refusal(path, &self.upstream)
     }
 
-    /// Asks the upstream, when it is this question's turn; see [`Client::ask`].
-    pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
-        let turn = tokio::time::timeout(TURN, self.parallel.acquire()).await;
-        let _turn = turn.map_err(|_| NotFetched::Busy)?;
-        self.client.ask(method, url, fields).await
+    /// Waits in the queue, then sends a request to the upstream; see [`Client::send`].
+    pub async fn send(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+        let permit = tokio::time::timeout(QUEUE_TIMEOUT, self.parallel.acquire()).await;
+        let _permit = permit.map_err(|_| NotFetched::Busy)?;
+        self.client.send(method, url, fields).await
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<Wanted, Running>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<FetchKey, RunningFetch>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,16 +1,16 @@
-//! Sending a request on to an app on this machine: one client, one set of hop-by-hop rules.
+//! Forwards requests to an app on this machine: the HTTP client and the rules for hop-by-hop fields.
 //!
-//! `access = { ask = ... }` and `--app` share it: there is no second proxy in this program.
+//! `access = { ask = ... }` and `--app` both use it.
 //!
 //! ```text
-//! request --fields--> what the app gets --client--> answer --fields--> what the client gets
-//!                                              \--101--> tunnel: bytes both ways, until one side ends
+//! client's request --fields--> app --client--> response --fields--> client
+//!                                         \--101--> tunnel: copies bytes in both directions until one side closes
 //! ```
 
 pub mod address;
 pub mod app_url;
 pub mod client;
 pub mod fields;
-pub mod handed;
+pub mod internal_redirect;
 pub mod outgoing;
 pub mod tunnel;

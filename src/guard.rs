@@ -1,8 +1,8 @@
-//! Does a request come from this developer's machine, or from a stranger's web page?
+//! Protects the media from web pages of other sites.
 //!
-//! A web page anywhere can make a browser send requests to a server on the developer's machine. Two rules keep it from
-//! reading anything: the `Host` rule stops DNS rebinding, and the rows of [`Guard::admit`] separate the pages that may
-//! read the media from those that may not. They work without configuration for an app on another port of this machine.
+//! Any web page can make a browser send requests to a server on the developer's machine. Two checks keep such a page from
+//! reading the media: the `Host` check stops DNS rebinding, and the rows of [`Guard::admit`] separate the pages that may read
+//! the media from those that may not. An app on another port of this machine needs no configuration.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,50 +19,50 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Names that lead to this machine whatever the network says: browsers resolve `localhost` themselves, and nobody can
-/// register a name below `.test` (RFC 6761).
+/// Names that no other machine can claim: browsers resolve `localhost` themselves, and names below `.test` cannot be
+/// registered (RFC 6761).
 const OWN_SUFFIXES: &[&str] = &[".localhost", ".test"];
 
-/// Names that any machine on the local network can claim (RFC 6762, RFC 8375, ICANN's `.internal`). Names without a dot
-/// belong to them.
+/// Names that any machine on the local network can claim (RFC 6762, RFC 8375, ICANN's `.internal`). So can it claim names
+/// without a dot.
 const NETWORK_SUFFIXES: &[&str] = &[".local", ".internal", ".home.arpa"];
 
-/// Public services whose names resolve to a loopback address, so that a 421 can say what to type. They are refused all the
-/// same: only an honest resolver keeps a stranger from pointing them elsewhere.
+/// Public services whose names resolve to a loopback address. They are refused, because a DNS server can make them resolve to
+/// any address; the 421 response has specific advice for them.
 const LOOPBACK_SERVICES: &[&str] = &["lvh.me", "localtest.me", "nip.io", "sslip.io", "vcap.me", "lacolhost.com"];
 
-/// The rules, from `--allow-host` and `--allow-origin`.
+/// The hosts and origins of `--allow-host` and `--allow-origin`.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
-    /// Names that are accepted in `Host` in addition to the local ones.
+    /// Accepted `Host` names in addition to the local ones.
     pub hosts: Vec<HostPattern>,
-    /// Origins whose pages may read the media in addition to the local ones.
+    /// Origins, in addition to the local ones, whose pages may read the media.
     pub origins: Vec<OriginPattern>,
 }
 
-/// How a request got in; it decides the CORS and CORP fields of the answer.
+/// Why a request is admitted; decides the CORS and CORP fields of the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
-    /// The origin that may read the answer, as it named itself.
+    /// The origin that may read the response, as in the `Origin` field.
     pub origin: Option<HeaderValue>,
-    /// The row that let it in.
+    /// The row that admitted the request.
     pub row: Row,
 }
 
-/// The rows of the design's table, named.
+/// The row of the admission table that admitted a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Row {
-    /// (a) An `Origin` that is allowed.
+    /// (a) An allowed `Origin`.
     Origin,
-    /// (b) The browser says that the page is of this site, or that there is none.
+    /// (b) The browser says that the request comes from a page of this site, or from no page.
     SameSite,
-    /// (c) Somebody followed a link to it.
+    /// (c) The user followed a link to the file.
     Navigation,
-    /// (d) A `Referer` that is allowed.
+    /// (d) An allowed `Referer`.
     Referer,
     /// (e) An image, video or audio file on a page that hides its origin. The page can show the file, but not read it.
     Opaque,
-    /// (g) Not a browser: curl, a test.
+    /// (g) The client is not a browser, but curl or a test.
     Tool,
 }
 
@@ -71,28 +71,28 @@ pub enum Row {
 pub enum GuardError {
     /// The `Host` field is missing, doubled or malformed.
     BadHost {
-        /// What is wrong, as a main clause about the request.
+        /// What is wrong, as a clause about the request.
         why: &'static str,
     },
-    /// The `Host` does not name this machine: DNS rebinding, or a name to allow.
+    /// The `Host` does not name this machine: DNS rebinding, or a name that has to be allowed.
     UnknownHost {
-        /// As the client sent it, in lower case.
+        /// The host that the client sent, in lower case.
         host: String,
     },
-    /// The `Host` is a name that anybody on the local network can claim, and this listener does not accept those.
+    /// The `Host` is a name that anybody on the local network can claim, and this listener does not accept such names.
     NetworkHost {
-        /// As the client sent it, in lower case.
+        /// The host that the client sent, in lower case.
         host: String,
     },
-    /// The same on a listener that accepts such names, for a request that would change something.
+    /// The `Host` is such a name, and the listener accepts it for reading only.
     NetworkWrite {
-        /// As the client sent it, in lower case.
+        /// The host that the client sent, in lower case.
         host: String,
         /// The request's method.
         method: Method,
     },
-    /// A web page of another site.
-    Stranger {
+    /// A web page of another site sent the request.
+    CrossSite {
         /// The page's origin, if it is known.
         origin: Option<String>,
     },
@@ -104,7 +104,7 @@ impl From<GuardError> for Refusal {
             GuardError::BadHost { why } => Self::new(
                 StatusCode::BAD_REQUEST,
                 "bad-host",
-                format!("The request cannot be assigned to a host: {why}."),
+                format!("The request does not name a valid host: {why}."),
                 "Send one Host field, such as 'Host: localhost:8001'.",
             ),
             GuardError::UnknownHost { host } => Self::new(
@@ -117,7 +117,7 @@ impl From<GuardError> for Refusal {
                          as http://app.localhost, which needs no flag, or start devmedia with --allow-host {host}"
                     ),
                     None => format!(
-                        "A stranger could point such a name at this machine (DNS rebinding). If {host} is yours, start \
+                        "An attacker could point such a name at this machine (DNS rebinding). If {host} is yours, start \
                          devmedia with --allow-host {host}"
                     ),
                 },
@@ -140,19 +140,19 @@ impl From<GuardError> for Refusal {
                      or the machine's address, or start devmedia with --allow-host {host}"
                 ),
             ),
-            GuardError::Stranger { origin: Some(origin) } => Self::new(
+            GuardError::CrossSite { origin: Some(origin) } => Self::new(
                 StatusCode::FORBIDDEN,
                 "cross-site",
-                format!("A page of {origin} made this request, and may not read media from here."),
+                format!("A page of {origin} sent this request, and pages of this origin may not read the media."),
                 format!(
                     "If the page is yours, start devmedia with --allow-origin {origin}; behind a proxy, configure the \
                      proxy to keep the Host field (Vite: changeOrigin: false)"
                 ),
             ),
-            GuardError::Stranger { origin: None } => Self::new(
+            GuardError::CrossSite { origin: None } => Self::new(
                 StatusCode::FORBIDDEN,
                 "cross-site",
-                "A page of another site made this request, and may not read media from here.",
+                "A page of another site sent this request, and pages of other sites may not read the media.",
                 "If the page is yours, open it under the same host name as the media: localhost or 127.0.0.1 for both.",
             ),
         }
@@ -160,7 +160,7 @@ impl From<GuardError> for Refusal {
 }
 
 impl Guard {
-    /// Admits a request that came in by this kind of listener, or says why not. The first row that fits decides.
+    /// Admits a request on this kind of listener, or returns why it is refused. The first matching row decides.
     pub fn admit<B>(&self, request: &Request<B>, listener: ListenerKind) -> Result<Admission, GuardError> {
         let headers = request.headers();
         let method = request.method();
@@ -177,7 +177,7 @@ impl Guard {
             return if only_one(headers, header::ORIGIN) && self.is_allowed(origin, host.as_ref()) {
                 Ok(Admission { origin: headers.get(header::ORIGIN).cloned(), row: Row::Origin })
             } else {
-                Err(GuardError::Stranger { origin: Some(Visible(origin).to_string()) })
+                Err(GuardError::CrossSite { origin: Some(Visible(origin).to_string()) })
             };
         }
         // (b)
@@ -195,24 +195,24 @@ impl Guard {
             return if safe && only_one(headers, header::REFERER) && self.is_allowed(referer, host.as_ref()) {
                 admitted(Row::Referer)
             } else {
-                Err(GuardError::Stranger { origin: Origin::parse(referer).map(|origin| origin.to_string()) })
+                Err(GuardError::CrossSite { origin: Origin::parse(referer).map(|origin| origin.to_string()) })
             };
         }
         // (e)
-        let shows = matches!(destination, Some("image" | "video" | "audio" | "track"));
-        if reads && site.is_some() && mode == Some("no-cors") && shows && origin.is_none() {
+        let is_embedded = matches!(destination, Some("image" | "video" | "audio" | "track"));
+        if reads && site.is_some() && mode == Some("no-cors") && is_embedded && origin.is_none() {
             return admitted(Row::Opaque);
         }
         // (f)
         if site.is_some() || origin.is_some() {
-            return Err(GuardError::Stranger { origin: None });
+            return Err(GuardError::CrossSite { origin: None });
         }
         // (g)
         admitted(Row::Tool)
     }
 
-    /// The `Host` rule. An absolute-form target overrides the field (RFC 9112 section 3.2.2); HTTP/1.0 may have none,
-    /// and no browser speaks it.
+    /// Checks the host. An absolute-form target overrides the `Host` field (RFC 9112 section 3.2.2). HTTP/1.0 requests may
+    /// omit it; no browser sends those.
     fn host<B>(&self, request: &Request<B>, listener: ListenerKind, safe: bool) -> Result<Option<Host>, GuardError> {
         let mut fields = request.headers().get_all(header::HOST).iter();
         let field = fields.next();
@@ -248,12 +248,12 @@ impl Guard {
             Trust::Network => {
                 Err(GuardError::NetworkWrite { host: host.to_string(), method: request.method().clone() })
             }
-            Trust::Stranger => Err(GuardError::UnknownHost { host: host.to_string() }),
+            Trust::Public => Err(GuardError::UnknownHost { host: host.to_string() }),
         }
     }
 
-    /// Whether a page of this URL may read the media: it is of this machine, named by `--allow-origin`, or served under
-    /// the very host name that this request was sent to (a phone that opens both by the developer's address).
+    /// Whether the page with this URL may read the media: its host is this machine, its origin is in `--allow-origin`, or it
+    /// has the same host as this request (a phone that opens both by the address of the developer's machine).
     fn is_allowed(&self, url: &str, asked: Option<&Host>) -> bool {
         Origin::parse(url).is_some_and(|origin| {
             let web = matches!(origin.scheme.as_str(), "http" | "https");
@@ -263,7 +263,7 @@ impl Guard {
     }
 }
 
-/// The public service that this name belongs to, if it is one whose names lead to a loopback address.
+/// The loopback service that this name belongs to, if there is one.
 fn loopback_service(host: &str) -> Option<&'static str> {
     let is_below =
         |service: &&&str| host.strip_suffix(**service).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
@@ -271,7 +271,7 @@ fn loopback_service(host: &str) -> Option<&'static str> {
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    // a value that is not text is still a value: it fits no row that lets in
+    // a value that is not text must not count as absent; it matches no row that admits a request
     headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
 }
 
@@ -279,18 +279,18 @@ fn only_one(headers: &HeaderMap, name: HeaderName) -> bool {
     headers.get_all(name).iter().count() == 1
 }
 
-/// Who can make a host name lead to this machine.
+/// Who can make a host name resolve to this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// Only this machine: an address, `localhost`, `*.localhost`, `*.test`. No page of a stranger has such a name.
+    /// Only this machine: an address, `localhost`, `*.localhost`, `*.test`. No page of another site has such a name.
     Own,
     /// Anybody on the local network, by mDNS, DHCP or a DNS server.
     Network,
     /// Anybody.
-    Stranger,
+    Public,
 }
 
-/// A host: an address, or a name in lower case without its root dot.
+/// A host: an address, or a name in lower case without a trailing dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
     /// An IP literal.
@@ -300,7 +300,7 @@ pub enum Host {
 }
 
 impl Host {
-    /// Reads a host without a port: a name, an IPv4 address, or an IPv6 address in brackets.
+    /// Parses a host without a port: a name, an IPv4 address, or an IPv6 address in brackets.
     pub fn parse(text: &str) -> Option<Self> {
         Self::new(url::Host::parse(text).ok()?)
     }
@@ -317,20 +317,20 @@ impl Host {
         whole.then(|| Self::Name(name.to_owned()))
     }
 
-    /// Who can make it lead to this machine.
+    /// Who can make it resolve to this machine.
     fn trust(&self) -> Trust {
         match self {
-            // no domain is involved, so none can be rebound
+            // there is no name that DNS could rebind
             Self::Address(_) => Trust::Own,
             Self::Name(name) if is_own(name) => Trust::Own,
             Self::Name(name) if !name.contains('.') || NETWORK_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) => {
                 Trust::Network
             }
-            Self::Name(_) => Trust::Stranger,
+            Self::Name(_) => Trust::Public,
         }
     }
 
-    /// Whether a page under this host is of this machine.
+    /// Whether pages of this host are served by this machine.
     fn is_loopback(&self) -> bool {
         match self {
             Self::Address(address) => address.to_canonical().is_loopback(),
@@ -353,7 +353,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// The host of `host[:port]` as it stands in a `Host` field (RFC 9110 section 7.2): ASCII, nothing escaped, no user.
+/// Parses the host of `host[:port]` in a `Host` field (RFC 9110 section 7.2): ASCII, without escapes and user information.
 fn host_of(authority: &str) -> Option<Host> {
     let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'[' | b']');
     let (host, port) = match authority.rsplit_once(':') {
@@ -364,18 +364,18 @@ fn host_of(authority: &str) -> Option<Host> {
     (has_port && host.bytes().all(letter)).then(|| Host::parse(host))?
 }
 
-/// `scheme://host[:port]` (RFC 6454); the path of a `Referer` is not looked at.
+/// `scheme://host[:port]` (RFC 6454); the path of a `Referer` is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Origin {
     scheme: String,
     host: Host,
-    /// The scheme's own where the URL names none.
+    /// The default port of the scheme if the URL has no port.
     port: Option<u16>,
 }
 
 impl Origin {
     fn parse(url: &str) -> Option<Self> {
-        // "http:localhost" is a URL to a browser, but no browser sends it
+        // "http:localhost" is a valid URL, but no browser sends it
         url.split_once("://")?;
         let url = Url::parse(url).ok()?;
         if !url.username().is_empty() || url.password().is_some() {
@@ -398,14 +398,14 @@ impl fmt::Display for Origin {
 /// `--allow-host`: a name, or `*.suffix` for all names below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostPattern {
-    /// This name.
+    /// This host.
     Exactly(Host),
-    /// Every name that ends in this, which starts with a dot.
+    /// Every name with this suffix, which starts with a dot.
     Below(String),
 }
 
 impl HostPattern {
-    /// Reads a pattern; `None` if it is neither a name nor `*.name`.
+    /// Parses a pattern; `None` if it is neither a host nor `*.name`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix("*.") {
             None => Some(Self::Exactly(Host::parse(text)?)),
@@ -449,7 +449,7 @@ impl fmt::Display for OriginPattern {
 }
 
 impl OriginPattern {
-    /// Reads a pattern; `None` if it is not an origin (a path, a `*` in place of a host, no scheme).
+    /// Parses a pattern; `None` if it is not an origin (it has a path, a `*` instead of a host, or no scheme).
     pub fn parse(text: &str) -> Option<Self> {
         let (text, any_port) = match text.strip_suffix(":*") {
             Some(text) => (text, true),

@@ -38,19 +38,19 @@ use crate::request::query::Query;
 use crate::site::Site;
 use crate::storage::location::Location;
 
-/// Streams open at once. Each takes a connection, and files need some too.
+/// The maximum number of open streams. Each uses a connection, and requests for files need connections too.
 const MAX_STREAMS: usize = 256;
 
-/// The longest silence of a stream: only a write reveals that a client has vanished, and proxies close silent connections.
+/// The maximum time between writes to a stream: only a write detects a lost client, and proxies close idle connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Milliseconds after which a browser reconnects when a stream has ended.
 const RETRY: u32 = 1000;
 
-/// Why there is no stream.
+/// Why a stream is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveError {
-    /// As many streams are open as there may be.
+    /// The maximum number of streams is open.
     TooManyStreams,
 }
 
@@ -76,7 +76,7 @@ pub fn asked(query: Query<'_>) -> Option<&str> {
 /// All streams of events: the feeds of their folders, and the limits.
 #[derive(Debug)]
 pub struct Live {
-    /// By the site's prefix, the path in it, and where the folder lies. A feed exists as long as one of its streams.
+    /// By the site's prefix, the path in it, and the location of the folder. A feed exists as long as it has a stream.
     feeds: Mutex<HashMap<(String, MediaPath, Location), Weak<Feed>>>,
     watches: Arc<Watches>,
     poll: Option<Duration>,
@@ -130,7 +130,7 @@ impl Live {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        // else an nginx in between would buffer events
+        // otherwise nginx would buffer events
         headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
         Ok(response)
     }
@@ -176,7 +176,7 @@ impl Events {
     }
 }
 
-/// First the delay before reconnecting and the current state: from here on nothing is missed. Then the changes.
+/// Returns the reconnection delay and the current state first, so that no later change is missed, and then the changes.
 async fn next_text(
     feed: &Feed,
     texts: &mut broadcast::Receiver<Bytes>,

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use devmedia::cli::{self, Args, Command};
 use devmedia::config::{Config, Problems};
 use devmedia::pull::{self, Order, PullError};
-use devmedia::run::keeper;
+use devmedia::run::supervisor;
 use devmedia::{check, serve, sign};
 
 fn main() -> ExitCode {
-    if let Some(code) = keeper::run() {
+    if let Some(code) = supervisor::run() {
         return code;
     }
     let problems = match run(&Args::of_process()) {

@@ -1,4 +1,4 @@
-//! Suggestions: the URL that was probably meant, for a 404.
+//! Suggestions: finds the URL that a request for a missing file probably meant.
 
 use std::os::unix::ffi::OsStringExt as _;
 
@@ -10,14 +10,14 @@ use crate::mount::{Mount, Mounts};
 use crate::request::path::{MediaPath, is_own};
 use crate::storage::root::Found;
 
-/// The maximum number of names that are compared in a folder; larger folders are searched only in part.
+/// The most names to compare in one folder. The rest of a larger folder is ignored.
 const MAX_NAMES: usize = 10_000;
 
-/// How many letters a mistyped prefix may differ in.
+/// The most typos in a mistyped prefix.
 const PREFIX_TYPOS: usize = 2;
 
-/// The URL that was probably meant by a missing path of a mount: the path without a doubled prefix or with its
-/// backslashes turned, a similar name beside it, or the same path on another mount. Blocks.
+/// The URL that was probably meant by a missing path of a mount: the path without a doubled prefix, with its
+/// backslashes replaced, with a similar name, or on another mount. Blocks.
 pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<String> {
     let spelled_otherwise = [mount.site.prefix.strip(missing), missing.with_backslashes_turned()];
     let mut others = mounts.iter().filter(|other| other.site.prefix != mount.site.prefix);
@@ -26,7 +26,8 @@ pub fn in_mounts(mounts: &Mounts, mount: &Mount, missing: &MediaPath) -> Option<
         .or_else(|| others.find_map(|other| exists(mounts, other, missing)))
 }
 
-/// The URL that was probably meant by a path outside all mounts: the same path on a mount, or a similar prefix. Blocks.
+/// The URL that was probably meant by a path outside all mounts: the same path on a mount, or a prefix that nearly
+/// matches. Blocks.
 pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
     mounts.iter().find_map(|mount| exists(mounts, mount, asked)).or_else(|| {
         let (mount, depth, _) = mounts
@@ -45,15 +46,15 @@ pub fn outside_mounts(mounts: &Mounts, asked: &MediaPath) -> Option<String> {
     })
 }
 
-/// The URL of a public path; `None` if another mount has that URL.
+/// The URL of a path that anybody may see, or `None` if another mount serves that URL.
 fn url(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     (!mount.internal && mounts.leads_to(&mount.site, path) && mount.site.is_public_all_the_way(path))
         .then(|| mount.site.prefix.url_of(path))
 }
 
-/// The URL of a path on a mount that serves it.
+/// The URL of a path that the mount serves.
 fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
-    mount.site.shows(path).ok()?;
+    mount.site.check_visible(path).ok()?;
     url(mounts, mount, path)?;
     let slash = match mount.site.root.open(path).ok()? {
         Found::Directory(_) => true,
@@ -62,11 +63,11 @@ fn exists(mounts: &Mounts, mount: &Mount, path: &MediaPath) -> Option<String> {
     Some(mount.site.prefix.url_of(&path.with_slash(slash)))
 }
 
-/// The nearest existing path of this mount: each missing segment is replaced by the name that is most like it. Hidden
-/// names are suggested only if they are served.
+/// The nearest existing path of this mount, with each missing segment replaced by the most similar name. Hidden names
+/// are suggested only if they are served.
 ///
-/// Walks from the top and stops at the first segment without a similar name, so a path of 30,000 segments costs no more
-/// than the folders that exist.
+/// Walks from the top and stops at the first segment without a similar name. A path of 30,000 segments therefore costs
+/// no more than the folders that exist.
 fn find(mount: &Mount, missing: &MediaPath) -> Option<MediaPath> {
     let root = &mount.site.root;
     let top = MediaPath::top();
@@ -99,22 +100,22 @@ fn names(mount: &Mount, dir: &Dir) -> impl Iterator<Item = Vec<u8>> {
     names.filter(|name| !is_own(name) && (mount.site.hidden || !name.starts_with(b".")))
 }
 
-/// How similar a name is to the wanted one; smaller is more similar.
+/// How similar two names are, from the most to the least similar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness {
     /// Equal except for case, Unicode form, escapes, `+`, and the kind of space.
     Spelling,
-    /// Equal except for the separators between words: spaces, hyphens, underscores or nothing.
+    /// Equal except for word separators: spaces, hyphens, underscores or nothing.
     Separators,
     /// The same stem with another extension.
     Extension,
-    /// One is a derivative of the other by its suffix: `photo-300x200.jpg`, `photo_k3J9sQx.jpg`.
+    /// One is derived from the other by a suffix: `photo-300x200.jpg`, `photo_k3J9sQx.jpg`.
     Derivative,
-    /// This many letters are wrong.
+    /// This many letters differ.
     Typos(usize),
 }
 
-/// The name that is most similar to the wanted one, if any is; the first in byte order if several are.
+/// The name that is most similar to the wanted one, if any is similar. Among equals, the first in byte order.
 fn nearest(wanted: &[u8], names: impl Iterator<Item = Vec<u8>>) -> Option<Vec<u8>> {
     let wanted = Folded::new(wanted);
     let mut best: Option<(Likeness, Vec<u8>)> = None;
@@ -130,12 +131,12 @@ fn nearest(wanted: &[u8], names: impl Iterator<Item = Vec<u8>>) -> Option<Vec<u8
     best.map(|(_, name)| name)
 }
 
-/// A name in a normal form, which is equal for names that people consider the same.
+/// A name in a normal form that all equivalent spellings share.
 struct Folded {
     text: String,
-    /// The length of the stem: what precedes the last dot.
+    /// The length of the stem: the part before the last dot.
     stem: usize,
-    /// One bit for each letter or digit that occurs: names that differ in many are not typos of each other.
+    /// One bit for each letter or digit that occurs. Names that differ in many bits are not typos of each other.
     letters: u64,
 }
 
@@ -155,7 +156,7 @@ impl Folded {
         &self.text[self.stem..]
     }
 
-    /// How similar `other` is to this name; `None` if it is not.
+    /// How similar `other` is to this name, or `None` if it is not.
     fn likeness(&self, other: &Self) -> Option<Likeness> {
         if self.text == other.text {
             return Some(Likeness::Spelling);
@@ -182,7 +183,7 @@ impl Folded {
         self.typos(other).map(Likeness::Typos)
     }
 
-    /// The number of wrong letters, if it is small enough for a typing error.
+    /// The number of wrong letters, if it is small enough for a typo.
     fn typos(&self, other: &Self) -> Option<usize> {
         let most = match self.stem {
             0..=2 => return None,
@@ -193,7 +194,7 @@ impl Folded {
         if self.text.len().abs_diff(other.text.len()) > 4 * most || unlike > 2 * most {
             return None;
         }
-        // numbers count files: photo-2.jpg is not a misspelling of photo-1.jpg
+        // digits number files: photo-2.jpg is not a misspelling of photo-1.jpg
         if digits(&self.text).ne(digits(&other.text)) {
             return None;
         }
@@ -202,16 +203,16 @@ impl Folded {
     }
 }
 
-/// Whether `long` is `short` with a suffix that programs use for derivatives of a file.
+/// True if `long` is `short` plus a suffix that programs append to the names of derived files.
 fn is_derivative(long: &str, short: &str) -> bool {
     let Some(suffix) = long.strip_prefix(short) else { return false };
     let is_random = |text: &str, lengths: &[usize]| {
         lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
     };
     match suffix.chars().next() {
-        // Django's get_alternative_name, and its older form
+        // Django's get_alternative_name, and its older format
         Some('_') if is_random(&suffix[1..], &[7]) => true,
-        // WordPress, sorl, imgproxy; its full size and its edits
+        // WordPress, sorl, imgproxy
         Some('-' | '_' | '.') if is_size(&suffix[1..]) => true,
         Some('-' | '_') if matches!(&suffix[1..], "scaled" | "rotated" | "thumb" | "thumbnail" | "small" | "large") => {
             true
@@ -231,7 +232,7 @@ fn is_size(text: &str) -> bool {
     text.len() > 1 && text.split_once('x').is_some_and(|(width, height)| [width, height].iter().all(is_side))
 }
 
-/// The letters and digits, without word separators.
+/// Letters and digits, without word separators.
 fn words(text: &str) -> impl Iterator<Item = char> {
     text.chars().filter(|c| !matches!(c, ' ' | '-' | '_' | '.'))
 }
@@ -240,8 +241,8 @@ fn digits(text: &str) -> impl Iterator<Item = u8> {
     text.bytes().filter(u8::is_ascii_digit)
 }
 
-/// The normal form of a name. Kinds of space are one: macOS puts U+202F before AM and PM in
-/// the names of screenshots, web pages U+00A0; characters without width are removed.
+/// The normal form of a name. All kinds of space become one: macOS puts U+202F before AM and PM in the names of
+/// screenshots, and web pages use U+00A0. Zero-width characters are removed.
 fn fold(name: &[u8]) -> String {
     if name.iter().all(|b| b.is_ascii() && !matches!(b, b'%' | b'+')) {
         return String::from_utf8_lossy(name).to_ascii_lowercase();
@@ -301,8 +302,8 @@ mod tests {
             ("photo", &["photos"], Some("photos")),
             ("misty-rigdes.jgp", &["misty-ridges.jpg"], Some("misty-ridges.jpg")),
             ("dnues.jpg", &["dunes.jpg", "dunes.png"], Some("dunes.jpg")),
-            ("day.jpg", &["dog.jpg"], None), // two of three letters
-            ("ab.jpg", &["ac.jpg"], None),   // too short for a typing error
+            ("day.jpg", &["dog.jpg"], None), // two of three letters differ
+            ("ab.jpg", &["ac.jpg"], None),   // too short to be a typo
             ("photo-1.jpg", &["photo-2.jpg"], None),
             ("2025.jpg", &["2024.jpg"], None),
         ] {

@@ -1,4 +1,4 @@
-//! What a person sees. All pages share one frame, one style sheet and one strict policy; the gallery adds its own.
+//! HTML pages. All pages share a frame, a style sheet and a strict content security policy. The gallery adds its own.
 
 pub mod app_down;
 mod entry;
@@ -20,21 +20,21 @@ use crate::thumbnail::icon::Icon;
 
 const STYLE: &str = include_str!("page/style.css");
 
-/// The icon in the browser's tab, inside the page: it needs no request and no wider policy.
+/// The favicon, embedded in the page: it needs no request and no exception in the policy.
 const FAVICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect \
                        width='32' height='32' rx='7' fill='%232456d6'/%3E%3Ccircle cx='10.5' cy='11' r='2.7' \
                        fill='%23fff'/%3E%3Cpath d='M4.5 25.5l7.2-7.6a1.7 1.7 0 0 1 2.4 0l3 3 4.6-5.3a1.7 1.7 0 0 1 2.5 \
                        0l3.8 4.3v3.1a2.5 2.5 0 0 1-2.5 2.5z' fill='%23fff'/%3E%3C/svg%3E";
 
-/// Nothing is loaded, no script runs and nobody may frame the page: names in it come from strangers.
+/// Loads nothing, runs no scripts and allows no framing, because file names on the page come from untrusted sources.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(&[STYLE], &[], "img-src data:", "'none'"));
 
-/// The same for a page that shows a thumbnail.
+/// The same policy for a page that shows a thumbnail.
 static PICTURE_POLICY: LazyLock<HeaderValue> =
     LazyLock::new(|| policy(&[STYLE], &[], "img-src 'self' data:", "'none'"));
 
-/// A policy that allows only these styles and scripts (by their hashes), loads only from `sources` and sends forms only
-/// to `forms`.
+/// A policy that allows only these styles and scripts (by their hashes), loads only from `sources`, and sends forms
+/// only to `forms`.
 fn policy(styles: &[&str], scripts: &[&str], sources: &str, forms: &str) -> HeaderValue {
     let directive = |name: &str, texts: &[&str]| match texts {
         [] => String::new(),
@@ -51,7 +51,7 @@ fn policy(styles: &[&str], scripts: &[&str], sources: &str, forms: &str) -> Head
     HeaderValue::try_from(policy).expect("visible ASCII")
 }
 
-/// The header fields of a page of this content type.
+/// The headers of a page with this content type.
 fn headers(content_type: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -61,12 +61,12 @@ fn headers(content_type: &'static str) -> HeaderMap {
     headers
 }
 
-/// The frame of a plain page: the way back, if there is one, and the body.
+/// The frame of a plain page: the breadcrumbs, if there are any, and the body.
 fn frame(title: &str, way: &Markup, body: &Markup) -> Markup {
     document(title, &Markup::default(), &html! { (way) main { (body) } })
 }
 
-/// A page with more in its head, and its own layout.
+/// A page with additions to its head and its own layout.
 fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -85,7 +85,7 @@ fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
     }
 }
 
-/// A drawing of a kind of file, for a page that does not draw all of them once.
+/// An icon, for a page that does not define all icons as symbols.
 fn drawing(icon: Icon) -> Markup {
     html! { svg class={ "i i-" (icon.name()) } viewBox="0 0 24 24" aria-hidden="true" { (PreEscaped(icon.drawing())) } }
 }

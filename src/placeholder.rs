@@ -1,11 +1,11 @@
-//! `--placeholder`: what nobody has is drawn, so that a page without its pictures keeps its shape.
+//! `--placeholder`: serves placeholders for missing files, so that a page keeps its layout without its images.
 //!
-//! A picture becomes an SVG of the size that the page asked for, which says what is missing; film and sound become a
-//! short silent file of their type. Everything else stays a 404, and so does what another devmedia asks for: it would
-//! store the drawing.
+//! The placeholder of an image is an SVG of the requested size that shows the file name. The placeholder of a video or audio
+//! file is a short silent file of the same type. Other types stay a 404, and so do requests of another devmedia, which would
+//! store the placeholder.
 
 mod clip;
-mod picture;
+mod image;
 
 use std::sync::Arc;
 
@@ -25,16 +25,17 @@ use crate::site::Site;
 use crate::storage::entity::Entity;
 use crate::storage::media_type::MediaType;
 
-/// How a mount draws what nobody has.
+/// The placeholder settings of a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placeholder {
-    /// Whether the answer keeps the status 404.
+    /// Whether the response keeps the status 404.
     pub keeps_status: bool,
-    /// What an access policy judges is drawn, too.
+    /// Whether paths that an access policy guards get placeholders as well.
     pub guarded: bool,
 }
 
-/// A drawing for `path`, a missing file as `missing` says; nothing where none is drawn.
+/// Answers with a placeholder for `path`, which is missing; `missing` is the refusal to log. Returns `None` if there is no
+/// placeholder for this request.
 pub async fn draw(
     site: &Arc<Site>,
     placeholder: Placeholder,
@@ -47,10 +48,10 @@ pub async fn draw(
         return Ok(None);
     }
     let promised = site.root.types().by_name(path.file_name());
-    let drawn = promised.and_then(|promised| stand_in(&promised, path, Query::new(request.uri().query())));
+    let drawn = promised.and_then(|promised| placeholder_for(&promised, path, Query::new(request.uri().query())));
     let Some((media_type, bytes)) = drawn else { return Ok(None) };
     let entity = Entity::incomplete(bytes.len() as u64, None, media_type);
-    // the client never stores a drawing, so its conditions are about a file that was here once
+    // clients never store placeholders, so their conditions are about a file that existed once
     let part = [header::RANGE, header::IF_RANGE].into_iter();
     let part = part.filter_map(|name| Some((name.clone(), asked.get(&name)?.clone()))).collect();
     let decision = if placeholder.keeps_status { Decision::Whole } else { decide(request.method(), &part, &entity)? };
@@ -65,17 +66,17 @@ pub async fn draw(
     Ok(Some(response))
 }
 
-/// What stands in for a file of this type, if anything does.
-fn stand_in(promised: &MediaType, path: &MediaPath, query: Query<'_>) -> Option<(MediaType, Bytes)> {
+/// The placeholder for a file of this type, if there is one.
+fn placeholder_for(promised: &MediaType, path: &MediaPath, query: Query<'_>) -> Option<(MediaType, Bytes)> {
     if promised.essence().starts_with("image/") {
         let svg = MediaType::parse("image/svg+xml").expect("a media type");
-        return Some((svg, picture::svg(path, query).into()));
+        return Some((svg, image::svg(path, query).into()));
     }
     let (media_type, bytes) = clip::of(promised.essence())?;
     Some((MediaType::parse(media_type).expect("a media type"), Bytes::from_static(bytes)))
 }
 
-/// The pieces of a file that is in memory.
+/// Creates a body from pieces of a file in memory.
 fn body(bytes: &Bytes, pieces: Vec<Piece>) -> Body {
     let part = |piece| match piece {
         Piece::Text(text) => text,

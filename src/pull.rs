@@ -17,7 +17,7 @@ pub use self::wanted::PullError;
 use self::wanted::{Names, Source};
 use crate::fallback::reason::NotFetched;
 use crate::fallback::{self, Fallback};
-use crate::fallback::{Beginning, fetch};
+use crate::fallback::{FetchStart, fetch};
 use crate::mount::{Mount, Mounts};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
@@ -137,7 +137,7 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
 
 /// Downloads one file, unless it exists.
 async fn one(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Outcome {
-    if let Err(error) = site.shows(path) {
+    if let Err(error) = site.check_visible(path) {
         return Outcome::Failed(Refusal::from(error).reason());
     }
     if !fallback.is_for(site, path).await {
@@ -149,15 +149,15 @@ async fn one(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath) -> Ou
         Err(error) if error.is_missing() => {}
         Err(error) => return Outcome::Failed(Refusal::cannot_open(error, path).reason()),
     }
-    let arrival = match fetch::join(site, fallback, &fallback::Wanted::plain(path)).await {
-        Ok(Beginning::Arriving(arrival)) => arrival,
-        Ok(Beginning::Here) => {
+    let arrival = match fetch::join(site, fallback, &fallback::FetchKey::plain(path)).await {
+        Ok(FetchStart::Arriving(arrival)) => arrival,
+        Ok(FetchStart::Here) => {
             return match site.open(path).await {
                 Ok(Found::File(..)) => Outcome::Here,
                 _ => Outcome::Failed("it cannot be stored: something else has its name".to_owned()),
             };
         }
-        Ok(Beginning::Pass) => {
+        Ok(FetchStart::Proxy) => {
             let why = "it is not stored: it is larger than --fallback-max, encoded or of unknown length, or it cannot be \
                        written to the disk";
             return Outcome::Failed(why.to_owned());

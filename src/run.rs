@@ -1,18 +1,18 @@
-//! `devmedia run -- COMMAND`: starts the app, finds where it listens, and ends with it.
+//! `devmedia run -- COMMAND`: starts the app, finds the address where it listens, and exits with it.
 //!
-//! Between this process and the command stands a *keeper*, this same binary. It ends all that the command has started,
-//! when the command ends, when it is told to, and when this process is gone, however that was killed.
+//! A supervisor process, which is the same binary, starts the command. It ends all processes that the command has started:
+//! when the command exits, when it receives a signal, and when this process has exited or was killed.
 //!
 //! ```text
-//! devmedia run ──> keeper ──> npm ──> sh ──> node
-//!     └─ looks at what the processes below the keeper listen on
+//! devmedia run ──> supervisor ──> npm ──> sh ──> node
+//!     └─ finds the sockets that the processes below the supervisor listen on
 //! ```
 //!
-//! Signals: on a terminal all of them are one process group, so the terminal sends Ctrl-C to each, and the command may
-//! read from it (a debugger, Vite's shortcuts). Without a terminal the keeper leads a group of its own, and signals are
-//! passed on to it.
+//! Signals: in a terminal, all these processes are one process group, so the terminal sends Ctrl-C to each of them, and the
+//! command may read from the terminal (a debugger, Vite's shortcuts). Without a terminal, the supervisor leads its own process
+//! group, and devmedia forwards signals to it.
 
-pub mod keeper;
+pub mod supervisor;
 mod listening;
 mod port;
 mod shown;
@@ -34,36 +34,36 @@ use self::shown::shown;
 use crate::app::Find;
 use crate::forward::address::Address;
 
-/// The variable in which the app finds the URL that a browser opens, without a slash at its end.
+/// The environment variable with the URL to open in a browser, without a slash at the end.
 pub const URL: &str = "DEVMEDIA_URL";
 
-/// How often the app is looked for while it starts.
+/// How often to look for the app while it starts.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A command that runs.
+/// A running command.
 #[derive(Debug)]
 pub struct Running {
-    keeper: Pid,
-    /// Whether the keeper leads a process group of its own.
+    supervisor: Pid,
+    /// Whether the supervisor leads its own process group.
     own_group: bool,
     ended: watch::Receiver<Option<ExitStatus>>,
 }
 
-/// What is known of the app when its command has just been started.
+/// An app whose command has just been started.
 pub struct Started {
-    /// The command's processes.
+    /// The running command.
     pub running: Running,
-    /// The command as a person types it.
+    /// The command as typed in a shell.
     pub shown: String,
-    /// Where the app listens, where that is decided.
+    /// The address where the app will listen, if it is known in advance.
     pub address: Option<Address>,
-    /// How to find out otherwise.
+    /// Finds the address if it is not known in advance.
     pub find: Option<Find>,
 }
 
-/// Starts a command whose app is reached at `url`. `app` is `--app`. The error is a sentence for a person.
+/// Starts a command. `url` is devmedia's URL, and `app` the value of `--app`. The error is a message for the user.
 ///
-/// Must be called by the main thread: the keeper ends when the thread that started it does.
+/// Must be called by the main thread: the supervisor exits when the thread that started it ends.
 pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<Started, String> {
     let shown = shown(command);
     let given = std::env::var("PORT").ok().and_then(|port| port.parse().ok());
@@ -74,24 +74,24 @@ pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<S
     };
     if !cfg!(target_os = "linux") && app.is_none() && (port.is_none() || named) {
         return Err(format!(
-            "where '{shown}' listens cannot be found on this system; add --app, such as --app http://127.0.0.1:8000"
+            "devmedia cannot find out where '{shown}' listens on this system; add --app, such as --app http://127.0.0.1:8000"
         ));
     }
     let own_group = !is_on_terminal();
     let program = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
-    let mut keeper = Command::new(program);
-    keeper.arg(keeper::ARGUMENT).arg(std::process::id().to_string()).args(command).env(URL, url);
+    let mut supervisor = Command::new(program);
+    supervisor.arg(supervisor::ARGUMENT).arg(std::process::id().to_string()).args(command).env(URL, url);
     if let Some(port) = port {
-        keeper.env("PORT", port.to_string());
+        supervisor.env("PORT", port.to_string());
     }
     if own_group {
-        keeper.process_group(0);
+        supervisor.process_group(0);
     }
-    let mut child = keeper.spawn().map_err(|error| format!("cannot start '{shown}': {error}"))?;
+    let mut child = supervisor.spawn().map_err(|error| format!("cannot start '{shown}': {error}"))?;
     let pid = Pid::from_child(&child);
     let (sender, ended) = watch::channel(None);
     std::thread::spawn(move || {
-        // a child that cannot be waited for is gone
+        // if wait() fails, the child does not exist any more
         let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
         sender.send_replace(Some(status));
     });
@@ -100,10 +100,10 @@ pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<S
         Some(_) => None,
         None => Some(Box::new(move || listening::first(&tree::below(pid), port))),
     };
-    Ok(Started { running: Running { keeper: pid, own_group, ended }, shown, address, find })
+    Ok(Started { running: Running { supervisor: pid, own_group, ended }, shown, address, find })
 }
 
-/// Whether this process has the terminal on stdin, so that its group gets the terminal's signals.
+/// Whether stdin is a terminal that sends its signals to this process group.
 fn is_on_terminal() -> bool {
     let stdin = io::stdin();
     stdin.is_terminal() && rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp())
@@ -113,7 +113,7 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// Waits until something accepts where `look` says that the app listens. `look` blocks.
+/// Waits until the app accepts connections at the address that `look` returns. `look` may block.
 pub async fn until_up(look: impl Fn() -> Option<Address> + Clone + Send + 'static) -> Address {
     loop {
         let found = tokio::task::spawn_blocking(look.clone()).await.ok().flatten();
@@ -127,30 +127,29 @@ pub async fn until_up(look: impl Fn() -> Option<Address> + Clone + Send + 'stati
 }
 
 impl Running {
-    /// Waits until the command has ended.
+    /// Waits until the command has exited.
     pub async fn ended(&self) -> ExitStatus {
         let mut ended = self.ended.clone();
         let status = ended.wait_for(Option::is_some).await.ok().and_then(|status| *status);
         status.unwrap_or_else(|| ExitStatus::from_raw(0))
     }
 
-    /// Passes on a signal that this process got: an interrupt to the whole group, which a terminal has done already, and
-    /// an order to end to the keeper.
-    pub fn pass_on(&self, signal: Signal) {
-        // it may have ended by itself
+    /// Forwards a signal: SIGINT to the process group, unless the terminal has sent it already, and SIGTERM to the supervisor.
+    pub fn forward_signal(&self, signal: Signal) {
+        // the process may have exited already
         let _ = match signal {
-            Signal::INT if self.own_group => kill_process_group(self.keeper, Signal::INT),
+            Signal::INT if self.own_group => kill_process_group(self.supervisor, Signal::INT),
             Signal::INT => Ok(()),
-            _ => kill_process(self.keeper, Signal::TERM),
+            _ => kill_process(self.supervisor, Signal::TERM),
         };
     }
 
-    /// Gives the command as long as `grace` to end, then ends it. Gives its exit code as a shell counts.
+    /// Waits at most `grace` for the command to exit, then ends it. Returns its exit code by the convention of shells.
     pub async fn finish(&self, grace: Duration) -> u8 {
         let status = if let Ok(status) = timeout(grace, self.ended()).await {
             status
         } else {
-            self.pass_on(Signal::TERM);
+            self.forward_signal(Signal::TERM);
             self.ended().await
         };
         let code = status.code().or_else(|| Some(128 + status.signal()?));

@@ -1,4 +1,4 @@
-//! Serving, from the debug switch to the last signal: check, listen, print the ready line, serve, stop.
+//! Runs the server: checks the debug switch, listens, prints the ready line, serves, and stops at a signal.
 
 pub mod debug;
 
@@ -27,13 +27,12 @@ use crate::tls::trust::{self, System};
 use crate::tls::{self, Opened};
 use crate::upload::sweep;
 
-/// The exit codes if a second SIGINT or SIGTERM ends the process before `--grace` is over: 128 plus the number of the
-/// signal, as in shells.
+/// The exit codes after a second SIGINT or SIGTERM, by the convention of shells: 128 plus the signal number.
 const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
 
-/// Serves until a signal, or until the command that starts the app ends. `debug` is the value of `--debug`; if debugging
-/// is off, not even the configuration is read.
+/// Serves until a signal arrives or the command of the app exits. `debug` is the value of `--debug`; if debugging is off, the
+/// configuration is not even read.
 pub fn run(
     debug: Option<&str>,
     loudness: i16,
@@ -50,12 +49,12 @@ pub fn run(
     server::raise_descriptor_limit();
     let runtime = runtime()?;
     let result = runtime.block_on(serve(config, command));
-    // a read that waits for a broken disk must not keep the process running
+    // a read that hangs on a dead disk must not keep the process running
     runtime.shutdown_background();
     result
 }
 
-/// The async runtime.
+/// Creates the tokio runtime.
 pub fn runtime() -> Result<Runtime, Problems> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Problems::of_system(format!("cannot start: {error}")))
@@ -88,7 +87,7 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
         }
         _ => None,
     };
-    // with an app behind it, the URL to open is the app's
+    // with an app, the URL to open is the app's
     let has_app = started.is_some() || config.app.is_some();
     let prefix = if has_app { "/".to_owned() } else { config.mounts.first().site.prefix.to_string() };
     let urls: Vec<(String, Vec<String>)> =
@@ -106,9 +105,9 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     if let (Some(_), Some(app)) = (&running, &app) {
         let app = Arc::clone(app);
         tokio::spawn(async move {
-            let address = run::until_up(move || app.look()).await;
+            let address = run::until_up(move || app.find_address()).await;
             announce_app(&address);
-            // a stdout that nobody reads must not end the app
+            // a closed stdout must not end the app
             let _ = ready.announce();
         });
     } else {
@@ -131,7 +130,7 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     let command = Arc::clone(&running);
     let stop = async move {
         tokio::select! {
-            signal = stop => command.pass_on(signal),
+            signal = stop => command.forward_signal(signal),
             _ = command.ended() => {}
         }
     };
@@ -139,16 +138,16 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     Ok(ExitCode::from(running.finish(config.grace).await))
 }
 
-/// What is printed when requests are answered.
+/// The URLs that are printed when the server is ready.
 struct Ready {
-    /// The URL of each `--listen`, and those for other machines.
+    /// The URL of each `--listen`, and its URLs for other machines.
     urls: Vec<(String, Vec<String>)>,
-    /// Whether the browser is opened.
+    /// Whether to open a browser.
     open: bool,
 }
 
 impl Ready {
-    /// Prints the ready lines, and opens the browser.
+    /// Prints the ready lines and opens the browser.
     fn announce(&self) -> Result<(), Problems> {
         for (url, network_urls) in &self.urls {
             print_ready_line(url)
@@ -199,7 +198,7 @@ fn announce_authority(authority: &Opened, url: &str) {
     tracing::info!("to try it: {}", trust::curl_command(file, &url));
 }
 
-/// Logs the mounts, and starts to remove stale partial uploads.
+/// Logs the mounts, and starts removing stale partial uploads.
 fn announce_mounts(config: &Config) {
     for folder in &config.created {
         tracing::info!("created the folder {}", folder.display());
@@ -246,7 +245,7 @@ fn stop_signal() -> io::Result<impl Future<Output = Signal>> {
     })
 }
 
-/// The ready line, the only thing on stdout: a script that has read it can connect.
+/// Prints the ready line, which is the only output on stdout: a script that has read it can connect.
 fn print_ready_line(url: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{url}")?;

@@ -38,7 +38,7 @@ use crate::tls::{H2, Tls};
 /// closed.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// How often a client that waits for a free connection looks for one that has become idle.
+/// How often to look for an idle connection while a client waits for a slot.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long accepting pauses when the process cannot open more files.
@@ -65,7 +65,7 @@ const PONG: Duration = Duration::from_secs(20);
 /// Serves on all listeners until `stop` is ready. Then stops accepting, and waits up to `grace` for transfers to end. With
 /// `tls`, TCP listeners use https, and redirect plain http to it; Unix sockets use http.
 ///
-/// The caller owns the sockets and the stop signal, so a test needs neither a fixed port nor a signal.
+/// The caller provides the sockets and the stop signal, so tests need neither a fixed port nor a signal.
 pub async fn serve(
     listeners: Vec<Listener>,
     tls: Option<Tls>,
@@ -78,9 +78,9 @@ pub async fn serve(
         service,
         acceptor: tls.map(|tls| TlsAcceptor::from(tls.config())),
         draining,
-        connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         open: Arc::default(),
-        full: Seldom::default(),
+        full: LogThrottle::default(),
         limits: Limits::default(),
     });
     storage::survive_file_size_limit();
@@ -114,11 +114,11 @@ struct Server {
     /// Tells all connections to close after the current response. Upgraded connections do not listen, and end with the
     /// process.
     draining: watch::Sender<()>,
-    connections: Arc<Semaphore>,
-    /// The activity of each open connection, so that an idle one can be closed.
+    slots: Arc<Semaphore>,
+    /// The activity of each open connection, to find idle ones.
     open: Arc<Open>,
-    /// When it was last logged that all connections are in use.
-    full: Seldom,
+    /// Limits how often it is logged that all slots are taken.
+    full: LogThrottle,
     limits: Limits,
 }
 
@@ -161,9 +161,9 @@ struct Accepted {
 
 /// Something that is logged at most every [`LOG_INTERVAL`].
 #[derive(Debug, Default)]
-struct Seldom(Mutex<Option<Instant>>);
+struct LogThrottle(Mutex<Option<Instant>>);
 
-impl Seldom {
+impl LogThrottle {
     fn is_due(&self) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = last.is_none_or(|last| last.elapsed() >= LOG_INTERVAL);
@@ -176,11 +176,11 @@ impl Seldom {
 
 impl Server {
     async fn accept(self: Arc<Self>, listener: Listener) {
-        let (starved, origin) = (Seldom::default(), (listener.kind(), listener.port()));
+        let (starved, origin) = (LogThrottle::default(), (listener.kind(), listener.port()));
         loop {
             match listener.accept().await {
                 Ok(stream) => {
-                    let permit = self.permit().await;
+                    let permit = self.acquire_slot().await;
                     match stream {
                         Stream::Tcp(stream, peer) => {
                             let accepted = self.accepted(origin, Some(peer), permit);
@@ -206,9 +206,9 @@ impl Server {
         }
     }
 
-    /// A permit for a connection that has been accepted. If all are in use, an idle connection is closed.
-    async fn permit(&self) -> OwnedSemaphorePermit {
-        let mut wanted = Box::pin(Arc::clone(&self.connections).acquire_owned());
+    /// Waits for a slot for an accepted connection. If all slots are taken, closes an idle connection.
+    async fn acquire_slot(&self) -> OwnedSemaphorePermit {
+        let mut wanted = Box::pin(Arc::clone(&self.slots).acquire_owned());
         if let Some(permit) = wanted.as_mut().now_or_never() {
             return permit.expect("never closed");
         }
@@ -437,7 +437,7 @@ fn report_handshake(error: &io::Error) {
     }
 }
 
-/// Whether the process (EMFILE) or the system (ENFILE) has run out of file descriptors.
+/// Whether the process (EMFILE) or the machine (ENFILE) has run out of file descriptors, or the machine of memory.
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(

@@ -1,21 +1,21 @@
-//! The pipeline: the way of a request, from top to bottom.
+//! The request pipeline, from top to bottom:
 //!
-//! 1. **guard**: is this the developer's machine, or a stranger's web page?
-//! 2. **mounts**: which mount, and which path of it? A path on no mount: the app.
-//! 3. **network**: a slow or failing network, if one is imitated, gets the request first and the response last.
-//! 4. **method**: does the path have it, and is all of the request implemented?
-//! 5. **access**: may this request see it?
-//! 6. **upload**: what changes something is received, stored and answered.
-//! 7. **storage**: the file or the folder, opened once, and judged where it lies.
-//! 8. **fallback**: a missing file is fetched, else drawn, else explained.
-//! 9. **decide**: which part of the file answers the request?
-//! 10. **answer**: status, fields and body, or a refusal that explains itself.
-//! 11. **access log**: one event when the last byte is gone.
+//! 1. **guard**: refuse requests from pages of other sites.
+//! 2. **mounts**: find the mount and the path in it. Requests for paths on no mount go to the app.
+//! 3. **network**: if a slow or failing network is imitated, it gets the request first and the response last.
+//! 4. **method**: check that the path supports the method, and that everything in the request is implemented.
+//! 5. **access**: check that the request may see the path.
+//! 6. **upload**: receive and store uploads, and apply other changes.
+//! 7. **storage**: open the file or the folder once, and check access again for its real location.
+//! 8. **fallback**: fetch a missing file, serve a placeholder, or explain the 404.
+//! 9. **decide**: choose the part of the file that answers the request.
+//! 10. **answer**: create the response: status, fields and body, or a refusal with an explanation.
+//! 11. **access log**: log the request after the last byte has been sent.
 //!
 //! [`Service::respond`] is steps 1, 10 and 11, which every response takes; `Service::answer` is steps 2 and 3, and
 //! `Service::answer_in` is the rest, in one mount.
 
-mod handed;
+mod internal_redirect;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -29,7 +29,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use crate::access::{Admitted, Visitor};
+use crate::access::{AccessDecision, RequestContext};
 use crate::access_log::{Logged, Reason, Received, Source};
 use crate::answer::cors;
 use crate::answer::decide::decide;
@@ -38,7 +38,7 @@ use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
 use crate::connection::{Connection, Scheme};
-use crate::fallback::{self, FallbackError, Instead, refresh};
+use crate::fallback::{self, FallbackError, Substitute, refresh};
 use crate::guard::{Admission, Guard, GuardError, Row};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
@@ -59,56 +59,56 @@ use crate::storage::root::{Found, OpenError};
 use crate::thumbnail::{self, Thumbnail, Thumbnails};
 use crate::upload::{self, Upload, tus};
 
-/// Everything a request needs, made once at start-up.
+/// Everything that requests need, created once at startup.
 #[derive(Debug)]
 pub struct Service {
     guard: Guard,
     mounts: Arc<Mounts>,
-    /// Where paths on no mount go.
+    /// The app that answers requests for paths on no mount.
     app: Option<Arc<App>>,
     thumbnails: Thumbnails,
     live: Live,
-    /// Some mount accepts uploads.
+    /// Whether any mount accepts uploads.
     accepts_uploads: bool,
-    /// Row (e) has been logged: once is enough for a page full of images.
+    /// Whether row (e) of the guard has been logged; once is enough for a page with many images.
     opaque_logged: AtomicBool,
 }
 
-/// What a path leads to.
+/// The result of looking up a path.
 enum Located {
     /// A file or a folder.
     Opened(Opened),
-    /// Something else answers in its place.
+    /// A response for a missing file.
     Answer(Response<Body>),
 }
 
-/// Why nothing was opened.
+/// Why a path could not be opened.
 struct Unopened {
     error: OpenError,
-    /// The URL that was probably meant, where that was looked for already.
+    /// The URL that was probably meant, if it has been looked for already.
     suggestion: Option<String>,
 }
 
 impl Service {
-    /// Puts the rules, the mounts, thumbnails and events together.
+    /// Creates a service without an app.
     pub fn new(guard: Guard, mounts: Mounts, thumbnails: Thumbnails, live: Live) -> Self {
         let accepts_uploads = mounts.iter().any(|mount| mount.uploads.is_some());
         let opaque_logged = AtomicBool::new(false);
         Self { guard, mounts: Arc::new(mounts), app: None, thumbnails, live, accepts_uploads, opaque_logged }
     }
 
-    /// Puts an app behind the mounts.
+    /// Sets the app that answers requests for paths on no mount.
     #[must_use]
     pub fn with_app(self, app: Option<Arc<App>>) -> Self {
         Self { app, ..self }
     }
 
-    /// Ends the answers that would never end by themselves.
+    /// Ends the responses that would never end by themselves.
     pub fn stop(&self) {
         self.live.stop();
     }
 
-    /// Answers any request. It cannot fail: a refusal is an answer, and so is a panic.
+    /// Answers a request. This never fails: refusals and panics become responses.
     pub async fn respond<B>(&self, request: Request<B>, connection: Connection) -> Response<Logged>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -123,9 +123,9 @@ impl Service {
         let app = self.app_for(&request);
         let is_http_for_https = connection.scheme == Scheme::HttpForHttps;
         let answer = match (&admission, app) {
-            (Ok(_), _) | (Err(GuardError::Stranger { .. }), Some(_)) if is_http_for_https => to_https(&request),
-            // which pages may use it is the app's own affair
-            (Ok(_) | Err(GuardError::Stranger { .. }), Some(app)) => {
+            (Ok(_), _) | (Err(GuardError::CrossSite { .. }), Some(_)) if is_http_for_https => to_https(&request),
+            // the app decides for itself which pages may use it
+            (Ok(_) | Err(GuardError::CrossSite { .. }), Some(app)) => {
                 let body = std::mem::replace(&mut body, RequestBody::none());
                 let answer = AssertUnwindSafe(self.forward(app, &request, body, &connection)).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
@@ -175,18 +175,18 @@ impl Service {
         // 2. mounts
         let asked = MediaPath::parse(request.uri().path().as_bytes())?;
         let Some((mount, path)) = self.mounts.find(&asked) else {
-            return self.outside(request, asked).await;
+            return self.outside_mounts(request, asked).await;
         };
-        let visitor = Visitor::new(request, asked, connection);
+        let context = RequestContext::new(request, asked, connection);
 
         // 3. network
         let Some(network) = &mount.network else {
-            return self.answer_in(mount, path, visitor, body, (connection, row)).await;
+            return self.answer_in(mount, path, context, body, (connection, row)).await;
         };
         let passage = network.enter(body).await;
         let answer = match passage.refusal() {
             Some(refusal) => Err(refusal),
-            None => self.answer_in(mount, path, visitor, body, (connection, row)).await,
+            None => self.answer_in(mount, path, context, body, (connection, row)).await,
         };
         Ok(passage.leave(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
@@ -196,11 +196,11 @@ impl Service {
         &self,
         mount: &Arc<Mount>,
         path: MediaPath,
-        visitor: Visitor<'_>,
+        context: RequestContext<'_>,
         body: &mut RequestBody,
         (connection, row): (&Connection, Row),
     ) -> Result<Response<Body>, Refusal> {
-        let request = visitor.request;
+        let request = context.request;
         let (method, query) = (request.method(), Query::new(request.uri().query()));
         let site = &mount.site;
         if mount.internal {
@@ -215,23 +215,25 @@ impl Service {
 
         // 5. access
         if let Some(id) = mount.partial(&path) {
-            // it was admitted when it began; its URL, which nobody can guess, is the permission
+            // access was checked when the upload was created; its URL cannot be guessed
             return tus::resume(site, id, request, body).await;
         }
-        let mut pass = match site.admit(&path, &visitor).await? {
-            Admitted::Pass(pass) => pass,
-            Admitted::Answer(response) => return Ok(response),
-            Admitted::Handed(handed) => return self.hand_over(request, *handed, connection, false).await,
+        let mut approval = match site.admit(&path, &context).await? {
+            AccessDecision::Approved(approval) => approval,
+            AccessDecision::Answer(response) => return Ok(response),
+            AccessDecision::InternalRedirect(redirect) => {
+                return self.internal_redirect(request, *redirect, connection, false).await;
+            }
         };
         let answer = async {
-            site.shows(&path)?;
+            site.check_visible(&path)?;
 
             // 6. upload
             if upload::asks_for_chunk(request) {
                 return Ok(upload::no_chunk());
             }
             if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
-                let upload = Upload { site, uploads, path: &path, request, passed: &pass.policies };
+                let upload = Upload { site, uploads, path: &path, request, passed: &approval.policies };
                 return upload::receive(upload, body).await;
             }
 
@@ -240,13 +242,15 @@ impl Service {
                 Located::Opened(opened) => opened,
                 Located::Answer(response) => return Ok(response),
             };
-            // the policies that guard the place of the handle are asked, too
+            // check access again for the location of the handle
             let Opened { found, location } = opened;
-            site.shows_at(&location)?;
-            match site.admit_at(&pass, &path, &location, &visitor).await? {
-                Admitted::Pass(more) => pass = std::mem::take(&mut pass).and(more),
-                Admitted::Answer(response) => return Ok(response),
-                Admitted::Handed(handed) => return self.hand_over(request, *handed, connection, false).await,
+            site.check_location_visible(&location)?;
+            match site.admit_at(&approval, &path, &location, &context).await? {
+                AccessDecision::Approved(more) => approval = std::mem::take(&mut approval).and(more),
+                AccessDecision::Answer(response) => return Ok(response),
+                AccessDecision::InternalRedirect(redirect) => {
+                    return self.internal_redirect(request, *redirect, connection, false).await;
+                }
             }
 
             match found {
@@ -263,7 +267,7 @@ impl Service {
                         },
                     };
                     if let Some(fallback) = mount.fallback.as_ref().filter(|_| row != Row::Opaque) {
-                        refresh::look(site, fallback, &path, query);
+                        refresh::refresh_if_due(site, fallback, &path, query);
                     }
                     file_answer(mount, &path, request, opened, &entity, connection)
                 }
@@ -276,10 +280,10 @@ impl Service {
             }
         };
         let answer = answer.await;
-        Ok(pass.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
+        Ok(approval.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
 
-    /// Steps 7 and 8: what `path` leads to, or what answers in its place.
+    /// Steps 7 and 8: opens `path`, or finds a response for a missing file.
     async fn find(
         &self,
         mount: &Arc<Mount>,
@@ -295,16 +299,16 @@ impl Service {
             return Err(Refusal::cannot_open(unopened.error, path));
         }
         match self.missing(mount, path, request, row, unopened.suggestion).await? {
-            Instead::Arriving(found) => Ok(Located::Opened(Opened { found, location: Location::AsAsked })),
-            Instead::Here => {
+            Substitute::Arriving(found) => Ok(Located::Opened(Opened { found, location: Location::AsAsked })),
+            Substitute::Here => {
                 let opened = self.open(mount, path).await;
                 opened.map(Located::Opened).map_err(|unopened| Refusal::cannot_open(unopened.error, path))
             }
-            Instead::Answer(response) => Ok(Located::Answer(response)),
+            Substitute::Answer(response) => Ok(Located::Answer(response)),
         }
     }
 
-    /// What the app answers, or the file that it names.
+    /// Returns the app's response, or the file that the app names.
     async fn forward(
         &self,
         app: &Arc<App>,
@@ -314,15 +318,15 @@ impl Service {
     ) -> Result<Response<Body>, Refusal> {
         match app.forward(request, body, connection).await? {
             Forwarded::Answer(response) => Ok(response),
-            Forwarded::Handed(handed) => {
-                let mut response = self.hand_over(request, handed, connection, true).await?;
+            Forwarded::InternalRedirect(redirect) => {
+                let mut response = self.internal_redirect(request, redirect, connection, true).await?;
                 response.extensions_mut().insert(Source::App);
                 Ok(response)
             }
         }
     }
 
-    /// The app, where the request is for it: its path is on no mount.
+    /// The app, if the path of the request is on no mount.
     fn app_for(&self, request: &Request<()>) -> Option<&Arc<App>> {
         let app = self.app.as_ref()?;
         let path = request.uri().path();
@@ -331,8 +335,8 @@ impl Service {
         (!is_ours).then_some(app)
     }
 
-    /// Opens what is there: at once if nothing has to be waited for, else off the reactor. Where no fallback may have a
-    /// missing file, the same hop looks for the name that was probably meant.
+    /// Opens `path`: without blocking if possible, otherwise on a blocking thread. If the file is missing and there is neither
+    /// a fallback nor a placeholder, the same thread looks for the name that was probably meant.
     async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Opened, Unopened> {
         if let Some(opened) = mount.site.find_now(path) {
             return Ok(opened);
@@ -348,7 +352,7 @@ impl Service {
         .await
     }
 
-    /// What answers a request for a missing file: the upstream's file, a placeholder, or a refusal.
+    /// Finds a response for a missing file: the upstream's file, a placeholder, or a refusal.
     async fn missing(
         &self,
         mount: &Arc<Mount>,
@@ -356,11 +360,11 @@ impl Service {
         request: &Request<()>,
         row: Row,
         suggestion: Option<String>,
-    ) -> Result<Instead, Refusal> {
+    ) -> Result<Substitute, Refusal> {
         let mut refusal = Refusal::not_found(path);
         let mut is_missing = true;
         if let Some(fallback) = &mount.fallback {
-            match fallback::seek(&mount.site, fallback, path, request, row).await {
+            match fallback::lookup(&mount.site, fallback, path, request, row).await {
                 Ok(instead) => return Ok(instead),
                 Err(FallbackError::NotAsked) => {}
                 Err(FallbackError::NotFetched(why)) => {
@@ -374,7 +378,7 @@ impl Service {
             && let Some(placeholder) = mount.placeholder
             && let Some(drawing) = placeholder::draw(&mount.site, placeholder, path, request, &refusal).await?
         {
-            return Ok(Instead::Answer(drawing));
+            return Ok(Substitute::Answer(drawing));
         }
         if mount.fallback.is_none() && mount.placeholder.is_none() {
             return Err(refusal.with_suggestion(suggestion));
@@ -384,8 +388,9 @@ impl Service {
         Err(refusal.with_suggestion(suggestion))
     }
 
-    /// A path on no mount: the landing page, or a refusal with the URL that was probably meant.
-    async fn outside(&self, request: &Request<()>, path: MediaPath) -> Result<Response<Body>, Refusal> {
+    /// Answers a request for a path on no mount: with the landing page, or a refusal that suggests the URL that was probably
+    /// meant.
+    async fn outside_mounts(&self, request: &Request<()>, path: MediaPath) -> Result<Response<Body>, Refusal> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Refusal::method_not_allowed(
                 READ_METHODS,
@@ -409,7 +414,7 @@ impl Service {
         .await
     }
 
-    /// What a client may do, and what a page of another origin may send (the Fetch standard's preflight).
+    /// Answers OPTIONS requests: the supported methods, and the preflight of the Fetch standard.
     fn options(&self, request: &Request<()>) -> Response<Body> {
         let mut response = Response::new(Body::Empty);
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -426,7 +431,7 @@ impl Service {
         response
     }
 
-    /// A refusal in the format that the request prefers.
+    /// Creates the response of a refusal, in the format that the request prefers.
     fn explained(&self, refusal: Refusal, request: &Request<()>) -> Response<Body> {
         match Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Text) {
             Format::Html if app_down::is_for(request.method(), &refusal) => app_down::page(refusal),
@@ -434,7 +439,7 @@ impl Service {
         }
     }
 
-    /// Logs once that a page which hides its origin was allowed to show an image.
+    /// Logs once that a page that hides its origin may show an image.
     fn note<B>(&self, admission: &Admission, request: &Request<B>) {
         if admission.row == Row::Opaque && !self.opaque_logged.swap(true, Relaxed) {
             tracing::info!(
@@ -446,7 +451,7 @@ impl Service {
     }
 }
 
-/// Steps 9 and 10 for a file: the part of it that answers the request.
+/// Steps 9 and 10 for a file.
 fn file_answer(
     mount: &Mount,
     path: &MediaPath,
@@ -467,7 +472,7 @@ fn file_answer(
     Ok(response)
 }
 
-/// Step 10 for a folder: its listing.
+/// Step 10 for a folder: the listing.
 async fn folder_answer(
     mounts: &Mounts,
     mount: &Mount,
@@ -491,21 +496,21 @@ async fn folder_answer(
 
 /// A HEAD response is the GET response without its body.
 fn drop_body(response: &mut Response<Body>) {
-    // hyper announces the length of a body that it sees; a file's is announced already, empty or not
+    // hyper sets Content-Length from the body, which is removed here; responses with a file have the field already
     if let Some(length @ 1..) = response.body().size_hint().exact() {
         response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     }
     *response.body_mut() = Body::Empty;
 }
 
-/// Sees to the bytes of a request that nobody has read.
+/// Handles the unread bytes of a request body: reads them, or closes the connection.
 fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Response<Body>) {
     if !body.is_unread() {
         return;
     }
-    // a client that waits for a go-ahead need not send the body any more, and what it sends next would be taken for the body
+    // a client that waits for 100 (Continue) may omit the body, and its next request would be read as the body
     let is_awaited = request.headers().contains_key(header::EXPECT) && body.is_untouched();
-    // most clients stop sending when they are told so
+    // most clients stop sending when the response says that the connection will be closed
     let is_unwanted = body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // HTTP/2 has no such field (RFC 9113 section 8.2.2): it resets the stream
     if request.version() < Version::HTTP_2 && (is_awaited || is_unwanted) {
@@ -514,17 +519,17 @@ fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Res
     body.linger();
 }
 
-/// A URL that only the app may name.
+/// The refusal of a request for an internal mount.
 fn internal(prefix: &Prefix) -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,
         "internal",
-        format!("The mount at {prefix} is internal: only the app hands out its files."),
+        format!("The mount at {prefix} is internal: its files are only available through the app."),
         "Let the app answer with X-Accel-Redirect or X-Sendfile, or remove internal = true.",
     )
 }
 
-/// Redirects to the same URL with https. Not with 308, which browsers cache: the port may use http again tomorrow. The
+/// Redirects to the same URL with https. Not with 308, which browsers cache: the port may use http again later. The
 /// guard has checked the Host header, so the redirect cannot lead to another site.
 fn to_https(request: &Request<()>) -> Result<Response<Body>, Refusal> {
     let authority = request.uri().authority().map(Authority::as_str);
@@ -544,7 +549,7 @@ fn to_https(request: &Request<()>) -> Result<Response<Body>, Refusal> {
     Ok(response)
 }
 
-/// A folder where listings are off.
+/// The refusal of a request for a folder if listings are off.
 fn listing_off() -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,
@@ -554,7 +559,7 @@ fn listing_off() -> Refusal {
     )
 }
 
-/// To the folder's own URL, on the same mount, so that relative links in the listing work.
+/// Redirects to the folder's URL with a slash at the end, so that relative links in the listing work.
 fn redirect(site: &Site, path: &MediaPath, query: Query<'_>) -> Response<Body> {
     let url = site.prefix.url_of(&path.with_slash(true));
     let location = query.text().map_or(url.clone(), |query| format!("{url}?{query}"));

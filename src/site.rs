@@ -1,4 +1,4 @@
-//! `Site`: a prefix, the folder behind it, and its access rules: what every feature of a mount needs.
+//! [`Site`]: a URL prefix, the folder it serves, and its access rules. All features of a mount use it.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use hyper::Response;
 use hyper::header::HeaderValue;
 
 use crate::access::rules::{self, Access, PolicySet};
-use crate::access::{AccessError, Admitted, Pass, Policy, Visitor};
+use crate::access::{AccessDecision, AccessError, Approval, Policy, RequestContext};
 use crate::answer::decide::Decision;
 use crate::answer::head::head;
 use crate::answer::piece::Piece;
@@ -23,36 +23,36 @@ use crate::storage::location::Location;
 use crate::storage::root::{Found, OpenError, Root};
 use crate::storage::token::token;
 
-/// One folder at one prefix.
+/// A folder that is served at a URL prefix.
 #[derive(Debug)]
 pub struct Site {
-    /// Where it is in the URL space.
+    /// The URL prefix.
     pub prefix: Prefix,
-    /// What it serves.
+    /// The folder.
     pub root: Root,
     /// Whether names that start with a dot are served.
     pub hidden: bool,
-    /// `Cache-Control` of files.
+    /// The `Cache-Control` field of files.
     pub cache_control: HeaderValue,
-    /// Its access rules.
+    /// The access rules.
     pub access: Access,
 }
 
-/// A file or folder that was opened, and where it lies.
+/// An open file or folder, and its location.
 #[derive(Debug)]
 pub struct Opened {
     /// The open handle.
     pub found: Found,
-    /// Where it lies: by that it is judged once more.
+    /// Its real location; access is checked again for it.
     pub location: Location,
 }
 
-/// Why a path is never shown.
+/// Why a path is not served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SiteError {
-    /// A name that starts with a dot.
+    /// A name in it starts with a dot.
     Hidden,
-    /// A name of devmedia's own.
+    /// A name in it is reserved for devmedia's incomplete uploads.
     Own,
 }
 
@@ -66,8 +66,8 @@ impl From<SiteError> for Refusal {
             ),
             SiteError::Own => (
                 "incomplete-upload",
-                "Names that start with .devmedia- belong to uploads that are not complete.",
-                "Request the file by the name it gets when it is complete.",
+                "Names that start with .devmedia- are reserved for incomplete uploads.",
+                "When the upload is complete, request the file by its final name.",
             ),
         };
         Self::new(hyper::StatusCode::NOT_FOUND, code, what, advice)
@@ -75,49 +75,58 @@ impl From<SiteError> for Refusal {
 }
 
 impl Site {
-    /// Asks every policy that guards `path`, as it is and as what the links on its way lead to; the first no decides. What is
-    /// opened then is judged once more, see [`Site::admit_at`].
-    pub async fn admit(self: &Arc<Self>, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Admitted, Refusal> {
+    /// Applies every policy that guards `path` or the target of a symbolic link in it, until one refuses the request. After
+    /// the file has been opened, check its location with [`Site::admit_at`].
+    pub async fn admit(
+        self: &Arc<Self>,
+        path: &MediaPath,
+        context: &RequestContext<'_>,
+    ) -> Result<AccessDecision, Refusal> {
         let real = if self.access.is_uniform() || self.root.is_straight_now(path) {
             None
         } else {
-            // a link may lead from what everybody may see to what they may not
+            // a link in a public folder may lead to a guarded one
             let (site, wanted) = (Arc::clone(self), path.clone());
             let real = blocking(move || site.root.real(&wanted)).await;
             real.map_err(|error| Refusal::cannot_open(error, path))?
         };
-        self.ask(self.access.guarding([Some(path), real.as_ref()].into_iter().flatten()), path, visitor).await
+        self.ask(self.access.guarding([Some(path), real.as_ref()].into_iter().flatten()), path, context).await
     }
 
-    /// Asks the policies that guard the place where the open handle of `path` lies, as far as `pass` has not passed them:
-    /// since that was decided, a link may have been pointed elsewhere, and the file system may know the file by another name.
+    /// Applies the policies that guard the location of the open handle of `path`, except those that `approval` has passed. A link
+    /// may have changed since [`Site::admit`], and the file system may accept several names for the file.
     pub async fn admit_at(
         &self,
-        pass: &Pass,
+        approval: &Approval,
         path: &MediaPath,
         location: &Location,
-        visitor: &Visitor<'_>,
-    ) -> Result<Admitted, Refusal> {
-        let Some(place) = location.path() else { return Ok(Admitted::Pass(Pass::default())) };
-        self.ask(self.access.guarding([place]).without(&pass.policies), path, visitor).await
+        context: &RequestContext<'_>,
+    ) -> Result<AccessDecision, Refusal> {
+        let Some(place) = location.path() else { return Ok(AccessDecision::Approved(Approval::default())) };
+        self.ask(self.access.guarding([place]).without(&approval.policies), path, context).await
     }
 
-    async fn ask(&self, policies: PolicySet, path: &MediaPath, visitor: &Visitor<'_>) -> Result<Admitted, Refusal> {
+    async fn ask(
+        &self,
+        policies: PolicySet,
+        path: &MediaPath,
+        context: &RequestContext<'_>,
+    ) -> Result<AccessDecision, Refusal> {
         let url_path = self.prefix.url_of(path);
-        let mut pass = Pass::default();
+        let mut approval = Approval::default();
         for policy in self.access.policies(&policies) {
-            match policy.admit(&url_path, visitor).await? {
-                Admitted::Pass(next) => pass = pass.and(next),
-                answer @ (Admitted::Answer(_) | Admitted::Handed(_)) => return Ok(answer),
+            match policy.admit(&url_path, context).await? {
+                AccessDecision::Approved(next) => approval = approval.and(next),
+                answer @ (AccessDecision::Answer(_) | AccessDecision::InternalRedirect(_)) => return Ok(answer),
             }
         }
-        pass.policies = policies;
-        Ok(Admitted::Pass(pass))
+        approval.policies = policies;
+        Ok(AccessDecision::Approved(approval))
     }
 
-    /// Refuses names that are kept hidden.
-    pub fn shows(&self, path: &MediaPath) -> Result<(), SiteError> {
-        // by characters that nobody sees, some file systems find a hidden name under another spelling
+    /// Refuses paths with hidden or reserved names.
+    pub fn check_visible(&self, path: &MediaPath) -> Result<(), SiteError> {
+        // some file systems ignore invisible characters, so a hidden name may have another spelling
         let spelled = (!path.as_bytes().is_ascii()).then(|| rules::spelling(&String::from_utf8_lossy(path.as_bytes())));
         let is_hidden = |text: &str| text.split('/').any(|name| name.starts_with('.'));
         let is_own = |text: &str| text.split('/').any(|name| path::is_own(name.as_bytes()));
@@ -130,49 +139,49 @@ impl Site {
         }
     }
 
-    /// Refuses what a link leads to, if its own name is kept hidden.
-    pub fn shows_at(&self, location: &Location) -> Result<(), SiteError> {
-        location.path().map_or(Ok(()), |path| self.shows(path))
+    /// Refuses the target of a link if it has hidden or reserved names.
+    pub fn check_location_visible(&self, location: &Location) -> Result<(), SiteError> {
+        location.path().map_or(Ok(()), |path| self.check_visible(path))
     }
 
-    /// Opens what `path` names if nothing has to be waited for, no link is on the way, and, where rules depend on paths, every
-    /// name is spelled as it is stored. `None` says nothing but "ask [`Site::find`]".
+    /// Opens `path` without blocking. That is possible if the kernel has it in its cache, it contains no links, and, if access
+    /// rules depend on the path, every name is spelled as it is stored. If the result is `None`, call [`Site::find`].
     pub fn find_now(&self, path: &MediaPath) -> Option<Opened> {
         let found = self.root.open_now(path)?;
         let is_there = self.access.is_uniform() || self.root.is_exact_now(path);
         is_there.then_some(Opened { found, location: Location::AsAsked })
     }
 
-    /// Opens what `path` names, and says where it lies. Blocks.
+    /// Opens `path` and determines its location. Blocks.
     pub fn find(&self, path: &MediaPath) -> Result<Opened, OpenError> {
         if self.access.is_uniform() && self.hidden {
-            // nothing depends on it
+            // nothing depends on the location
             return Ok(Opened { found: self.root.open(path)?, location: Location::AsAsked });
         }
         let (found, location) = self.root.find(path)?;
         Ok(Opened { found, location })
     }
 
-    /// Opens what `path` names, off the reactor.
+    /// Opens `path` on a blocking thread.
     pub async fn open(self: &Arc<Self>, path: &MediaPath) -> Result<Found, OpenError> {
         let (site, path) = (Arc::clone(self), path.clone());
         blocking(move || site.root.open(&path)).await
     }
 
-    /// The policies that guard `path`: as it is, and as what the links on its way lead to. Blocks.
+    /// The policies that guard `path` or the target of a symbolic link in it. Blocks.
     fn guarding(&self, path: &MediaPath) -> Result<PolicySet, OpenError> {
         let real = if self.access.is_uniform() { None } else { self.root.real(path)? };
         Ok(self.access.guarding([Some(path), real.as_ref()].into_iter().flatten()))
     }
 
-    /// Whether everybody may see `path`, as it is and as what the links on its way lead to: a 404 may name it, and a file
-    /// missing there may be fetched or drawn. Blocks.
+    /// Whether everybody may see `path`, including the targets of symbolic links in it. If so, a 404 may suggest it, and a
+    /// missing file there may be fetched or get a placeholder. Blocks.
     pub fn is_public_all_the_way(&self, path: &MediaPath) -> bool {
         self.guarding(path).is_ok_and(|policies| self.access.policies(&policies).all(Policy::is_public))
     }
 
-    /// Whether something may be put in the place of a missing file: everybody may see it, or `guarded` says that guarded
-    /// paths count too. Waits for the disk only where links may lead past a rule.
+    /// Whether a missing file may be fetched or get a placeholder: everybody may see it, or `guarded` allows that for guarded
+    /// paths too. Accesses the disk only if a link could lead to a guarded path.
     pub async fn is_open(self: &Arc<Self>, path: &MediaPath, guarded: bool) -> bool {
         if guarded || self.access.is_uniform() {
             return guarded || self.access.is_public(path);
@@ -181,8 +190,8 @@ impl Site {
         blocking(move || site.is_public_all_the_way(&path)).await
     }
 
-    /// Refuses to store at `path` for a client that may post to `folder`, where a policy guards `path` that the client has
-    /// not passed. Blocks.
+    /// Checks whether a client that may upload to `folder` may store a file at `path`: every policy that guards `path` must
+    /// guard `folder` as well. Blocks.
     pub fn allows_storing_at(&self, folder: &MediaPath, path: &MediaPath) -> Result<(), Refusal> {
         let guarding = |path| self.guarding(path).map_err(|error| Refusal::cannot_open(error, path));
         if self.access.implies(&guarding(folder)?, &guarding(path)?) {
@@ -192,8 +201,8 @@ impl Site {
         }
     }
 
-    /// Refuses to change `names` below an open folder, which a path led to, for a client that has passed these policies: the
-    /// folder is judged by where it lies, whatever its path leads to by now. Gives the place of what is changed. Blocks.
+    /// Checks whether a client that has passed these policies may change `names` below an open folder. The folder's real
+    /// location decides, not the path that it was opened by. Returns the location of the change. Blocks.
     pub fn allows_changing<'a>(
         &self,
         passed: &PolicySet,
@@ -203,7 +212,7 @@ impl Site {
         let top = MediaPath::top();
         let location = self.root.locate(folder, &top).map_err(|error| Refusal::cannot_open(error, &top))?;
         let place = names.into_iter().fold(location.path().cloned().unwrap_or(top), |place, name| place.join(name));
-        self.shows(&place)?;
+        self.check_visible(&place)?;
         if self.access.implies(passed, &self.access.guarding([&place])) {
             Ok(place)
         } else {
@@ -211,8 +220,8 @@ impl Site {
         }
     }
 
-    /// What a folder holds, for a client that may see the folder under its path and where it lies: hidden names, and what is
-    /// guarded by policies that were not asked about the folder, are left out, and so are links that lead there. Blocks.
+    /// Lists a folder for a client that may see the folder at its path and at its location. Omits hidden names, entries that
+    /// other policies guard, and links to either of them. Blocks.
     pub fn entries(&self, folder: &MediaPath, dir: &Dir) -> io::Result<Vec<Entry>> {
         let location = self.root.locate(dir, folder).map_err(|_| io::ErrorKind::NotFound)?;
         let folders = || [Some(folder), location.path()].into_iter().flatten();
@@ -225,10 +234,10 @@ impl Site {
         let follow = |name: &[u8]| {
             let link = folder.join(name);
             match self.root.follow(&link) {
-                Some((_, location)) if self.shows_at(&location).is_err() => Target::Secret,
+                Some((_, location)) if self.check_location_visible(&location).is_err() => Target::Secret,
                 Some((_, location)) if !allows(&self.access.guarding(location.path())) => Target::Secret,
                 Some((target, _)) => Target::Served(target),
-                // it may lead to a guarded place all the same
+                // a broken link may still point to a guarded path
                 None if self.guarding(&link).is_ok_and(|policies| allows(&policies)) => Target::Broken,
                 None => Target::Secret,
             }
@@ -240,8 +249,8 @@ impl Site {
         Ok(entries)
     }
 
-    /// Looks into the files of a folder whose names do not tell their type, so that a listing says what a GET would. Only
-    /// into the first thousand, for each is opened. Blocks.
+    /// Sniffs the media type of files whose name does not determine it, so that a listing has the same type as a GET response.
+    /// Opens each of these files, so it stops after a thousand. Blocks.
     pub fn sniff(&self, folder: &MediaPath, entries: &mut [Entry]) {
         const MAX: usize = 1000;
         let is_untold = |entry: &&mut Entry| {
@@ -254,8 +263,8 @@ impl Site {
         }
     }
 
-    /// The answer with a file behind it: status and fields as decided, with what this site's rules add for `path`, and the
-    /// body that `body` makes of the pieces to send.
+    /// Creates the response with a file: the status and fields of the decision, the fields that this site's rules add for
+    /// `path`, and the body that `body` creates from the pieces to send.
     pub fn answer(
         &self,
         path: &MediaPath,
@@ -263,7 +272,7 @@ impl Site {
         entity: &Entity,
         body: impl FnOnce(Vec<Piece>) -> Body,
     ) -> Response<Body> {
-        // 32 random letters need not be searched for in the file: no uploaded file can hold them in advance
+        // no file can contain 32 random letters that were chosen after it was stored, so the file is not searched for them
         let (status, mut headers, pieces) = head(decision, entity, &self.cache_control, || token(32));
         self.access.apply_headers(path, &mut headers);
         let mut response = Response::new(body(pieces));

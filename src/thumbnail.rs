@@ -1,17 +1,17 @@
-//! Thumbnails: `?thumbnail=256` after a file's URL answers with a small picture of it.
+//! Thumbnails: a file's URL with `?thumbnail=256` returns a small version of the image.
 //!
 //! ```text
-//! Found::File --> asked     is a thumbnail asked for, of what size?                               pure
-//!             --> Subject   does the type have one: a picture, or an icon?                        pure
+//! Found::File --> asked     does the query ask for a thumbnail, and of what size?                 pure
+//!             --> Subject   what does the media type get: a decoded image, or an icon?            pure
 //!             --> cache     is it on disk, under the file's validator?
-//!             --> format    by its first bytes: decoded here, its own thumbnail, or an icon?      pure
-//!             --> turns     a bounded number at a time, the newest request first
-//!             --> decode    the pixels, reduced as they come (raster)                             pure
+//!             --> format    by the first bytes: decoded here, sent as it is, or an icon?          pure
+//!             --> turns     a limited number at a time, the newest request first
+//!             --> decode    the pixels, reduced while they are read (raster)                      pure
 //!             --> make      to sRGB (colour), upright (exif), encoded                             pure
 //! ```
 //!
-//! A file without a thumbnail gets an icon, with status 200: an `<img>` never shows a broken image. The field
-//! `X-Devmedia-Thumbnail` says where the answer came from: `made`, `cached` or `icon`; for the icon of a picture,
+//! A file without a thumbnail gets an icon with status 200, so an `<img>` never shows a broken image. The header
+//! `X-Devmedia-Thumbnail` says where the answer came from: `made`, `cached` or `icon`. If an image gets an icon,
 //! `X-Devmedia-Thumbnail-Reason` says why.
 
 pub mod cache;
@@ -35,7 +35,7 @@ use tokio::task::spawn_blocking;
 
 use self::cache::{Cache, Key};
 use self::icon::Icon;
-use self::make::{Opened, Size, Unmade};
+use self::make::{DecodeError, Opened, Size};
 use self::turns::{Request, Turns};
 use crate::answer::conditional::{self, Precondition};
 use crate::answer::decide::Undecided;
@@ -47,24 +47,24 @@ use crate::storage::entity::Entity;
 use crate::storage::media_type::MediaType;
 use crate::storage::open_file::OpenFile;
 
-/// Where the answer came from.
+/// Says where the answer came from.
 const SOURCE: HeaderName = HeaderName::from_static("x-devmedia-thumbnail");
 
-/// Why a picture has an icon instead of a thumbnail.
+/// Says why an image has an icon instead of a thumbnail.
 const REASON: HeaderName = HeaderName::from_static("x-devmedia-thumbnail-reason");
 
-/// Pictures decoded at once, at most; fewer on fewer cores.
+/// The most images to decode at once. Fewer on a machine with fewer cores.
 const PARALLEL: usize = 4;
 
-/// Files looked into at once, for their format and in the cache.
-const LOOKING: usize = 16;
+/// The most files to inspect at once: their first bytes and their cache entries.
+const INSPECTIONS: usize = 16;
 
 /// Why there is no thumbnail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThumbnailError {
-    /// `?thumbnail=` is followed by something that is not a number.
+    /// The value of `?thumbnail=` is not a number.
     Size,
-    /// Too many clients wait for thumbnails that have ended their side of the connection.
+    /// Too many clients that have closed their sending side are waiting for thumbnails.
     TooMany,
 }
 
@@ -81,7 +81,7 @@ impl From<ThumbnailError> for Refusal {
             ThumbnailError::TooMany => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too-many-thumbnails",
-                "Too many thumbnails are waiting to be made.",
+                "Too many requests are waiting for thumbnails.",
                 "Request it again, and keep the connection open in both directions until the answer has arrived.",
             )
             .with_field(header::RETRY_AFTER, HeaderValue::from_static("1")),
@@ -89,35 +89,35 @@ impl From<ThumbnailError> for Refusal {
     }
 }
 
-/// The size that a query asks for; `None` where it asks for none, or the file is its own thumbnail. A bare `?thumbnail`
-/// has the default size.
+/// The size that a query asks for. `None` if it asks for none, or if the file serves as its own thumbnail. A bare
+/// `?thumbnail` means the default size.
 ///
-/// Any number gets the nearest size that is made. Anything else is refused: it is a typing error, and a picture of some
-/// size would hide it.
+/// Any number selects the nearest available size. Anything else is an error: it is a typo, and a thumbnail of some
+/// other size would hide it.
 pub fn asked(query: Query<'_>, entity: &Entity) -> Result<Option<Size>, ThumbnailError> {
     let Some(value) = query.get("thumbnail") else { return Ok(None) };
     let size = match value {
         "" => Size::default(),
-        // a number too long for the type is large, and the largest size is nearest
+        // a number too large for `u32` selects the largest size
         number if number.bytes().all(|b| b.is_ascii_digit()) => Size::nearest(number.parse().unwrap_or(u32::MAX)),
         _ => return Err(ThumbnailError::Size),
     };
     Ok((Subject::of(&entity.media_type) != Subject::Itself).then_some(size))
 }
 
-/// How a type is shown small.
+/// How a media type is represented as a thumbnail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// A picture: its first bytes say more.
+    /// An image. Its first bytes decide what happens.
     Picture,
-    /// A picture that is told by its type only and that every browser shows: the file is its own thumbnail.
+    /// An image recognised by its media type alone, which every browser can show. The file is its own thumbnail.
     Itself,
-    /// What has no picture.
+    /// A file that is not an image.
     Icon(Icon),
 }
 
 impl Subject {
-    /// By type. SVG is never recognised by its bytes: it can hold script.
+    /// Decides by media type. SVG is never recognised by its content, because it can contain scripts.
     pub fn of(media_type: &MediaType) -> Self {
         match media_type.essence() {
             "image/svg+xml" => Self::Itself,
@@ -127,58 +127,58 @@ impl Subject {
     }
 }
 
-/// What is sent for a thumbnail.
+/// The answer to a thumbnail request.
 #[derive(Debug)]
 pub enum Thumbnail {
-    /// A small picture or an icon.
+    /// A small image or an icon.
     Answer(Response<Body>),
-    /// The file: a picture that browsers show and that is not decoded here. There is no AVIF decoder here, for example:
-    /// the maintained ones are C (dav1d) or a port of it with its `unsafe` (rav1d).
+    /// The file itself: an image that browsers show and devmedia does not decode. AVIF is one: its maintained decoders
+    /// are written in C (dav1d) or are a port of it that uses `unsafe` (rav1d).
     Itself(OpenFile, Entity),
 }
 
-/// Makes thumbnails: the cache, and the limits of parallel work.
+/// Creates thumbnails. Holds the cache and the limits on parallel work.
 #[derive(Debug)]
 pub struct Thumbnails {
     cache: Option<Arc<Cache>>,
-    /// For reading a file's beginning, and the cache.
-    looking: Turns,
-    /// For decoding.
+    /// Limits how many files are inspected: their first bytes, and the cache.
+    inspecting: Turns,
+    /// Limits decoding.
     decoding: Turns,
-    /// For pictures that need much memory: one at a time. It is taken before the turn for decoding, so that such
-    /// pictures never make others wait.
+    /// For images that need much memory: one at a time. This turn is taken before the one for decoding, so that large
+    /// images never make others wait.
     large: Turns,
 }
 
-/// What a file turned out to be.
-enum Looked {
+/// The result of inspecting a file.
+enum Inspected {
     Cached(Bytes),
     Picture { large: bool },
     Browser(&'static str),
-    None(Unmade),
+    None(DecodeError),
 }
 
-/// Bytes to send, their media type, and where they came from.
+/// Bytes to send, their media type and their source.
 struct Small {
     source: &'static str,
     content_type: &'static str,
     bytes: Bytes,
-    reason: Option<Unmade>,
+    reason: Option<DecodeError>,
 }
 
 impl Thumbnails {
-    /// `cache` is the folder to keep them in; without one each is made whenever it is asked for.
+    /// `cache` is the folder that keeps thumbnails. Without one, every request creates its thumbnail.
     pub fn new(cache: Option<PathBuf>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             cache: cache.map(|folder| Arc::new(Cache::new(folder))),
-            looking: Turns::new(LOOKING),
+            inspecting: Turns::new(INSPECTIONS),
             decoding: Turns::new(cores.min(PARALLEL)),
             large: Turns::new(1),
         }
     }
 
-    /// Answers with a thumbnail of an open file. Conditions are decided first: a 304 decodes nothing.
+    /// Answers with a thumbnail of an open file. Preconditions come first, so that a 304 decodes nothing.
     pub async fn answer(
         &self,
         request: &hyper::Request<()>,
@@ -194,8 +194,8 @@ impl Thumbnails {
         if let Some(key) = &key {
             fields.insert(header::ETAG, key.etag());
         }
-        // The thumbnail is a representation of its own: it has its own tag, and no date, for its look may change with
-        // the program that makes it.
+        // A thumbnail is a representation of its own. It has its own entity tag and no date, because another version of
+        // devmedia may create a different thumbnail.
         let own = Entity { etag: key.as_ref().map(Key::etag), last_modified: None, ..entity.clone() };
         let precondition = conditional::evaluate(request.method(), request.headers(), &own);
         if precondition == Precondition::NotModified {
@@ -206,19 +206,19 @@ impl Thumbnails {
             Subject::Icon(icon) => Small::icon(icon, None),
             Subject::Picture | Subject::Itself => {
                 let (file, request) = (Arc::new(file), Request::new(&connection.activity));
-                match self.look(key.clone(), size, &file, entity.len, &request).await? {
-                    Looked::Cached(bytes) => Small::picture("cached", bytes),
-                    Looked::Browser(media_type) => {
+                match self.inspect(key.clone(), size, &file, entity.len, &request).await? {
+                    Inspected::Cached(bytes) => Small::picture("cached", bytes),
+                    Inspected::Browser(media_type) => {
                         let file = Arc::into_inner(file).ok_or_else(Refusal::panicked)?;
                         let media_type = MediaType::from_static(media_type);
                         return Ok(Thumbnail::Itself(file, Entity { media_type, ..entity }));
                     }
-                    // what fails the condition is not worth decoding
-                    Looked::Picture { .. } if precondition == Precondition::Failed => {
+                    // do not decode an image whose precondition fails
+                    Inspected::Picture { .. } if precondition == Precondition::Failed => {
                         return Err(Undecided::PreconditionFailed.into());
                     }
-                    Looked::Picture { large } => self.picture(key, size, file, &entity, large, &request).await?,
-                    Looked::None(why) => Small::unmade(why, &entity),
+                    Inspected::Picture { large } => self.picture(key, size, file, &entity, large, &request).await?,
+                    Inspected::None(why) => Small::icon_for_error(why, &entity),
                 }
             }
         };
@@ -239,33 +239,33 @@ impl Thumbnails {
         Ok(Thumbnail::Answer(response))
     }
 
-    /// Looks into the cache, else at the file's beginning.
-    async fn look(
+    /// Looks in the cache, then at the beginning of the file.
+    async fn inspect(
         &self,
         key: Option<Key>,
         size: Size,
         file: &Arc<OpenFile>,
         len: u64,
         request: &Request,
-    ) -> Result<Looked, Refusal> {
-        let turn = self.looking.take(request).await.ok_or(ThumbnailError::TooMany)?;
+    ) -> Result<Inspected, Refusal> {
+        let turn = self.inspecting.take(request).await.ok_or(ThumbnailError::TooMany)?;
         let (cached, file) = (self.cache.clone().zip(key), Arc::clone(file));
         let work = spawn_blocking(move || {
             let _turn = turn;
             if let Some(bytes) = cached.and_then(|(cache, key)| cache.get(&key)) {
-                return Looked::Cached(bytes);
+                return Inspected::Cached(bytes);
             }
             match Opened::new(Source::new(file, len), len) {
-                Ok(Opened::Picture(picture)) => Looked::Picture { large: picture.is_large(size.pixels()) },
-                Ok(Opened::Browser(media_type)) => Looked::Browser(media_type),
-                Err(why) => Looked::None(why),
+                Ok(Opened::Picture(picture)) => Inspected::Picture { large: picture.is_large(size.pixels()) },
+                Ok(Opened::Browser(media_type)) => Inspected::Browser(media_type),
+                Err(why) => Inspected::None(why),
             }
         });
-        // A panic of a decoder is one more way of not decoding.
-        Ok(work.await.unwrap_or_else(|panic| Looked::None(Unmade::Broken(panic.to_string()))))
+        // If a decoder panics, the image counts as damaged.
+        Ok(work.await.unwrap_or_else(|panic| Inspected::None(DecodeError::Broken(panic.to_string()))))
     }
 
-    /// Decodes a picture when it is its turn. A client that hangs up before costs nothing more.
+    /// Decodes an image when its turn comes. If the client disconnects before that, nothing is decoded.
     async fn picture(
         &self,
         key: Option<Key>,
@@ -279,9 +279,9 @@ impl Thumbnails {
         let turn = self.decoding.take(request).await.ok_or(ThumbnailError::TooMany)?;
         let (cached, len) = (self.cache.clone().zip(key), entity.len);
         let work = spawn_blocking(move || {
-            // the work goes on when the client has gone, and so do its turns
+            // the work continues if the client disconnects, so it keeps its turns
             let _turns = (large, turn);
-            // somebody else may have asked for it as well
+            // another request may have created it meanwhile
             if let Some(bytes) = cached.as_ref().and_then(|(cache, key)| cache.get(key)) {
                 return Ok(Small::picture("cached", bytes));
             }
@@ -291,8 +291,8 @@ impl Thumbnails {
             }
             Ok(Small::picture("made", bytes.into()))
         });
-        let made = work.await.unwrap_or_else(|panic| Err(Unmade::Broken(panic.to_string())));
-        Ok(made.unwrap_or_else(|why| Small::unmade(why, entity)))
+        let made = work.await.unwrap_or_else(|panic| Err(DecodeError::Broken(panic.to_string())));
+        Ok(made.unwrap_or_else(|why| Small::icon_for_error(why, entity)))
     }
 }
 
@@ -302,24 +302,24 @@ impl Small {
         Self { source, content_type, bytes, reason: None }
     }
 
-    fn icon(icon: Icon, reason: Option<Unmade>) -> Self {
+    fn icon(icon: Icon, reason: Option<DecodeError>) -> Self {
         Self { source: "icon", content_type: icon::CONTENT_TYPE, bytes: icon.svg().into(), reason }
     }
 
-    fn unmade(why: Unmade, entity: &Entity) -> Self {
+    fn icon_for_error(why: DecodeError, entity: &Entity) -> Self {
         let icon = match &why {
-            Unmade::TooLong { .. } | Unmade::TooLarge { .. } => Icon::LargePicture,
-            // such a type promises a format that is known
-            Unmade::Unknown if Icon::is_decoded(entity.media_type.essence()) => Icon::BrokenPicture,
-            Unmade::Unknown => Icon::Picture,
-            Unmade::Broken(_) => Icon::BrokenPicture,
+            DecodeError::TooLong { .. } | DecodeError::TooLarge { .. } => Icon::LargePicture,
+            // these types promise a format that is decoded here
+            DecodeError::Unknown if Icon::is_decoded(entity.media_type.essence()) => Icon::BrokenPicture,
+            DecodeError::Unknown => Icon::Picture,
+            DecodeError::Broken(_) => Icon::BrokenPicture,
         };
         tracing::debug!("no thumbnail: {why}");
         Self::icon(icon, Some(why))
     }
 }
 
-/// The open handle as a decoder reads it: from it only, and not past the announced length.
+/// Lets a decoder read the open file, up to the announced length.
 struct Source {
     file: Arc<OpenFile>,
     len: u64,

@@ -1,4 +1,5 @@
-//! Bytes arrive, get a safe name, are stored beneath the root, and have a URL (`--upload`).
+//! Uploads (`--upload`): receives files, gives them safe names, stores them below the root, and answers with their
+//! URLs.
 //!
 //! ```text
 //! POST a form --form--> names ---\
@@ -36,30 +37,31 @@ use crate::body::incoming::RequestBody;
 use crate::refusal::Refusal;
 use crate::request::query::Query;
 
-/// The fields of answers that scripts of other origins may read, beside those of every answer.
+/// The response headers of uploads that scripts of other origins may read, in addition to those of every response.
 pub const EXPOSED: &str = "Location, Content-Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, \
                            Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires, Upload-Concat";
 
-/// Refuses a request to a mount that accepts uploads if it asks for what is not implemented, whatever its method.
+/// Rejects a request to a mount that accepts uploads if it needs something that is not implemented, whatever its
+/// method.
 pub fn check(request: &Request<()>) -> Result<(), UploadError> {
     unsupported::check(request.headers(), Query::new(request.uri().query()))
 }
 
-/// Whether an upload widget asks whether a chunk has arrived already. No chunk ever has: the answer must not be a 200, which
-/// means that the chunk need not be sent.
+/// True if an upload widget asks whether the server already has a chunk. The server never has one, and the answer must
+/// not be a 200, which would mean that the chunk need not be sent.
 pub fn asks_for_chunk(request: &Request<()>) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
         && Chunk::of_query(Query::new(request.uri().query())).is_test()
 }
 
-/// 204: Resumable.js, flow.js and their relatives take it for "not here", without an error.
+/// 204, which Resumable.js, flow.js and similar widgets understand as "missing" without reporting an error.
 pub fn no_chunk() -> Response<Body> {
     let mut response = stored::done();
     response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     response
 }
 
-/// Does what a request asks to change. Its method is one that the mount allows, its path one that the site shows.
+/// Performs a request that changes something. The mount must allow its method, and the site must show its path.
 pub async fn receive(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
     match *upload.request.method() {
         Method::PUT => put::put(upload, body).await,

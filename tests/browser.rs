@@ -1,4 +1,4 @@
-//! Apps, strangers' pages and the pages of devmedia in a browser: Debian's Chromium against the real binary.
+//! Apps, pages of other sites and the pages of devmedia in a browser: Debian's Chromium with the real binary.
 //!
 //! Without `chromium` and `chromedriver` on `PATH` these tests say so and pass; with `CI=true` they fail.
 
@@ -73,7 +73,7 @@ fn localhost_beside_127_0_0_1_works_under_the_referrer_policies_of_frameworks() 
 }
 
 #[test]
-fn a_fetch_after_an_img_is_answered_from_the_cache_and_still_readable() {
+fn a_fetch_after_an_img_uses_the_cache_and_is_readable() {
     let Some(tab) = Tab::new() else { return };
     let server = sample_server();
     has_validators(&server, PICTURE);
@@ -94,22 +94,22 @@ fn a_video_seeks_to_its_middle() {
     let Some(tab) = Tab::new() else { return };
     let server = sample_server();
     let url = media_url(&server, "127.0.0.1") + VIDEO;
-    let app = App::page("same-origin", &format!("<video id=film src='{url}' preload=auto muted></video>"));
+    let app = App::page("same-origin", &format!("<video id=video src='{url}' preload=auto muted></video>"));
     tab.open(&app.at("localhost"));
     let seen = tab.ask(
-        "const film = document.querySelector('#film');
-        if (film.readyState < 1) await new Promise(tell => film.onloadedmetadata = tell);
-        const seeked = new Promise(tell => film.onseeked = tell);
-        film.currentTime = 6;
+        "const video = document.querySelector('#video');
+        if (video.readyState < 1) await new Promise(tell => video.onloadedmetadata = tell);
+        const seeked = new Promise(tell => video.onseeked = tell);
+        video.currentTime = 6;
         await seeked;
-        return { at: film.currentTime, end: film.seekable.end(0), picture: film.readyState >= 2 }",
+        return { at: video.currentTime, end: video.seekable.end(0), picture: video.readyState >= 2 }",
     );
     assert_eq!(seen, json!({ "at": 6, "end": 12, "picture": true }));
     logged(&server, VIDEO, 206);
 }
 
 #[test]
-fn a_picture_replaced_on_disk_is_new_on_reload() {
+fn an_image_replaced_on_disk_is_new_on_reload() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("me.png", sample("avatars/ada.png"));
@@ -135,7 +135,7 @@ fn a_picture_replaced_on_disk_is_new_on_reload() {
 }
 
 #[test]
-fn a_page_of_a_stranger_gets_nothing_it_could_read() {
+fn a_page_of_another_site_can_read_nothing() {
     let Some(tab) = Tab::new() else { return };
     let server = sample_server();
     server.put("data.js", "window.stolen = 'script'");
@@ -186,7 +186,7 @@ fn a_page_of_a_stranger_gets_nothing_it_could_read() {
 }
 
 #[test]
-fn a_link_from_a_strangers_page_opens_for_the_person_only() {
+fn a_link_from_another_site_opens_for_the_user_only() {
     let Some(tab) = Tab::new() else { return };
     let server = sample_server();
     let app = App::page("", &format!("<a href='{}'>the folder</a>", media_url(&server, "localhost")));
@@ -202,7 +202,7 @@ fn a_link_from_a_strangers_page_opens_for_the_person_only() {
 }
 
 #[test]
-fn a_rebound_name_is_refused_with_advice() {
+fn a_rebound_name_is_rejected_with_advice() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("secret.txt", "the secret");
@@ -214,7 +214,7 @@ fn a_rebound_name_is_refused_with_advice() {
 }
 
 #[test]
-fn the_links_of_a_listing_lead_down_and_its_crumbs_back_up() {
+fn the_links_and_breadcrumbs_of_a_listing_work() {
     let Some(tab) = Tab::new() else { return };
     let server = sample_server();
     server.put("albums/Été à la plage/50% & more #1?.txt", "sand");
@@ -246,7 +246,7 @@ fn the_links_of_a_listing_lead_down_and_its_crumbs_back_up() {
 }
 
 #[test]
-fn every_page_leads_to_the_landing_page_and_to_the_other_mounts() {
+fn every_page_links_to_the_landing_page_and_the_other_mounts() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::prepared(Way::Fast, &["--mount", "/static/=./static", "--upload=/media/"], |folder| {
         std::fs::create_dir(folder.join("static")).expect("a folder");
@@ -311,7 +311,7 @@ const HOSTILE: &[&str] = &[
 ];
 
 #[test]
-fn a_hostile_file_name_is_only_a_name() {
+fn a_hostile_file_name_is_escaped() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     let folder = "<svg onload=alert(1)>";
@@ -337,7 +337,7 @@ fn a_hostile_file_name_is_only_a_name() {
 }
 
 #[test]
-fn a_hostile_url_is_only_a_name_in_its_404() {
+fn a_hostile_url_is_escaped_in_its_404() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     for name in HOSTILE {
@@ -362,7 +362,7 @@ fn a_hostile_url_is_only_a_name_in_its_404() {
 }
 
 #[test]
-fn an_uploaded_document_with_a_script_shows_and_cannot_act() {
+fn scripts_in_an_uploaded_document_do_not_run() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     let ear = App::blank("");

@@ -1,4 +1,4 @@
-//! A page of an app whose pictures are on production, or nowhere: Debian's Chromium against the real binary.
+//! An app's page whose images are in production or nowhere: Debian's Chromium with the real binary.
 //!
 //! Without `chromium` and `chromedriver` on `PATH` this test says so and passes; with `CI=true` it fails.
 
@@ -6,8 +6,8 @@
 mod app;
 #[path = "browser/driver.rs"]
 mod driver;
-#[path = "production/origin.rs"]
-mod origin;
+#[path = "production/upstream.rs"]
+mod upstream;
 mod support;
 
 use std::io::Write as _;
@@ -17,14 +17,14 @@ use serde_json::json;
 
 use app::App;
 use driver::Tab;
-use origin::Origin;
 use support::{Server, Way};
+use upstream::Upstream;
 
 #[test]
-fn the_pictures_of_a_page_appear_from_production_or_drawn() {
+fn the_images_of_a_page_come_from_production_or_placeholders() {
     let Some(tab) = Tab::new() else { return };
     let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
-    let production = Origin::start(move |asked, stream| {
+    let production = Upstream::start(move |asked, stream| {
         let name = asked.target.trim_start_matches("/files/");
         let (status, bytes) = match std::fs::read(media.join(name)) {
             Ok(bytes) => ("200 OK", bytes),

@@ -105,7 +105,7 @@ fn entries_are_sorted_and_folders_stay_first() {
 }
 
 #[test]
-fn names_are_in_the_order_of_a_dictionary() {
+fn names_are_sorted_like_a_dictionary() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     // with accents in both Unicode forms
@@ -198,7 +198,7 @@ fn typing_filters_and_the_count_is_shown() {
 }
 
 #[test]
-fn a_keyboard_is_enough() {
+fn the_keyboard_suffices() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     for name in ["a.txt", "b.txt", "c.txt", "d.txt"] {
@@ -234,7 +234,7 @@ fn a_keyboard_is_enough() {
 }
 
 #[test]
-fn the_focus_is_seen_in_both_views() {
+fn the_focus_is_visible_in_both_views() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("a.txt", "a");
@@ -286,15 +286,15 @@ fn a_video_plays_and_seeks_in_the_preview() {
     let played = ask(
         &tab,
         "one('a[href=\"daybreak.mp4\"]').click();
-        const film = await until(() => one('.stage video'));
-        film.muted = true;
-        await film.play();
-        await until(() => film.currentTime > 0);
-        film.pause();
-        const seeked = new Promise(tell => film.onseeked = tell);
-        film.currentTime = 6;
+        const video = await until(() => one('.stage video'));
+        video.muted = true;
+        await video.play();
+        await until(() => video.currentTime > 0);
+        video.pause();
+        const seeked = new Promise(tell => video.onseeked = tell);
+        video.currentTime = 6;
         await seeked;
-        return [film.videoWidth, film.currentTime, one('.facts').textContent.split('  ·  ').slice(0, 2)]",
+        return [video.videoWidth, video.currentTime, one('.facts').textContent.split('  ·  ').slice(0, 2)]",
     );
     assert_eq!(played, json!([640, 6, ["640 × 360", "0:12"]]));
     let sound = ask(
@@ -347,7 +347,7 @@ fn the_copied_url_and_tag_are_right() {
 }
 
 #[test]
-fn hostile_names_and_contents_are_only_names_and_contents() {
+fn hostile_names_and_contents_are_escaped() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     let names = [

@@ -15,7 +15,7 @@ use gallery::{HELPERS, ask, sample, url};
 use support::{Server, Way};
 
 #[test]
-fn a_file_on_disk_appears_in_the_open_page_and_leaves_it() {
+fn an_open_page_shows_new_files_and_drops_removed_ones() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     tab.open(&url(&server));
@@ -29,7 +29,7 @@ fn a_file_on_disk_appears_in_the_open_page_and_leaves_it() {
 
     server.put("noor.png", sample("avatars/noor.png"));
     ask(&tab, "window.row = one('tbody tr'); await until(() => names().length === 2)");
-    assert_eq!(ask(&tab, "return one('tbody tr') === window.row"), true, "what stays is not made anew");
+    assert_eq!(ask(&tab, "return one('tbody tr') === window.row"), true, "an unchanged row is not recreated");
 
     std::fs::remove_file(server.root.join("ada.png")).expect("a file");
     std::fs::remove_file(server.root.join("noor.png")).expect("a file");
@@ -38,7 +38,7 @@ fn a_file_on_disk_appears_in_the_open_page_and_leaves_it() {
 }
 
 #[test]
-fn a_picture_that_is_replaced_is_shown_anew_also_in_the_preview() {
+fn a_replaced_image_is_updated_in_the_page_and_the_preview() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("me.png", sample("avatars/ada.png"));
@@ -50,16 +50,16 @@ fn a_picture_that_is_replaced_is_shown_anew_also_in_the_preview() {
 
     server.put("me.png", sample("avatars/noor.png"));
     assert_eq!(width(320), true);
-    let anew =
+    let is_renewed =
         "return !!await until(() => one('tbody img').naturalWidth && one('tbody img').currentSrc !== window.before)";
-    assert_eq!(ask(&tab, anew), true);
+    assert_eq!(ask(&tab, is_renewed), true);
 
     std::fs::remove_file(server.root.join("me.png")).expect("a file");
     assert_eq!(ask(&tab, "return await until(() => !one('dialog[open]'))"), true);
 }
 
 #[test]
-fn filter_and_order_stay() {
+fn filter_and_order_are_kept() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     for (name, content) in [("b.txt", "12"), ("c.md", "123"), ("a.txt", "1")] {
@@ -78,7 +78,7 @@ fn filter_and_order_stay() {
 }
 
 #[test]
-fn a_hidden_tab_has_no_stream_and_sees_what_it_missed() {
+fn a_hidden_tab_has_no_stream_and_catches_up_later() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     tab.open(&url(&server));
@@ -149,7 +149,7 @@ fn a_page_whose_folder_is_removed_says_so_until_it_is_back() {
 }
 
 #[test]
-fn a_previewed_file_that_is_removed_or_renamed_leaves_a_line() {
+fn removing_or_renaming_a_previewed_file_shows_a_notice() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     for name in ["removed.png", "renamed.png", "stays.txt"] {
@@ -171,7 +171,7 @@ fn a_previewed_file_that_is_removed_or_renamed_leaves_a_line() {
 }
 
 #[test]
-fn a_link_to_a_file_that_is_not_there_says_why_and_what_was_meant() {
+fn a_link_to_a_missing_file_shows_the_reason_and_a_suggestion() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("photos/Dunes (1).jpg", sample("photos/dunes.jpg"));

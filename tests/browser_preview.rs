@@ -110,7 +110,7 @@ fn a_long_folder_name_has_a_tooltip_and_does_not_shrink_its_icon() {
 }
 
 #[test]
-fn white_and_black_are_seen_through_a_transparent_picture_in_both_themes() {
+fn white_and_black_are_visible_in_transparent_images_in_both_themes() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     for (name, tone) in [("white", 255), ("black", 0)] {
@@ -160,7 +160,7 @@ fn white_and_black_are_seen_through_a_transparent_picture_in_both_themes() {
 }
 
 #[test]
-fn a_picture_zooms_by_wheel_keys_and_click_and_is_dragged() {
+fn an_image_zooms_by_wheel_keys_and_click_and_can_be_dragged() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("dunes.jpg", sample("photos/dunes.jpg"));
@@ -260,7 +260,7 @@ fn the_wheel_over_a_preview_does_not_scroll_the_page_behind_it() {
 }
 
 #[test]
-fn a_swipe_leads_to_the_next_file_and_a_zoomed_picture_is_moved_instead() {
+fn a_swipe_shows_the_next_file_or_moves_a_zoomed_image() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &[]);
     server.put("1.jpg", sample("photos/dunes.jpg"));

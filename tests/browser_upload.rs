@@ -50,7 +50,7 @@ fn signal(server: &Server, signal: Signal) {
 }
 
 #[test]
-fn chosen_files_are_uploaded_and_appear_and_a_refused_one_says_why() {
+fn chosen_files_are_uploaded_and_a_rejected_one_shows_the_reason() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &["--upload", "--max-upload", "64KiB"]);
     server.put("old.txt", "old");
@@ -90,7 +90,7 @@ fn chosen_files_are_uploaded_and_appear_and_a_refused_one_says_why() {
 }
 
 #[test]
-fn a_dropped_file_is_seen_in_every_window_once() {
+fn a_dropped_file_appears_once_in_every_window() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &["--upload"]);
     tab.open(&url(&server));
@@ -126,7 +126,7 @@ fn a_dropped_file_is_seen_in_every_window_once() {
 }
 
 #[test]
-fn a_bar_shows_how_far_an_upload_is_and_its_button_ends_it() {
+fn a_progress_bar_shows_an_upload_and_its_button_cancels_it() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &["--upload"]);
     tab.open(&url(&server));
@@ -159,7 +159,7 @@ fn a_bar_shows_how_far_an_upload_is_and_its_button_ends_it() {
 }
 
 #[test]
-fn a_file_that_is_stored_elsewhere_says_where() {
+fn a_file_stored_elsewhere_shows_its_location() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &["--upload", "--upload-to", "in/box/"]);
     tab.open(&url(&server));
@@ -174,7 +174,7 @@ fn a_file_that_is_stored_elsewhere_says_where() {
 }
 
 #[test]
-fn a_picture_is_pasted_and_text_is_not() {
+fn pasting_uploads_an_image_but_not_text() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &["--upload"]);
     server.put("folder/x", "");
@@ -195,7 +195,7 @@ fn a_picture_is_pasted_and_text_is_not() {
 }
 
 #[test]
-fn a_hostile_name_is_only_a_name() {
+fn a_hostile_name_is_escaped() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &["--upload"]);
     tab.open(&url(&server));
@@ -215,7 +215,7 @@ fn a_hostile_name_is_only_a_name() {
 }
 
 #[test]
-fn a_server_that_is_gone_is_told_in_words() {
+fn an_unreachable_server_is_reported() {
     let Some(tab) = Tab::new() else { return };
     let server = Server::start(Way::Fast, &["--upload"]);
     tab.open(&url(&server));

@@ -243,7 +243,7 @@ fn files(node_modules: &Path) -> Vec<File> {
 }
 
 #[test]
-fn every_widget_stores_the_whole_file_or_says_why_not() {
+fn every_widget_stores_the_whole_file_or_shows_an_error() {
     let Some(node_modules) = node_modules() else { return };
     let Some(tab) = Tab::new() else { return };
     let app = App::start("", files(&node_modules));

@@ -63,17 +63,17 @@ fn without_debug_it_refuses_to_start_and_says_how_to_enable_debug() {
 
     let rows: &[(Env<'_>, &[&str], &str)] = &[
         (&[], &[], "neither --debug nor DEBUG is set"),
-        (&[("DEBUG", "0")], &[], r#"DEBUG="0" is not a yes"#),
-        (&[("DEBUG", "false")], &[], r#"DEBUG="false" is not a yes"#),
-        (&[("DEBUG", "")], &[], r#"DEBUG="" is not a yes"#),
-        (&[("DEBUG", "app:*")], &[], r#"DEBUG="app:*" is not a yes"#),
-        (&[("DEBUG", "2")], &[], r#"DEBUG="2" is not a yes"#),
-        (&[("DEVMEDIA_DEBUG", "no"), ("DEBUG", "1")], &[], r#"DEVMEDIA_DEBUG="no" is not a yes"#),
-        (&[("DEVMEDIA_DEBUG", "maybe"), ("DEBUG", "1")], &[], r#"DEVMEDIA_DEBUG="maybe" is not a yes"#),
-        (&[("DEBUG", "1")], &["--debug=false"], "--debug=false is not a yes"),
-        (&[("DEBUG", "1"), ("DEVMEDIA_DEBUG", "1")], &["--debug=OFF"], "--debug=OFF is not a yes"),
-        (&[("DEBUG", "1")], &["--debug=maybe"], "--debug=maybe is not a yes"),
-        (&[("DEBUG", "1")], &["--debug="], "--debug= is not a yes"),
+        (&[("DEBUG", "0")], &[], r#"DEBUG="0" does not turn debugging on"#),
+        (&[("DEBUG", "false")], &[], r#"DEBUG="false" does not turn debugging on"#),
+        (&[("DEBUG", "")], &[], r#"DEBUG="" does not turn debugging on"#),
+        (&[("DEBUG", "app:*")], &[], r#"DEBUG="app:*" does not turn debugging on"#),
+        (&[("DEBUG", "2")], &[], r#"DEBUG="2" does not turn debugging on"#),
+        (&[("DEVMEDIA_DEBUG", "no"), ("DEBUG", "1")], &[], r#"DEVMEDIA_DEBUG="no" does not turn debugging on"#),
+        (&[("DEVMEDIA_DEBUG", "maybe"), ("DEBUG", "1")], &[], r#"DEVMEDIA_DEBUG="maybe" does not turn debugging on"#),
+        (&[("DEBUG", "1")], &["--debug=false"], "--debug=false does not turn debugging on"),
+        (&[("DEBUG", "1"), ("DEVMEDIA_DEBUG", "1")], &["--debug=OFF"], "--debug=OFF does not turn debugging on"),
+        (&[("DEBUG", "1")], &["--debug=maybe"], "--debug=maybe does not turn debugging on"),
+        (&[("DEBUG", "1")], &["--debug="], "--debug= does not turn debugging on"),
     ];
     for (env, args, says) in rows {
         // if it had tried to listen, the error would be about the port in use

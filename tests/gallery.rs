@@ -225,8 +225,8 @@ fn an_icon_says_why() {
     server.put("photo.heic", &b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..]);
     let mut drawings = Vec::new();
     for (path, reason) in [
-        ("large.jpg", "the picture is too large: 16128 x 16384 pixels"),
-        ("damaged.png", "the picture is damaged: "),
+        ("large.jpg", "the image is too large: 16128 x 16384 pixels"),
+        ("damaged.png", "the image is damaged: "),
         ("photo.heic", "the format is not supported"),
     ] {
         let answer = server.get(format!("/media/{path}?thumbnail=256"));
@@ -359,7 +359,7 @@ fn without_a_cache_folder_thumbnails_are_created_for_each_request() {
     server.put("dunes.jpg", sample("photos/dunes.jpg"));
     server.settled("/media/dunes.jpg?thumbnail");
     assert_eq!(came(&server.get("/media/dunes.jpg?thumbnail")), (200, "made"));
-    server.logged("thumbnails are not kept");
+    server.logged("thumbnails cannot be cached");
 }
 
 #[test]

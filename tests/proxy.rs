@@ -1,4 +1,4 @@
-//! devmedia in front of an app: what passes, what does not, and what the app hands over.
+//! devmedia as a proxy in front of an app: what it forwards, what it rejects, and which files the app lets it serve.
 
 mod front;
 mod support;

@@ -1,4 +1,4 @@
-//! The question whether a request may see a file, and the answers to it.
+//! The types of an access decision: the request it is about, the possible outcomes, and the errors.
 
 use std::net::IpAddr;
 
@@ -11,27 +11,27 @@ use super::signed::BadSignature;
 use crate::access_log::Verdict;
 use crate::body::Body;
 use crate::connection::{Connection, Scheme};
-use crate::forward::handed::Handed;
+use crate::forward::internal_redirect::InternalRedirect;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 
-/// Why a request may not see what it asked for.
+/// Why a request is refused.
 #[derive(Debug)]
 pub enum AccessError {
-    /// Nobody may.
+    /// Nobody may see the file.
     Denied,
-    /// A policy guards the place where an upload would go, and has not been passed.
+    /// A policy guards the destination of an upload, and the client has not passed that policy.
     Guarded {
         /// Relative to the root.
         path: MediaPath,
     },
-    /// The URL has to be signed, and its signature is missing or wrong.
+    /// The policy requires a signed URL, and the signature is missing or wrong.
     Unsigned(BadSignature),
     /// The app could not be asked.
     Ask {
-        /// Its address.
+        /// The app's address.
         app: String,
-        /// Why not.
+        /// What went wrong.
         error: AskError,
     },
 }
@@ -49,75 +49,75 @@ impl From<AccessError> for Refusal {
                 StatusCode::FORBIDDEN,
                 "guarded",
                 format!("The upload would be stored as {path}, which an access rule guards."),
-                "PUT it to its own URL, where that rule can allow it.",
+                "Upload it with PUT to its own URL, so that the rule can decide about it.",
             ),
             AccessError::Unsigned(bad) => Self::new(bad.status(), "bad-signature", bad.to_string(), bad.advice()),
             AccessError::Ask { app, error } => Self::new(
                 StatusCode::BAD_GATEWAY,
                 "app-not-asked",
                 format!("The app at {app}, which decides who may see this file, could not be asked: {error}."),
-                "Start the app, or fix access = { ask = \"...\" } of this mount; until then nothing is shown.",
+                "Start the app, or fix access = { ask = \"...\" } of this mount. Until then, no file is served.",
             ),
         }
     }
 }
 
-/// What a policy answers to a request that it does not refuse outright.
+/// The decision of a policy that does not fail with an [`AccessError`].
 #[derive(Debug)]
-pub enum Admitted {
-    /// Yes.
-    Pass(Pass),
-    /// No: this is the app's own answer, such as its login page.
+pub enum AccessDecision {
+    /// The request may see the file.
+    Approved(Approval),
+    /// The app refused the request with this response, such as a redirect to its login page.
     Answer(Response<Body>),
-    /// Yes, and the app names the file to send (`X-Accel-Redirect`, `X-Sendfile`).
-    Handed(Box<Handed>),
+    /// The app approved the request and named the file to send (`X-Accel-Redirect`, `X-Sendfile`).
+    InternalRedirect(Box<InternalRedirect>),
 }
 
-/// A request before anything was looked up for it.
+/// The request that a policy decides about.
 #[derive(Debug)]
-pub struct Visitor<'a> {
+pub struct RequestContext<'a> {
     /// The request.
     pub request: &'a Request<()>,
     /// The whole path of its URL.
     pub path: MediaPath,
-    /// Where it comes from; nothing over a Unix socket.
+    /// The client's address; `None` over a Unix socket.
     pub peer: Option<IpAddr>,
-    /// The port that it came in by; nothing over a Unix socket.
+    /// The port of the listener; `None` for a Unix socket.
     pub port: Option<u16>,
     /// Whether the request came by https.
     pub scheme: Scheme,
 }
 
-impl<'a> Visitor<'a> {
+impl<'a> RequestContext<'a> {
     /// A request for this path that came by this connection.
     pub fn new(request: &'a Request<()>, path: MediaPath, connection: &Connection) -> Self {
         Self { request, path, peer: connection.peer, port: connection.port, scheme: connection.scheme }
     }
 }
 
-/// A yes, and the fields that it adds to the answer.
+/// An approval, and the header fields that it adds to the response.
 #[derive(Debug, Clone, Default)]
-pub struct Pass {
-    /// Fields of the app's answer that go into ours.
+pub struct Approval {
+    /// Header fields copied from the app's response.
     fields: HeaderMap,
-    /// For the log: which policies said yes.
+    /// For the log: which policies approved the request.
     verdict: Option<Verdict>,
     /// The policies that were passed.
     pub policies: PolicySet,
 }
 
-impl Pass {
+impl Approval {
     pub(super) fn verdict(text: impl Into<String>) -> Self {
         Self { verdict: Some(Verdict(text.into())), ..Self::default() }
     }
 
-    /// Adds these fields to the answer.
+    /// Adds these header fields to the approval.
     #[must_use]
     pub(super) fn with_fields(self, fields: HeaderMap) -> Self {
         Self { fields, ..self }
     }
 
-    /// Both yeses as one.
+    /// Combines two approvals.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.fields.extend(other.fields);
@@ -129,7 +129,7 @@ impl Pass {
         self
     }
 
-    /// Adds the fields and the verdict to the answer.
+    /// Adds the header fields and the log entry to the response.
     #[must_use]
     pub fn onto(self, mut response: Response<Body>) -> Response<Body> {
         response.headers_mut().extend(self.fields);

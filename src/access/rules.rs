@@ -1,7 +1,7 @@
-//! Rules by path: which policy guards it, and how it is served. Pure.
+//! Rules by path: which policies guard a path, and which header fields its files get. Pure.
 //!
-//! Of the rules that match, the first that has a setting decides that setting. A rule about caching can thus not lift the
-//! guard of a later rule.
+//! For each setting, the first matching rule that has the setting decides it. A rule about caching therefore never removes
+//! the access control of a later rule.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -18,31 +18,32 @@ use crate::request::path::MediaPath;
 /// The settings of a rule for the paths that it matches.
 #[derive(Debug, Default)]
 pub struct Rule {
-    /// Who may see them, where that is not as in the mount as a whole.
+    /// Who may see them; `None` leaves that to later rules and the mount.
     pub access: Option<Policy>,
     /// Their `Cache-Control`.
     pub cache_control: Option<HeaderValue>,
-    /// What a browser is to do with them.
+    /// Whether a browser shows them or downloads them.
     pub disposition: Option<Disposition>,
-    /// Fields of their own.
+    /// Additional response header fields.
     pub fields: HeaderMap,
 }
 
 /// The patterns of one rule.
 ///
-/// A pattern is relative to the mount. `*` stays in its segment, `**` does not. A pattern without a slash matches names at
-/// any depth; a folder that matches does so with all that is in it, and `folder/**` is the folder, too.
+/// A pattern is relative to the mount. `*` matches within one segment, `**` matches any number of segments. A pattern without
+/// a slash matches names at any depth. A pattern that matches a folder also matches everything in it, and `folder/**` also
+/// matches the folder itself.
 #[derive(Debug, Clone)]
 pub struct Patterns {
     /// As they were typed.
     text: Vec<String>,
     exact: GlobSet,
-    /// Matches what a file system that knows other spellings of a name would take for a match.
+    /// Matches paths in the form of [`spelling`], for file systems that accept several spellings of one name.
     folded: GlobSet,
 }
 
 impl Patterns {
-    /// Reads patterns as people type them.
+    /// Parses patterns.
     pub fn parse<'a>(patterns: impl Iterator<Item = &'a str> + Clone) -> Result<Self, PatternError> {
         patterns.clone().try_for_each(check)?;
         let exact = set(patterns.clone().map(str::to_owned))?;
@@ -58,20 +59,20 @@ impl fmt::Display for Patterns {
     }
 }
 
-/// Why a text is no pattern. `Display` is advice, to be read after the text.
+/// Why a text is not a pattern. `Display` is advice that follows the quoted text.
 #[derive(Debug)]
 pub enum PatternError {
-    /// Nothing, or only a slash.
+    /// The text is empty, or only a slash.
     Empty,
-    /// What can match nothing: no path has such a segment.
+    /// A segment is empty, `.` or `..`; no path has such a segment, so the pattern would never match.
     Segment,
-    /// `**` beside other characters, which is a `*` twice.
+    /// `**` next to other characters, where globset would treat it as two `*`.
     Stars,
-    /// A `!`, which negates in a `.gitignore` only.
+    /// A leading `!`, which negates a pattern in a `.gitignore` but not here.
     Negated,
-    /// Several patterns in one text, or blanks at an end.
+    /// Several patterns in one text, or leading or trailing spaces.
     Blanks,
-    /// What globset says.
+    /// An error of globset.
     Glob(globset::Error),
 }
 
@@ -80,9 +81,11 @@ impl fmt::Display for PatternError {
         f.write_str(match self {
             Self::Empty => "it is empty; write ** for everything in the mount",
             Self::Segment => "it has an empty segment, '.' or '..'; write private/**, relative to the mount",
-            Self::Stars => "** is a segment of its own; write private/**/*.txt",
-            Self::Negated => "there is no '!'; put a rule with access = \"public\" before this one",
-            Self::Blanks => "it has blanks at an end, or a list in it; write [\"a/**\", \"b/**\"] or {a,b}/**",
+            Self::Stars => "** must be a whole segment; write private/**/*.txt",
+            Self::Negated => "patterns cannot be negated with '!'; put a rule with access = \"public\" before this one",
+            Self::Blanks => {
+                "it has spaces at the start or the end, or contains a list; write [\"a/**\", \"b/**\"] or {a,b}/**"
+            }
             Self::Glob(error) => return error.fmt(f),
         })
     }
@@ -94,7 +97,7 @@ impl From<globset::Error> for PatternError {
     }
 }
 
-/// Refuses what would guard nothing although it looks as if it did.
+/// Refuses patterns that would never match although they look as if they did.
 fn check(pattern: &str) -> Result<(), PatternError> {
     let segments = pattern.strip_prefix('/').unwrap_or(pattern);
     let segments = segments.strip_suffix('/').unwrap_or(segments);
@@ -127,7 +130,7 @@ fn set(patterns: impl Iterator<Item = String>) -> Result<GlobSet, globset::Error
     set.build()
 }
 
-/// Policies of one [`Access`], by their place in it, each once.
+/// A set of policies of one [`Access`], by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicySet(Vec<usize>);
 
@@ -153,7 +156,7 @@ impl PolicySet {
     }
 }
 
-/// The rules of a mount, and the policy of what none of them matches.
+/// The rules of a mount, and the policy for paths that no rule matches.
 #[derive(Debug, Default)]
 pub struct Access {
     default: Policy,
@@ -161,40 +164,40 @@ pub struct Access {
 }
 
 impl Access {
-    /// Puts a mount's policy and its rules together.
+    /// Creates the access control of a mount from its policy and its rules.
     pub fn new(default: Policy, rules: Vec<(Patterns, Rule)>) -> Self {
         Self { default, rules }
     }
 
-    /// The policy of what no rule matches.
+    /// The policy for paths that no rule matches.
     pub fn default_policy(&self) -> &Policy {
         &self.default
     }
 
-    /// The rules, in their order.
+    /// The rules in the order of the configuration.
     pub fn rules(&self) -> &[(Patterns, Rule)] {
         &self.rules
     }
 
-    /// In a word or two, for the landing page.
+    /// A short name for the landing page.
     pub fn name(&self) -> String {
         let with_rules = if self.is_uniform() { "" } else { ", with rules" };
         format!("{}{with_rules}", self.default.name())
     }
 
-    /// Whether it keeps anybody from anything.
+    /// Whether any policy restricts access.
     pub fn guards(&self) -> bool {
         let rules = self.rules.iter().filter_map(|(_, rule)| rule.access.as_ref());
         std::iter::once(&self.default).chain(rules).any(|policy| !policy.is_public())
     }
 
-    /// Whether one policy judges all paths.
+    /// Whether the same policy applies to all paths.
     pub fn is_uniform(&self) -> bool {
         self.rules.iter().all(|(_, rule)| rule.access.is_none())
     }
 
-    /// All policies that guard a file under any of its `paths`: the one of the path as it is, and the one of the path as a
-    /// file system reads it that ignores case, Unicode form, or what else [`spelling`] does.
+    /// All policies that guard a file under any of its `paths`. Each path is matched twice: as it is, and as a file system
+    /// reads it that ignores case, Unicode normalization and the other differences that [`spelling`] removes.
     pub fn guarding<'p>(&self, paths: impl IntoIterator<Item = &'p MediaPath>) -> PolicySet {
         let mut policies = PolicySet::default();
         if self.is_uniform() {
@@ -212,7 +215,7 @@ impl Access {
         policies
     }
 
-    /// The policies of a set.
+    /// The policies in a set.
     pub fn policies<'a>(&'a self, set: &'a PolicySet) -> impl Iterator<Item = &'a Policy> {
         set.0.iter().map(|place| match place.checked_sub(1).and_then(|rule| self.rules.get(rule)) {
             Some((_, rule)) => rule.access.as_ref().unwrap_or(&self.default),
@@ -220,7 +223,7 @@ impl Access {
         })
     }
 
-    /// All policies that guard a file under any of its `paths`, as [`Access::guarding`].
+    /// Like [`Access::guarding`], but returns the policies themselves, each once.
     pub fn policies_for<'p>(&self, paths: impl Iterator<Item = &'p MediaPath>) -> Vec<&Policy> {
         let set = self.guarding(paths);
         let all = std::iter::once(&self.default).chain(self.rules.iter().filter_map(|(_, rule)| rule.access.as_ref()));
@@ -233,14 +236,14 @@ impl Access {
         self.policies(&required.clone().without(passed)).all(Policy::is_public)
     }
 
-    /// The rules that match `path` as it is, in their order, with the places of their policies.
+    /// The rules that match `path` as it is, in order, with the indices of their policies.
     fn exact<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = (usize, &'a Rule)> + use<'a> {
-        // the top is the empty path, not `.`, which `?` and `.*` would match
+        // the root is the empty path, not `.`, which `?` and `.*` would match
         let path = OsStr::from_bytes(path.as_bytes()).to_owned();
         self.matching(move |patterns| patterns.exact.is_match(&path))
     }
 
-    /// The rules that match `path` where other spellings are not distinguished, in their order.
+    /// The rules that match `path` or another spelling of it, in order.
     fn folded<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = (usize, &'a Rule)> + use<'a> {
         let path = spelling(&String::from_utf8_lossy(path.as_bytes()));
         self.matching(move |patterns| patterns.folded.is_match(&path))
@@ -256,14 +259,15 @@ impl Access {
         self.policies(&self.guarding([path])).all(Policy::is_public)
     }
 
-    /// Puts what the rules say of a file on its answer: of each thing, what the first rule says that says any.
+    /// Adds the header fields that the rules set for `path`. The first matching rule that has a setting decides it.
     ///
-    /// A rule's Content-Security-Policy joins the sandbox of what can run script: with two, browsers obey both.
+    /// A rule's Content-Security-Policy is added to the sandbox policy of files that can run scripts, and does not replace
+    /// it: browsers enforce both.
     pub fn apply_headers(&self, path: &MediaPath, headers: &mut HeaderMap) {
         if self.rules.is_empty() {
             return;
         }
-        // types by extension ignore case, too
+        // media types by extension ignore case as well
         if let Some(cache_control) = self.folded(path).find_map(|(_, rule)| rule.cache_control.as_ref()) {
             headers.insert(header::CACHE_CONTROL, cache_control.clone());
         }
@@ -281,22 +285,23 @@ impl Access {
     }
 }
 
-/// The place of the mount's own policy; those of the rules follow.
+/// The index of the mount's own policy; the policies of the rules follow it.
 const DEFAULT: usize = 0;
 
-/// One spelling for all that some file system takes for the same path: it ignores case and Unicode form (APFS, HFS+, NTFS,
-/// ext4 with casefold), dots and blanks at the end of a name (VFAT, NTFS), and characters that nobody sees (ext4, HFS+).
+/// Maps all spellings that some file system treats as the same path to one text. It ignores case and Unicode normalization
+/// (APFS, HFS+, NTFS, ext4 with casefold), dots and spaces at the end of a name (VFAT, NTFS), and invisible characters (ext4,
+/// HFS+).
 pub fn spelling(path: &str) -> String {
     let visible: String = path.chars().filter(|c| !is_ignorable(*c)).collect();
     let names = visible.split('/').map(|name| match name.trim_end_matches(['.', ' ']) {
-        // "..." is a name, too
+        // "..." is a valid name
         "" => name,
         short => short,
     });
     fold(&names.collect::<Vec<_>>().join("/"))
 }
 
-/// The same for a pattern. What is escaped stays.
+/// Like [`spelling`], for a pattern. Escaped characters are kept.
 fn pattern_spelling(pattern: &str) -> String {
     let visible: String = pattern.chars().filter(|c| !is_ignorable(*c)).collect();
     let names = visible.split('/').map(|name| match name.trim_end_matches(['.', ' ']) {
@@ -315,9 +320,9 @@ fn is_ignorable(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// One spelling for case and Unicode form.
+/// Folds case and Unicode normalization.
 ///
-/// By way of upper case, so that the letters which have two small forms (`ß` and `ss`, `ſ`, `ς`) are one.
+/// Goes through upper case, so that letters with two lowercase forms (`ß` and `ss`, `ſ`, `ς`) become equal.
 fn fold(text: &str) -> String {
     let upper = text.nfc().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
     upper.flat_map(char::to_lowercase).nfc().collect()

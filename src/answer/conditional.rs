@@ -28,8 +28,10 @@ pub fn evaluate(method: &Method, headers: &HeaderMap, entity: &Entity) -> Precon
             return Precondition::Failed;
         }
     } else if let Some(since) = date(headers, header::IF_UNMODIFIED_SINCE) {
-        // 13.1.4: ignored if the file has no date
-        if modified.is_some_and(|modified| modified > since) {
+        // 13.1.4: ignored if the file has no date. A file that has neither a date nor a tag was changed a moment ago, and that
+        // change must not be overwritten
+        let is_fresh = modified.is_none() && entity.etag.is_none();
+        if modified.is_some_and(|modified| modified > since) || (is_fresh && !safe) {
             return Precondition::Failed;
         }
     }

@@ -88,9 +88,9 @@ pub struct RequestBody {
     request: u64,
     limit: u64,
     read: u64,
-    /// Runs while it is polled and nothing comes.
+    /// Runs while the body is polled and nothing arrives.
     stall: Option<Pin<Box<Sleep>>>,
-    /// Somebody has polled it, and so a client that waits for a go-ahead has got it.
+    /// The body has been polled, so a client that sent `Expect: 100-continue` has been told to continue.
     asked: bool,
 }
 
@@ -105,7 +105,7 @@ impl RequestBody {
         Self { rest, activity, request, limit: u64::MAX, read: 0, stall: None, asked: false }
     }
 
-    /// The body of a request that has none, or whose body somebody else reads.
+    /// The body of a request that has none, or whose body is read elsewhere.
     pub fn none() -> Self {
         Self { rest: None, activity: Arc::default(), request: 0, limit: u64::MAX, read: 0, stall: None, asked: false }
     }
@@ -117,12 +117,12 @@ impl RequestBody {
         if announced > limit { Err(BodyError::TooLarge(limit)) } else { Ok(()) }
     }
 
-    /// Puts what is still to come into another body.
+    /// Wraps the unread rest in another body.
     pub fn wrap(&mut self, wrap: impl FnOnce(UnsyncBoxBody<Bytes, BodyError>) -> UnsyncBoxBody<Bytes, BodyError>) {
         self.rest = self.rest.take().map(wrap);
     }
 
-    /// The next bytes; `None` at the end.
+    /// The next bytes, or `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         self.asked = true;
         while let Some(rest) = &mut self.rest {
@@ -182,7 +182,7 @@ impl RequestBody {
     }
 }
 
-/// As it comes, trailers too, for somebody else to read; the limit does not count here.
+/// Passes the body on unchanged, with trailers. The limit does not apply.
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;

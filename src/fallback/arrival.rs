@@ -1,4 +1,4 @@
-//! A file that is on its way, and how requests learn of it.
+//! A file that is being fetched, as the waiting requests see it.
 
 use std::io;
 use std::sync::Arc;
@@ -16,42 +16,42 @@ use crate::storage::media_type::SNIFF_LEN;
 use crate::storage::open_file::OpenFile;
 use crate::storage::progress::ProgressReader;
 
-/// What all waiting requests get as soon as the head of the upstream's answer is there.
-pub(super) type Head = Result<Beginning, NotFetched>;
+/// What all waiting requests get as soon as the head of the upstream's response has arrived.
+pub(super) type Head = Result<FetchStart, NotFetched>;
 
-/// A head to come. Waiting requests hold it, and the fetch itself once the head is there.
-pub(super) type Coming = Shared<oneshot::Receiver<Head>>;
+/// A head that has not arrived yet. Held by the waiting requests, and by the fetch itself once the head has arrived.
+pub(super) type PendingHead = Shared<oneshot::Receiver<Head>>;
 
-/// How a running fetch is found. It leads to nothing once no request waits for the head.
-pub(super) type Running = WeakShared<oneshot::Receiver<Head>>;
+/// A weak reference to a running fetch. It can no longer be upgraded when all requests have stopped waiting for the head.
+pub(super) type RunningFetch = WeakShared<oneshot::Receiver<Head>>;
 
 /// How a fetch begins.
 #[derive(Debug, Clone)]
-pub enum Beginning {
-    /// Something has the name by now: look again.
+pub enum FetchStart {
+    /// The file exists by now: open it.
     Here,
-    /// It comes.
+    /// The file is being fetched.
     Arriving(Arrival),
-    /// It is not to be stored: each request asks the upstream for its own part.
-    Pass,
+    /// The file is not stored: each request asks the upstream for its own range.
+    Proxy,
 }
 
-/// A file that is on its way.
+/// A file that is being fetched.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub(super) file: Arc<std::fs::File>,
-    /// How far it has come.
+    /// How many bytes have arrived.
     pub progress: ProgressReader,
-    /// How long it will be, if the upstream says.
+    /// The announced length in bytes, if the upstream sent one.
     pub len: Option<u64>,
     pub(super) modified: Option<HttpDate>,
-    /// By which the upstream knows this state of it, for `If-Range`.
+    /// The upstream's validator of this version, for `If-Range`.
     pub validator: Option<HeaderValue>,
 }
 
 impl Arrival {
-    /// The file as one that is there; only its length may not be known yet, and is 0 then. Waits for the first bytes
-    /// where the name does not tell the type.
+    /// Opens the file as if it were complete. If its length is not known yet, the entity's length is 0. Waits for the first
+    /// bytes if the file name's extension does not determine the media type.
     pub async fn open(&self, site: &Site, path: &MediaPath) -> io::Result<(OpenFile, Entity)> {
         let file = OpenFile::incomplete(self.file.try_clone()?, site.root.nowait(), self.progress.clone());
         let media_type = if let Some(settled) = site.root.types().by_name_alone(path.file_name()) {
@@ -59,7 +59,7 @@ impl Arrival {
         } else {
             self.progress.at_least(SNIFF_LEN as u64).await?;
             let mut first = [0; SNIFF_LEN];
-            // written a moment ago: the page cache has them
+            // just written, so in the page cache
             let len = file.first(&mut first)?;
             site.root.types().by_content(path.file_name(), &first[..len])
         };

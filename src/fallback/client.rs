@@ -1,4 +1,4 @@
-//! Asking the upstream: what is sent along, what is not, for how long, and how far redirects go.
+//! The HTTP client for the upstream: header fields, timeouts, redirects and retries.
 
 use std::error::Error;
 use std::io;
@@ -23,26 +23,27 @@ use super::upstream::Upstream;
 use crate::request::via::{self, DEVMEDIA, LOOP};
 use crate::storage::token::token;
 
-/// Requests to the upstream that wait for an answer at once; more wait for their turn. A page has many images, and should not
-/// overload production. Bodies are not counted: a few slow ones would keep all others from beginning.
+/// The maximum number of requests to the upstream that wait for a response at once; further requests wait in a queue. A page
+/// with many images should not overload production. Responses whose body is being read do not count, because a few slow ones
+/// would block all others.
 pub(super) const PARALLEL: usize = 32;
 
-/// How long connecting to the upstream may take; its addresses share that.
+/// The time limit for connecting to the upstream, for all its addresses together.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long the upstream may take until its answer begins: connecting, and all redirects on the way, included.
+/// The time limit until the upstream's response begins, including connecting and all redirects.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// How long a connection is kept for the next question.
+/// How long an idle connection is kept for the next request.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// How long the upstream may say nothing in mid-body.
+/// How long the upstream may pause within a response body.
 const STALL: Duration = Duration::from_secs(30);
 
-/// More than this leads nowhere (RFC 9110 section 15.4 once recommended the number).
+/// The maximum number of redirects (earlier versions of RFC 9110 section 15.4 recommended this number).
 const MAX_REDIRECTS: usize = 5;
 
-/// This process in `Via`, so that a request that comes back to a devmedia is recognised.
+/// The name of this process in `Via`, by which a devmedia recognises a request loop.
 static VIA: LazyLock<HeaderValue> =
     LazyLock::new(|| HeaderValue::try_from(via::field(&token(16))).expect("letters and digits"));
 
@@ -52,15 +53,15 @@ type Http = legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 #[derive(Debug)]
 pub struct Client {
     http: Http,
-    /// Keeps no connection, so that each of its requests has a new one.
+    /// Opens a new connection for each request.
     fresh: Http,
-    /// What the user adds to every request.
+    /// The header fields that `--fallback-header` adds to every request.
     headers: HeaderMap,
 }
 
 impl Client {
-    /// A client that trusts whom the system trusts (or `SSL_CERT_FILE`). Fails where an https upstream is to be asked and
-    /// the system trusts nobody.
+    /// Creates a client that trusts the system's certificate authorities (or those in `SSL_CERT_FILE`). Fails if the upstream
+    /// uses https and the system has no certificate authorities.
     pub fn new(upstream: &Upstream, headers: HeaderMap) -> io::Result<Self> {
         let provider = ring::default_provider();
         let builder = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
@@ -79,16 +80,16 @@ impl Client {
         tcp.set_nodelay(true);
         let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
         let mut builder = legacy::Client::builder(TokioExecutor::new());
-        // without a timer idle connections stay open for ever
+        // without a timer, idle connections are never closed
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(PARALLEL);
         let http = builder.build(connector.clone());
         let fresh = builder.pool_max_idle_per_host(0).build(connector);
         Ok(Self { http, fresh, headers })
     }
 
-    /// Sends a request with these fields and no others of the client's, follows redirects, and gives the answer's head;
-    /// its status is no redirect (a 304 is none) and neither 404 nor 410.
-    pub async fn ask(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+    /// Sends a request with these header fields, follows redirects, and returns the response when its head has arrived. The
+    /// status of that response is not 404, 410 or a redirect (304 is not a redirect).
+    pub async fn send(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
         let answer = tokio::time::timeout(ANSWER, self.follow(method, url, fields)).await;
         answer.map_err(|_| NotFetched::Silent)?
     }
@@ -97,8 +98,8 @@ impl Client {
         let mut url = url;
         for _ in 0..=MAX_REDIRECTS {
             let answer = match self.http.request(self.request(method, &url, fields)?).await {
-                // the upstream may have closed or reset a kept connection at that moment (RFC 9112 section 9.3.1), and the
-                // other kept ones with it
+                // the upstream may have closed or reset an idle connection at that moment (RFC 9112 section 9.3.1), and the
+                // other idle connections as well
                 Err(error) if nothing_came(&error) => self.fresh.request(self.request(method, &url, fields)?).await,
                 answer => answer,
             };
@@ -129,21 +130,21 @@ impl Client {
         headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("devmedia/", env!("CARGO_PKG_VERSION"))));
         headers.extend(self.headers.clone());
         headers.extend(fields.clone());
-        // the bytes as they are stored, and whose request it is
+        // these two override the user's fields: files are stored without a content coding, and loops must be detected
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::VIA, VIA.clone());
         Ok(request)
     }
 }
 
-/// The next bytes of an answer; nothing at its end. The error is for the log.
+/// Returns the next bytes of a response body; `None` at its end. The error is for the log.
 pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, String> {
     loop {
         let frame = tokio::time::timeout(STALL, body.frame()).await;
         match frame.map_err(|_| format!("the fallback sent nothing for {} s", STALL.as_secs()))? {
             None => return Ok(None),
-            Some(Err(error)) => return Err(format!("the fallback broke off: {}", cause(&error))),
-            // trailers are of no use here
+            Some(Err(error)) => return Err(format!("the fallback's response is incomplete: {}", cause(&error))),
+            // trailers are ignored
             Some(Ok(frame)) => {
                 if let Ok(bytes) = frame.into_data() {
                     return Ok(Some(bytes));
@@ -153,13 +154,13 @@ pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, String> {
     }
 }
 
-/// Whether a connection was made and then ended before an answer came, as a kept one may. A failed connect would fail again,
-/// and an answer that is not HTTP would not be the second time either.
+/// Whether an established connection ended before a response arrived, which can happen to a reused connection. Other errors
+/// are not worth a retry: a failed connect would fail again, and a response that is not HTTP would be the same again.
 fn nothing_came(error: &legacy::Error) -> bool {
     !error.is_connect() && is_broken_connection(error)
 }
 
-/// Whether the connection itself is among the causes of an error.
+/// Whether a broken connection is among the causes of an error.
 fn is_broken_connection(error: &(dyn Error + 'static)) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     std::iter::successors(Some(error), |&error| error.source()).any(|cause| {
@@ -170,7 +171,7 @@ fn is_broken_connection(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// The innermost cause, which is what the system said: "Connection refused", "invalid peer certificate".
+/// The innermost cause of an error, such as "Connection refused" or "invalid peer certificate".
 fn cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -184,11 +185,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_broken_when_the_system_says_so() {
+    fn broken_connections_are_recognised_by_the_systems_error() {
         use io::ErrorKind;
         for (kind, expected) in [
-            (ErrorKind::ConnectionReset, true), // sent to a peer that has forgotten the connection
-            (ErrorKind::BrokenPipe, true),      // the same, heard of at the next write
+            (ErrorKind::ConnectionReset, true), // the peer had closed the connection
+            (ErrorKind::BrokenPipe, true),      // the same, reported by the next write
             (ErrorKind::ConnectionAborted, true),
             (ErrorKind::UnexpectedEof, true), // TLS that ends without its close_notify (RFC 8446 section 6.1)
             (ErrorKind::InvalidData, false),

@@ -1,5 +1,5 @@
-//! One fetch of one file, for all requests that wait for it. It runs in a task of its own: it goes on for the others, and for
-//! the next request, when a client hangs up.
+//! Fetches a file once for all requests that wait for it. A fetch runs in its own task, so it continues for the other clients
+//! and for later requests when a client disconnects.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 use super::Fallback;
-use super::arrival::{Arrival, Beginning, Coming, Head, Running};
+use super::action::{self, Action};
+use super::answer_cache::Answered;
+use super::arrival::{Arrival, FetchStart, Head, PendingHead, RunningFetch};
 use super::client;
-use super::copies::Copied;
-use super::memory::Answered;
+use super::copy_record::CopyRecord;
+use super::fetch_key::FetchKey;
 use super::reason::NotFetched;
-use super::verdict::{self, Verdict};
-use super::wanted::Wanted;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::site::Site;
@@ -29,166 +29,170 @@ use crate::upload::MAX_PATH;
 use crate::upload::file_writer::FileWriter;
 use crate::upload::staged::{NAME_MAX, StagedFile};
 
-/// A fetch that runs: what is asked for, and where it goes.
+/// A running fetch.
 pub struct Fetch {
     site: Arc<Site>,
     fallback: Arc<Fallback>,
-    wanted: Wanted,
-    running: Running,
-    /// Set when the head is there: from then on the fetch goes on for the next request.
-    coming: Option<Coming>,
+    key: FetchKey,
+    running: RunningFetch,
+    /// Set when the head has arrived: from then on the fetch continues even if no request waits for it.
+    pending: Option<PendingHead>,
 }
 
-/// Whether a file of this path could be stored. Otherwise it is not fetched: thousands of folders would be made for it, or
-/// its path would be remembered.
-pub fn fits(path: &MediaPath) -> bool {
+/// Whether a file with this path could be stored. Otherwise it is not fetched, because that would create thousands of folders
+/// or cache a path of any length.
+pub fn is_storable(path: &MediaPath) -> bool {
     path.as_bytes().len() <= MAX_PATH && path.segments().all(|segment| segment.len() <= NAME_MAX)
 }
 
-/// Whether a file is being fetched, or about to be.
-pub fn is_running(fallback: &Fallback, wanted: &Wanted) -> bool {
-    fallback.running().get(wanted).and_then(Running::upgrade).is_some()
+/// Whether a fetch of a file is running or about to start.
+pub fn is_running(fallback: &Fallback, key: &FetchKey) -> bool {
+    fallback.running().get(key).and_then(RunningFetch::upgrade).is_some()
 }
 
 /// Joins the fetch of a file, or starts it, and waits for its head.
-pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, wanted: &Wanted) -> Head {
-    if !fits(&wanted.path) {
+pub async fn join(site: &Arc<Site>, fallback: &Arc<Fallback>, key: &FetchKey) -> Head {
+    if !is_storable(&key.path) {
         return Err(NotFetched::TooLong);
     }
-    let coming = {
+    let pending = {
         let mut running = fallback.running();
-        running.get(wanted).and_then(Running::upgrade).unwrap_or_else(|| {
+        running.get(key).and_then(RunningFetch::upgrade).unwrap_or_else(|| {
             let (sender, receiver) = oneshot::channel();
-            let coming = receiver.shared();
-            let weak = coming.downgrade().expect("nobody has polled it");
-            running.insert(wanted.clone(), weak.clone());
+            let pending = receiver.shared();
+            let weak = pending.downgrade().expect("it has not been polled yet");
+            running.insert(key.clone(), weak.clone());
             let (site, fallback) = (Arc::clone(site), Arc::clone(fallback));
-            tokio::spawn(Fetch { site, fallback, wanted: wanted.clone(), running: weak, coming: None }.run(sender));
-            coming
+            tokio::spawn(Fetch { site, fallback, key: key.clone(), running: weak, pending: None }.run(sender));
+            pending
         })
     };
-    coming.await.unwrap_or(Err(NotFetched::GivenUp))
+    pending.await.unwrap_or(Err(NotFetched::GivenUp))
 }
 
 impl Drop for Fetch {
     /// The next request finds the file, or starts a new fetch.
     fn drop(&mut self) {
         let mut running = self.fallback.running();
-        // a request that came after all others had given this one up has begun a fetch of its own
-        let is_anothers = self.coming.is_none() && running.get(&self.wanted).and_then(Running::upgrade).is_some();
-        if !is_anothers {
-            running.remove(&self.wanted);
+        // after all requests had abandoned this fetch, a new request may have started another one
+        let is_replaced = self.pending.is_none() && running.get(&self.key).and_then(RunningFetch::upgrade).is_some();
+        if !is_replaced {
+            running.remove(&self.key);
         }
     }
 }
 
 impl Fetch {
     async fn run(mut self, mut sender: oneshot::Sender<Head>) {
-        let begun = tokio::select! {
-            begun = self.begin() => begun,
-            // no request waits for an answer
+        let started = tokio::select! {
+            started = self.start() => started,
+            // no request waits for the response
             () = sender.closed() => return,
         };
-        self.coming = self.running.upgrade();
-        if self.coming.is_none() {
+        self.pending = self.running.upgrade();
+        if self.pending.is_none() {
             return;
         }
-        let (head, transfer) = match begun {
-            Ok((beginning, transfer)) => (Ok(beginning), transfer),
+        let (head, transfer) = match started {
+            Ok((start, transfer)) => (Ok(start), transfer),
             Err(why) => (Err(why), None),
         };
         match &head {
-            Ok(Beginning::Pass) => self.note(Answered::Pass),
+            Ok(FetchStart::Proxy) => self.note(Answered::NotStored),
             Err(NotFetched::Missing { .. }) => self.note(Answered::Missing),
             _ => {}
         }
-        // even if no request waits by now, the file is stored
+        // the file is stored even if no request is waiting any more
         let _ = sender.send(head);
         if let Some(transfer) = transfer {
             let (sender, written) = transfer.write().await;
             let result = match written {
-                Ok((staged, copied)) => {
-                    self.publish(staged, copied).await;
+                Ok((staged, record)) => {
+                    self.publish(staged, record).await;
                     Ok(())
                 }
                 Err(broken) => {
                     if broken.is_too_large {
-                        self.note(Answered::Pass);
+                        self.note(Answered::NotStored);
                     }
-                    warn!("{} was not stored: {broken}", self.wanted.path);
+                    warn!("{} was not stored: {broken}", self.key.path);
                     Err(broken.why)
                 }
             };
-            // before the readers learn of it: a client that is told of the failure and retries starts a new fetch
+            // before the readers see the failure, so that a client that retries starts a new fetch
             drop(self);
             sender.end(result);
         }
     }
 
     fn note(&self, answered: Answered) {
-        self.fallback.memory.note(&self.wanted, answered);
+        self.fallback.cache.put(&self.key, answered);
     }
 
-    /// Gives a whole file its name. Waiting requests have its bytes, whether it gets one or not.
-    async fn publish(&self, staged: StagedFile, copied: Copied) {
-        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
+    /// Gives a complete file its final name. Waiting requests get its bytes in any case.
+    async fn publish(&self, staged: StagedFile, record: CopyRecord) {
+        let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
         let published = blocking(move || {
-            copied.note(&staged.file(), &path);
+            record.note(&staged.file(), &path);
             staged.publish_new(&site.root, path.file_name())
         });
         match published.await {
-            Ok(Ok(())) => debug!("stored {}", self.wanted.path),
-            Ok(Err(_)) => warn!("{} was not stored: something else has the name by now", self.wanted.path),
-            Err(refusal) => warn!("{} was not stored: {}", self.wanted.path, refusal.reason()),
+            Ok(Ok(())) => debug!("stored {}", self.key.path),
+            Ok(Err(_)) => {
+                warn!("{} was not stored: a file with this name has been created in the meantime", self.key.path);
+            }
+            Err(refusal) => warn!("{} was not stored: {}", self.key.path, refusal.reason()),
         }
     }
 
-    /// Asks the upstream, unless something has the name by now.
-    async fn begin(&self) -> Result<(Beginning, Option<Transfer>), NotFetched> {
-        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
+    /// Asks the upstream, unless a file with this name exists by now.
+    async fn start(&self) -> Result<(FetchStart, Option<Transfer>), NotFetched> {
+        let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
         if !blocking(move || site.root.is_free(&path)).await {
-            return Ok((Beginning::Here, None));
+            return Ok((FetchStart::Here, None));
         }
-        let url = self.fallback.url_of(&self.wanted);
-        let answer = self.fallback.ask(&Method::GET, url, &HeaderMap::new()).await?;
-        let promised = self.site.root.types().by_name(self.wanted.path.file_name());
-        let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max) {
-            Verdict::Store(len) => len,
-            Verdict::Pass => return Ok((Beginning::Pass, None)),
-            Verdict::Not(why) => return Err(why),
+        let url = self.fallback.url_of(&self.key);
+        let answer = self.fallback.send(&Method::GET, url, &HeaderMap::new()).await?;
+        let promised = self.site.root.types().by_name(self.key.path.file_name());
+        let len = match action::classify(answer.status(), answer.headers(), promised.as_ref(), self.fallback.rules.max)
+        {
+            Action::Store(len) => len,
+            Action::Proxy => return Ok((FetchStart::Proxy, None)),
+            Action::Reject(why) => return Err(why),
         };
-        let (site, path) = (Arc::clone(&self.site), self.wanted.path.clone());
+        let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
         match blocking(move || StagedFile::create(&site.root, &path.parent())).await {
             Ok(staged) => {
                 let (transfer, arrival) = Transfer::new(staged, answer, len, self.fallback.rules.max);
-                Ok((Beginning::Arriving(arrival), Some(transfer)))
+                Ok((FetchStart::Arriving(arrival), Some(transfer)))
             }
             Err(refusal) => {
-                warn!("{} is shown, but cannot be stored: {}", self.wanted.path, refusal.reason());
-                Ok((Beginning::Pass, None))
+                warn!("{} is served, but cannot be stored: {}", self.key.path, refusal.reason());
+                Ok((FetchStart::Proxy, None))
             }
         }
     }
 }
 
-/// The bytes on their way into a staged file.
+/// The transfer of a response body into a staged file.
 pub struct Transfer {
     staged: StagedFile,
     body: Incoming,
     len: Option<u64>,
     max: u64,
-    copied: Copied,
+    record: CopyRecord,
     sender: ProgressWriter,
 }
 
 impl Transfer {
-    /// The bytes of this answer, `len` of them if the upstream says so, and at most `max`; and what readers need.
+    /// Creates the transfer of this response, and the [`Arrival`] for its readers. `len` is the announced length in bytes, if
+    /// there is one, and `max` the size limit.
     pub fn new(staged: StagedFile, answer: Response<Incoming>, len: Option<u64>, max: u64) -> (Self, Arrival) {
         let (sender, progress) = progress::channel();
         let (head, body) = answer.into_parts();
-        let copied = Copied::of(&head.headers);
+        let record = CopyRecord::of(&head.headers);
         let now = SystemTime::now();
-        let modified = copied.modified().filter(|modified| SystemTime::from(*modified) <= now);
+        let modified = record.modified().filter(|modified| SystemTime::from(*modified) <= now);
         // RFC 9110 section 13.1.5: no weak ETag, and no date where there is an ETag
         let validator = match head.headers.get(header::ETAG) {
             Some(tag) => Some(tag).filter(|tag| tag.as_bytes().starts_with(b"\"")),
@@ -196,64 +200,64 @@ impl Transfer {
         };
         let validator = validator.cloned();
         let arrival = Arrival { file: staged.file(), progress, len, modified, validator };
-        (Self { staged, body, len, max, copied, sender }, arrival)
+        (Self { staged, body, len, max, record, sender }, arrival)
     }
 
-    /// Writes until the end. Returns the whole file, which has no name yet, or why it is not whole.
-    pub async fn write(self) -> (ProgressWriter, Result<(StagedFile, Copied), Broken>) {
-        let Self { staged, body, len, max, copied, sender } = self;
+    /// Writes the whole body. Returns the complete file, which has no final name yet, or why it is incomplete.
+    pub async fn write(self) -> (ProgressWriter, Result<(StagedFile, CopyRecord), TransferError>) {
+        let Self { staged, body, len, max, record, sender } = self;
         let filled = fill(&staged, body, len, max, &sender).await;
-        (sender, filled.map(|()| (staged, copied)))
+        (sender, filled.map(|()| (staged, record)))
     }
 }
 
-/// Why a file was not fetched whole. `Display` is for the log.
+/// Why a transfer failed. `Display` is for the log.
 #[derive(Debug)]
-pub struct Broken {
+pub struct TransferError {
     why: String,
-    /// It is larger than what is stored, and its head did not announce that.
+    /// The body is longer than the size limit, which the head did not announce.
     is_too_large: bool,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-impl From<String> for Broken {
+impl From<String> for TransferError {
     fn from(why: String) -> Self {
         Self { why, is_too_large: false }
     }
 }
 
-/// Writes a body into a staged file as it comes, and reports the progress.
+/// Writes a body into a staged file as it arrives, and reports the progress.
 async fn fill(
     staged: &StagedFile,
     mut body: Incoming,
     len: Option<u64>,
     max: u64,
     sender: &ProgressWriter,
-) -> Result<(), Broken> {
+) -> Result<(), TransferError> {
     let mut writer = FileWriter::new(staged.file());
     let mut came = 0;
     while let Some(bytes) = next(&mut body, &mut writer, sender).await? {
         came += bytes.len() as u64;
         if came > max {
             let why = format!("it is larger than the {max} bytes of --fallback-max");
-            return Err(Broken { why, is_too_large: true });
+            return Err(TransferError { why, is_too_large: true });
         }
         writer.push(bytes).await.map_err(|refusal| refusal.reason())?;
     }
     flush(&mut writer, sender).await?;
-    // hyper has seen to it already
+    // hyper checks this as well
     if len.is_some_and(|len| len != came) {
-        return Err("its length is not the one announced".to_owned().into());
+        return Err("its length differs from the announced length".to_owned().into());
     }
     Ok(())
 }
 
-/// The next bytes. Before they have to be waited for, all that came is written, so that it can be sent on.
+/// Returns the next bytes. Before waiting for them, it writes the bytes that have arrived, so that readers can send them.
 async fn next(body: &mut Incoming, writer: &mut FileWriter, sender: &ProgressWriter) -> Result<Option<Bytes>, String> {
     if let Some(next) = client::next(body).now_or_never() {
         return next;
@@ -282,7 +286,7 @@ mod tests {
             (format!("{}bcde", "a/".repeat(510)), true),
             (format!("{}bcdef", "a/".repeat(510)), false),
         ] {
-            assert_eq!(fits(&MediaPath::parse(path.as_bytes()).unwrap()), expected, "{path}");
+            assert_eq!(is_storable(&MediaPath::parse(path.as_bytes()).unwrap()), expected, "{path}");
         }
     }
 }

@@ -10,41 +10,41 @@ use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::via::{DEVMEDIA, LOOP};
 
-/// Why a file was not fetched. `Display` is a clause about the fallback, to be read after its address.
+/// Why a file was not fetched. `Display` is a clause about the fallback that follows its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotFetched {
     /// The upstream does not have it: 404 or 410, or a folder.
     Missing {
-        /// It was asked less than a minute ago, and is not asked again now.
+        /// True if this is a cached answer that is less than a minute old.
         remembered: bool,
     },
-    /// No connection, or one that broke, with the system's reason.
+    /// The connection failed, with the system's reason.
     Unreachable(String),
-    /// No answer in time.
+    /// The upstream did not respond in time.
     Silent,
-    /// It was not asked: other requests were waiting, and none was answered in time.
+    /// No request was sent: too many others were waiting.
     Busy,
-    /// It was not asked: no file of that name could be stored.
+    /// No request was sent: a file with this name could not be stored.
     TooLong,
-    /// It was not asked: the page that requested the file does not say which page it is, so it may be a stranger's.
+    /// No request was sent: the page that requested the file hides its origin, so it may be a page of another site.
     Opaque,
-    /// A status that has no file in it.
+    /// The response has a status that does not come with the file.
     Answered(StatusCode),
-    /// A web page where a file of another type was asked for: a login form, or an error page with status 200.
+    /// The response is a web page instead of the file: a login form, or an error page with status 200.
     WebPage,
-    /// Text, or nothing at all, where an image, video or audio file was asked for: an error with status 200.
+    /// The response is text or empty instead of an image, video or audio file: an error with status 200.
     NoMedia,
-    /// A redirect to another host, or from https to http.
+    /// The response redirects to another host, or from https to http.
     Elsewhere(String),
-    /// A redirect loop, too many redirects, or one without a target.
+    /// The response is part of a redirect loop, one redirect too many, or a redirect without a target.
     Redirects,
-    /// An answer that cannot be understood.
+    /// The response is invalid.
     Garbled(&'static str),
-    /// The request came from a devmedia already.
+    /// The request came from another devmedia, which uses this one as its fallback.
     Loop,
-    /// The upstream is a devmedia too, perhaps this one. It does not ask its own fallback for another devmedia.
+    /// The upstream is a devmedia as well, perhaps this one. devmedia does not use its fallback for other devmedias.
     Devmedia,
-    /// The fetch ended before it had begun (a bug, or the end of the process).
+    /// The fetch was cancelled before it started (a bug, or the process is ending).
     GivenUp,
 }
 
@@ -56,14 +56,14 @@ impl fmt::Display for NotFetched {
             Self::Unreachable(cause) => write!(f, "could not be reached ({cause})"),
             Self::Silent => f.write_str("did not answer in time"),
             Self::Busy => f.write_str("was not asked, because too many fetches are under way"),
-            Self::TooLong => f.write_str("was not asked, because its name is too long to be stored"),
+            Self::TooLong => f.write_str("was not asked, because the file name is too long to be stored"),
             Self::Opaque => f.write_str(
                 "was not asked, because the page that requested it hides its address (no Origin, no Referer); open the page \
                  under the host name of the media, localhost or 127.0.0.1 for both",
             ),
             Self::Answered(status) => write!(f, "answered {status}"),
-            Self::WebPage => f.write_str("sent a web page in its place"),
-            Self::NoMedia => f.write_str("sent text in its place, or nothing at all"),
+            Self::WebPage => f.write_str("sent a web page instead"),
+            Self::NoMedia => f.write_str("sent text or an empty response instead"),
             Self::Elsewhere(host) => write!(f, "redirected to {host}, which is not followed"),
             Self::Redirects => f.write_str("answered with a redirect loop"),
             Self::Garbled(what) => write!(f, "sent {what}"),
@@ -71,7 +71,7 @@ impl fmt::Display for NotFetched {
                 f.write_str("was not asked, because this request came from a devmedia that asks its own fallback")
             }
             Self::Devmedia => {
-                f.write_str("is a devmedia too, does not have it either, and does not ask its own fallback for us")
+                f.write_str("is a devmedia as well, does not have the file either, and does not ask its own fallback for it")
             }
             Self::GivenUp => f.write_str("was asked, but the fetch was cancelled"),
         }
@@ -79,14 +79,14 @@ impl fmt::Display for NotFetched {
 }
 
 impl NotFetched {
-    /// Whether the upstream said that there is no such file. Everything else may be a misconfigured fallback, which must be
-    /// seen: a placeholder would hide it.
+    /// Whether the upstream does not have the file. In all other cases, the fallback may be misconfigured, and a placeholder
+    /// would hide that.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::Devmedia)
     }
 }
 
-/// The code of the refusal of a file that the upstream was not asked about again.
+/// The error code of a file that the upstream recently reported missing.
 pub const REMEMBERED_MISS: &str = "not-found-upstream-remembered";
 
 impl NotFetched {
@@ -104,18 +104,19 @@ impl NotFetched {
         }
     }
 
-    /// What to do about it.
+    /// The advice of the refusal.
     fn advice(&self) -> &'static str {
         match self {
             Self::Missing { remembered: false } => {
                 "Check the name as it is stored, and that --fallback is the URL of the same folder."
             }
-            Self::Missing { remembered: true } => "It is asked again a minute after that answer.",
+            Self::Missing { remembered: true } => "devmedia asks it again a minute after that answer.",
             Self::Unreachable(cause) if cause.contains("certificate") => {
-                "Where the certificate is signed by a company's own authority, name its file in SSL_CERT_FILE."
+                "If the certificate is signed by your company's own certificate authority, set SSL_CERT_FILE to the file of \
+                 that authority's certificate."
             }
             Self::Unreachable(_) | Self::Silent | Self::Busy | Self::GivenUp => {
-                "Check the network and the address in --fallback; what is stored already is served without it."
+                "Check the network and the address in --fallback. Files that are already stored are served without it."
             }
             Self::Answered(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 "If it needs credentials, add --fallback-header 'Authorization: env:NAME', with the secret in that \
@@ -125,15 +126,15 @@ impl NotFetched {
                 "Request the same file with curl -v to see why. If it needs the query of the URL, add --fallback-query."
             }
             Self::WebPage | Self::NoMedia => {
-                "Perhaps a login form or an error page: request the same file with curl -v. --fallback-header adds \
-                 credentials."
+                "It may be a login form or an error page: request the same file with curl -v. To send credentials, add \
+                 --fallback-header."
             }
-            Self::TooLong => "Paths of up to 1024 bytes are fetched, with names of up to 255 bytes.",
+            Self::TooLong => "devmedia fetches paths of up to 1024 bytes, with names of up to 255 bytes.",
             Self::Opaque => {
                 "Open the page under the host name of the media (localhost or 127.0.0.1 for both), or let it send a Referer: \
                  Referrer-Policy: strict-origin-when-cross-origin."
             }
-            Self::Elsewhere(_) => "If that is where the media is, name it in --fallback.",
+            Self::Elsewhere(_) => "If the media is on that host, use its URL in --fallback.",
             Self::Loop | Self::Devmedia => "Point --fallback at production, not at a devmedia that asks this one.",
         }
     }

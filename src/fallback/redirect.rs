@@ -1,11 +1,11 @@
-//! How far redirects of the upstream are followed. Pure.
+//! Decides which redirects of the upstream are followed. Pure.
 
 use url::Url;
 
 use super::reason::NotFetched;
 
-/// Where a redirect leads (RFC 9110 section 10.2.2), if it may be followed: on the same host and port, never from https to
-/// http; from http to https on their default ports.
+/// The target of a redirect (RFC 9110 section 10.2.2), if it may be followed. The target must have the same scheme, host and
+/// port; a redirect from http to https is followed if both use their default ports.
 pub(super) fn redirect(from: &Url, location: &[u8]) -> Result<Url, NotFetched> {
     let location = std::str::from_utf8(location).map_err(|_| NotFetched::Redirects)?;
     let mut to = from.join(location).map_err(|_| NotFetched::Redirects)?;
@@ -14,7 +14,7 @@ pub(super) fn redirect(from: &Url, location: &[u8]) -> Result<Url, NotFetched> {
         let scheme_and_host = to.origin().ascii_serialization();
         return Err(NotFetched::Elsewhere(scheme_and_host));
     }
-    // "it is a folder, add the slash": there is no file of this name
+    // a redirect that only adds a slash means that the path is a folder
     if to.path().strip_suffix('/') == Some(from.path()) {
         return Err(NotFetched::Missing { remembered: false });
     }

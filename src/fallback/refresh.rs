@@ -1,6 +1,6 @@
-//! `--fallback-refresh`: a copy that is looked at again after that time is served as it is, and meanwhile the upstream is
-//! asked whether it still is what production has (RFC 9110 section 13.1). Only copies are replaced, and only as they were
-//! stored: [`Copied`] tells them from the developer's own files.
+//! `--fallback-refresh`: when a copy of this age is requested, it is served as it is, and devmedia asks the upstream in the
+//! background whether the copy is still current (RFC 9110 section 13.1). Only unmodified copies are replaced: [`CopyRecord`]
+//! distinguishes them from the developer's own files.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,10 +14,10 @@ use rustix::fs::OFlags;
 use tracing::{debug, info, warn};
 
 use super::Fallback;
-use super::copies::Copied;
+use super::action::{self, Action};
+use super::copy_record::CopyRecord;
 use super::fetch::Transfer;
-use super::verdict::{self, Verdict};
-use super::wanted::Wanted;
+use super::fetch_key::FetchKey;
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
@@ -27,89 +27,89 @@ use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::upload::staged::StagedFile;
 
-/// Notes that a file is looked at, and asks about it in the background if its time has come.
-pub fn look(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath, query: Query<'_>) {
+/// Called when a stored file is requested: checks it against the upstream in the background if the check is due.
+pub fn refresh_if_due(site: &Arc<Site>, fallback: &Arc<Fallback>, path: &MediaPath, query: Query<'_>) {
     let Some(after) = fallback.rules.refresh else { return };
     if !fallback.rules.store || !fallback.schedule.is_due(path) {
         return;
     }
-    let (site, fallback, wanted) = (Arc::clone(site), Arc::clone(fallback), fallback.wanted(path, query));
+    let (site, fallback, key) = (Arc::clone(site), Arc::clone(fallback), fallback.key(path, query));
     tokio::spawn(async move {
-        let again = refresh(&site, &fallback, &wanted, after).await;
-        fallback.schedule.set(&wanted.path, again);
+        let again = refresh(&site, &fallback, &key, after).await;
+        fallback.schedule.set(&key.path, again);
     });
 }
 
-/// Asks about a copy that is old enough; gives the time until it is to be asked about again.
-async fn refresh(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, after: Duration) -> Duration {
-    let path = &file.path;
+/// Checks a copy against the upstream if it is old enough; returns the time until the next check.
+async fn refresh(site: &Arc<Site>, fallback: &Fallback, key: &FetchKey, after: Duration) -> Duration {
+    let path = &key.path;
     if !fallback.is_for(site, path).await {
         return after;
     }
-    let (owner, wanted) = (Arc::clone(site), path.clone());
-    let Some(copied) = blocking(move || copy_at(&owner.root, &wanted)).await else { return after };
-    if let Some(left) = after.checked_sub(copied.age()).filter(|left| !left.is_zero()) {
+    let (owner, target) = (Arc::clone(site), path.clone());
+    let Some(record) = blocking(move || copy_at(&owner.root, &target)).await else { return after };
+    if let Some(left) = after.checked_sub(record.age()).filter(|left| !left.is_zero()) {
         return left;
     }
-    match renew(site, fallback, file, &copied).await {
-        Ok(Outcome::Same) => debug!("{path} is still what the fallback has"),
-        Ok(Outcome::Renewed) => info!("{path} was changed at the fallback, and is stored anew"),
-        Ok(Outcome::Own) => debug!("{path} is no copy any more, and stays as it is"),
-        Err(why) => warn!("{path} was not refreshed, and stays as it is: {why}"),
+    match update(site, fallback, key, &record).await {
+        Ok(Outcome::Unchanged) => debug!("{path} is up to date"),
+        Ok(Outcome::Updated) => info!("{path} has changed at the fallback: the stored copy was replaced"),
+        Ok(Outcome::Modified) => debug!("{path} was modified locally and is kept"),
+        Err(why) => warn!("{path} was not refreshed, and the stored copy is kept: {why}"),
     }
     after
 }
 
-/// What became of a copy.
+/// The result of checking a copy.
 enum Outcome {
-    Same,
-    Renewed,
-    /// The developer has changed or replaced it meanwhile.
-    Own,
+    Unchanged,
+    Updated,
+    /// The developer has changed or replaced the file in the meantime.
+    Modified,
 }
 
-async fn renew(site: &Arc<Site>, fallback: &Fallback, file: &Wanted, copied: &Copied) -> Result<Outcome, String> {
-    let path = &file.path;
-    let conditions = copied.conditions();
+async fn update(site: &Arc<Site>, fallback: &Fallback, key: &FetchKey, record: &CopyRecord) -> Result<Outcome, String> {
+    let path = &key.path;
+    let conditions = record.conditions();
     if conditions.is_empty() {
-        // without a validator every answer would look like a change
-        return Ok(Outcome::Same);
+        // without a validator, every response would look like a change
+        return Ok(Outcome::Unchanged);
     }
-    let url = fallback.url_of(file);
-    let answer = fallback.ask(&Method::GET, url, &conditions).await;
+    let url = fallback.url_of(key);
+    let answer = fallback.send(&Method::GET, url, &conditions).await;
     let answer = answer.map_err(|why| format!("the fallback {why}"))?;
-    if answer.status() == StatusCode::NOT_MODIFIED || copied.is_same_as(&Copied::of(answer.headers())) {
-        return Ok(Outcome::Same);
+    if answer.status() == StatusCode::NOT_MODIFIED || record.is_same_as(&CopyRecord::of(answer.headers())) {
+        return Ok(Outcome::Unchanged);
     }
     let promised = site.root.types().by_name(path.file_name());
-    let len = match verdict::judge(answer.status(), answer.headers(), promised.as_ref(), fallback.rules.max) {
-        Verdict::Store(len) => len,
-        Verdict::Pass => return Err("what the fallback has now is not to be stored".to_owned()),
-        Verdict::Not(why) => return Err(format!("the fallback {why}")),
+    let len = match action::classify(answer.status(), answer.headers(), promised.as_ref(), fallback.rules.max) {
+        Action::Store(len) => len,
+        Action::Proxy => return Err("the fallback's new file cannot be stored".to_owned()),
+        Action::Reject(why) => return Err(format!("the fallback {why}")),
     };
     let reason = |refusal: Refusal| refusal.reason();
     let (owner, folder) = (Arc::clone(site), path.parent());
     let staged = blocking(move || StagedFile::create(&owner.root, &folder)).await.map_err(reason)?;
     let (transfer, _) = Transfer::new(staged, answer, len, fallback.rules.max);
-    let (staged, anew) = transfer.write().await.1.map_err(|broken| broken.to_string())?;
-    let (owner, wanted, copied) = (Arc::clone(site), path.clone(), copied.clone());
+    let (staged, new_record) = transfer.write().await.1.map_err(|broken| broken.to_string())?;
+    let (owner, target, record) = (Arc::clone(site), path.clone(), record.clone());
     let replaced = blocking(move || {
         let _changing = owner.root.changing();
-        // asked at the last moment. Another program that replaces it within the microseconds that are left loses
-        if copy_at(&owner.root, &wanted).as_ref() != Some(&copied) {
-            return Ok(Outcome::Own);
+        // checked again at the last moment; only a change within the remaining microseconds is overwritten
+        if copy_at(&owner.root, &target).as_ref() != Some(&record) {
+            return Ok(Outcome::Modified);
         }
-        anew.note(&staged.file(), &wanted);
-        staged.replace(&owner.root, wanted.file_name()).map(|()| Outcome::Renewed)
+        new_record.note(&staged.file(), &target);
+        staged.replace(&owner.root, target.file_name()).map(|()| Outcome::Updated)
     });
     replaced.await.map_err(reason)
 }
 
-/// What the file at `path` is a copy of, if it is one: itself, not what a link leads to. Blocks.
-fn copy_at(root: &Root, path: &MediaPath) -> Option<Copied> {
+/// The record of the copy at `path`, if the file is an unmodified copy; links are not followed. Blocks.
+fn copy_at(root: &Root, path: &MediaPath) -> Option<CopyRecord> {
     let Ok(Reach::Folder(folder, missing)) = root.reach(&path.parent()) else { return None };
     let mut options = OpenOptions::new();
     options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     let file = missing.is_empty().then(|| folder.open_with(OsStr::from_bytes(path.file_name()), &options).ok())??;
-    Copied::read(&file.into_std(), path)
+    CopyRecord::read(&file.into_std(), path)
 }

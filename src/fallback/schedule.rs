@@ -1,14 +1,14 @@
-//! When files are to be asked about again.
+//! The times at which copies are checked against the upstream.
 
 use std::time::{Duration, Instant};
 
 use crate::remembered::Remembered;
 use crate::request::path::MediaPath;
 
-/// Paths whose time is known.
+/// The maximum number of scheduled paths.
 const MAX: usize = 10_000;
 
-/// When files are to be asked about again.
+/// The times at which copies are checked again.
 #[derive(Debug)]
 pub(super) struct Schedule(Remembered<MediaPath, ()>);
 
@@ -19,7 +19,7 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// Whether the time of a path has come. If so, it is not due again until its time is [`Schedule::set`].
+    /// Whether a check of a path is due. If so, the path is not due again until a time is [`set`](Schedule::set).
     pub(super) fn is_due(&self, path: &MediaPath) -> bool {
         self.0.put_if_absent(path.clone(), (), Instant::now())
     }

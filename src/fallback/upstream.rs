@@ -1,4 +1,4 @@
-//! `Upstream`: the folder of the production server that has the files, and how far its redirects are followed.
+//! [`Upstream`] is the URL of the folder on the production server that has the files.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use url::Url;
 
 use crate::request::path::MediaPath;
 
-/// The URL of a folder, http or https. Its query, which may be a secret (an Azure SAS token), goes with every request and is
-/// never shown.
+/// The http or https URL of a folder. Its query, which may be a secret such as an Azure SAS token, is sent with every request
+/// and never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// Without the query.
@@ -16,7 +16,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Reads a URL as people type it; a missing slash at the end is added. The error is advice.
+    /// Parses a URL and adds a missing slash at the end. The error is advice.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut url = Url::parse(text.trim()).map_err(|_| "not a URL; write https://www.example.com/media/")?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -24,13 +24,15 @@ impl Upstream {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(
-                "it holds a password, which logs would show; put 'Basic ...' into an environment variable and \
+                "it contains a user name or a password, which logs would show; put 'Basic ...' into an environment variable and \
                         write --fallback-header 'Authorization: env:NAME'",
             );
         }
         if url.fragment().is_some() {
-            return Err("it has a '#', which is not sent to a server; write the URL of the folder: \
-                        https://www.example.com/media/");
+            return Err(
+                "it contains a '#', and the part after it is not sent to a server; write the URL of the folder: \
+                        https://www.example.com/media/",
+            );
         }
         let query = url.query().filter(|query| !query.is_empty()).map(str::to_owned);
         url.set_query(None);
@@ -40,16 +42,16 @@ impl Upstream {
         Ok(Self { folder: url, query })
     }
 
-    /// The URL of a file, with the upstream's own query and, after it, this one.
+    /// The URL of a file, with the query of the upstream followed by `query`.
     pub fn url_of(&self, path: &MediaPath, query: Option<&str>) -> Url {
-        // segments are escaped, none is '..', and none is empty: it can only lead below
-        let mut url = Url::parse(&format!("{}{}", self.folder, path.to_url())).expect("a URL and more of its path");
+        // segments are escaped, and none is '..' or empty, so the URL is below the folder
+        let mut url = Url::parse(&format!("{}{}", self.folder, path.to_url())).expect("a URL and an escaped path");
         let queries: Vec<&str> = [self.query.as_deref(), query].into_iter().flatten().collect();
         url.set_query((!queries.is_empty()).then(|| queries.join("&")).as_deref());
         url
     }
 
-    /// The path below this upstream that a URL names, if it lies there.
+    /// The path of `url` below this upstream, if it is below it.
     pub fn strip(&self, url: &str) -> Option<MediaPath> {
         let url = Url::parse(url).ok()?;
         let is_here = url.origin() == self.folder.origin();
@@ -57,7 +59,7 @@ impl Upstream {
         MediaPath::parse(below.as_bytes()).ok()
     }
 
-    /// Whether it is asked over TLS.
+    /// Whether the upstream uses TLS.
     pub fn is_https(&self) -> bool {
         self.folder.scheme() == "https"
     }

@@ -13,13 +13,13 @@ const HTTP: u16 = 80;
 /// The address of an app that speaks plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// As it is written in a URL: `127.0.0.1:8000`; `localhost` for a Unix socket, as nginx has it.
+    /// As in a URL: `127.0.0.1:8000`; `localhost` for a Unix socket, as in nginx.
     authority: Authority,
     socket: Option<PathBuf>,
 }
 
 impl Address {
-    /// The address in a URL; nothing where the URL has none, or is not of plain HTTP.
+    /// The address in a URL; `None` if the URL has no host or its scheme is not http.
     pub fn of(url: &Uri) -> Option<Self> {
         let authority = url.authority().filter(|_| url.scheme_str() == Some("http"))?;
         let is_bare = !authority.as_str().contains('@') && !authority.host().is_empty();
@@ -48,7 +48,7 @@ impl Address {
         self.socket.as_deref()
     }
 
-    /// `host:port`, as `Host` has it.
+    /// `host:port`, as in the `Host` field.
     pub fn authority(&self) -> &str {
         self.authority.as_str()
     }
@@ -63,7 +63,7 @@ impl Address {
         self.authority.port_u16().unwrap_or(HTTP)
     }
 
-    /// Whether a URL leads to this address. The names of this machine are one.
+    /// Whether a URL is at this address. All names of this machine are equal.
     pub fn is_of(&self, url: &Url) -> bool {
         let is_local = |host: &str| host == "localhost" || host == "127.0.0.1" || host == "::1";
         let host = match url.host() {
@@ -77,7 +77,7 @@ impl Address {
     }
 }
 
-/// As the beginning of a URL.
+/// Formats the address as the beginning of a URL.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.socket {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn host_and_port_are_read_from_a_url() {
+    fn host_and_port_are_parsed_from_a_url() {
         for (url, host, port) in [
             ("http://127.0.0.1:8000", "127.0.0.1", 8000),
             ("http://localhost/auth/", "localhost", 80),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_of_the_app_are_recognised_by_every_name_of_this_machine() {
+    fn urls_of_the_app_are_recognised_under_every_name_of_this_machine() {
         for (app, url, expected) in [
             ("http://127.0.0.1:8000", "http://127.0.0.1:8000/x", true),
             ("http://127.0.0.1:8000", "http://localhost:8000/x", true),

@@ -1,4 +1,4 @@
-//! `AppUrl`: what is requested of an app, and where the app listens.
+//! [`AppUrl`]: the URL to request from an app, and the address where the app listens.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use super::address::Address;
 /// A URL of an app, over TCP or over a Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppUrl {
-    /// What is requested. For a Unix socket its host is `localhost`, as nginx has it.
+    /// The URL to request. For a Unix socket, its host is `localhost`, as in nginx.
     url: Uri,
     address: Address,
 }
 
 impl AppUrl {
-    /// Reads `http://HOST:PORT/PATH`, nginx's `http://unix:/run/app.sock:/PATH`, or `http+unix://%2Frun%2Fapp.sock/PATH`. The
-    /// error is advice; it does not repeat the text, which may hold a secret.
+    /// Parses `http://HOST:PORT/PATH`, nginx's `http://unix:/run/app.sock:/PATH`, or `http+unix://%2Frun%2Fapp.sock/PATH`. The
+    /// error is advice; it does not repeat the text, which may contain a secret.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const ADVICE: &str = "not the address of an app; write one such as http://127.0.0.1:8000/media-auth/";
         const SOCKET: &str = "not the address of a Unix socket; write http://unix:/run/app.sock:/media-auth/, with the \
@@ -42,7 +42,7 @@ impl AppUrl {
                 Err("it contains a user name or a password, which devmedia does not send; remove it. The app gets the \
                      client's cookies and Authorization header")
             }
-            // a port that is not a number (or none after a colon) would be taken for 80
+            // an invalid or missing port after the colon would be read as 80
             (Some("http"), Some(authority)) if authority.port_u16().is_none() && !is_host(authority.as_str()) => {
                 Err(ADVICE)
             }
@@ -60,17 +60,17 @@ impl AppUrl {
         is_path(&socket).then(|| Self { url, address: Address::of_socket(socket) })
     }
 
-    /// What is requested of the app.
+    /// The URL to request from the app.
     pub fn url(&self) -> &Uri {
         &self.url
     }
 
-    /// Where the app listens.
+    /// The address where the app listens.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Whether it listens on a Unix socket: no browser can reach it there.
+    /// Whether the app listens on a Unix socket, which browsers cannot reach.
     pub fn has_socket(&self) -> bool {
         self.address.socket().is_some()
     }
@@ -81,7 +81,7 @@ fn is_host(authority: &str) -> bool {
     !authority.contains(':') || authority.ends_with(']')
 }
 
-/// Without the query, which may hold a key.
+/// Omits the query, which may contain a key.
 impl fmt::Display for AppUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.url.path();
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_app_is_named_by_its_url_or_its_socket() {
+    fn app_urls_are_parsed_for_tcp_and_unix_sockets() {
         for (text, shown) in [
             ("http://127.0.0.1:8000/media-auth/", "http://127.0.0.1:8000/media-auth/"),
             ("http://localhost/auth?key=s", "http://localhost/auth"),

@@ -1,4 +1,4 @@
-//! The client: connections to an app, kept for the next request.
+//! The HTTP client for an app, which reuses connections.
 
 use std::error::Error;
 use std::fmt;
@@ -17,26 +17,26 @@ use tokio::time::timeout;
 use super::address::Address;
 use super::outgoing::Outgoing;
 
-/// How long connecting may take.
+/// The time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long an idle connection is kept; less than the servers of frameworks keep theirs (Node: 5 s).
+/// How long an idle connection is kept. This is shorter than the keep-alive timeout of common servers (Node: 5 s).
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
-/// Idle connections that are kept.
+/// The maximum number of idle connections.
 const MAX_IDLE: usize = 64;
 
-/// What hyper reads ahead and queues for each connection.
+/// The size of hyper's buffers for each connection, in bytes.
 const MAX_BUFFER: usize = 64 * 1024;
 
 /// Connections to one app.
 #[derive(Debug, Clone, Default)]
 pub struct Client {
-    /// The one used last is at the end.
+    /// The most recently used connection is last.
     idle: Arc<Mutex<Vec<Idle>>>,
 }
 
-/// A connection that waits for the next request.
+/// An idle connection.
 #[derive(Debug)]
 struct Idle {
     address: Address,
@@ -44,12 +44,12 @@ struct Idle {
     sender: SendRequest<Outgoing>,
 }
 
-/// Why there is no answer. `Display` is the end of a sentence about the app.
+/// Why there is no response. `Display` ends a sentence about the app.
 #[derive(Debug)]
 pub enum SendError {
-    /// No connection.
+    /// Connecting failed.
     Unreachable(io::Error),
-    /// A connection, and no answer on it.
+    /// The connection failed before the response arrived.
     NoAnswer(hyper::Error),
 }
 
@@ -57,10 +57,10 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(error) => write!(f, "it cannot be reached ({})", error.kind()),
-            Self::NoAnswer(error) if error.is_parse() => write!(f, "its answer is not HTTP: {error}"),
+            Self::NoAnswer(error) if error.is_parse() => write!(f, "its response is not HTTP: {error}"),
             Self::NoAnswer(error) if nothing_came(error) => f.write_str("it closed the connection before it answered"),
             Self::NoAnswer(error) => {
-                // the innermost cause is the system's own: "Connection reset by peer"
+                // the innermost cause is the system's error: "Connection reset by peer"
                 let mut cause: &dyn Error = error;
                 while let Some(inner) = cause.source() {
                     cause = inner;
@@ -72,9 +72,9 @@ impl fmt::Display for SendError {
 }
 
 impl Client {
-    /// Sends a request that has no body and may be sent twice (RFC 9110 section 9.2.2). On a kept connection that the app
-    /// has closed meanwhile it fails, and is sent once more on a fresh one (RFC 9112 section 9.3.1).
-    pub async fn send_again(
+    /// Sends an idempotent request without a body (RFC 9110 section 9.2.2). If it fails because the app has closed the reused
+    /// connection, it is sent again on a new one (RFC 9112 section 9.3.1).
+    pub async fn send_idempotent(
         &self,
         address: &Address,
         request: impl Fn() -> Request<Outgoing>,
@@ -88,8 +88,8 @@ impl Client {
         self.send_once(address, request()).await
     }
 
-    /// Sends a request on a fresh connection: a kept one may be closed at that moment, and what was sent of a body cannot
-    /// be sent again.
+    /// Sends a request on a new connection. The app may be closing a reused one, and a body that was partly sent cannot be sent
+    /// again.
     pub async fn send_once(
         &self,
         address: &Address,
@@ -120,7 +120,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// The connection that was used last, if it is still good. Older ones are dropped.
+    /// Takes the most recently used connection, if it is still usable. Expired connections are dropped.
     fn take(&self, address: &Address) -> Option<SendRequest<Outgoing>> {
         let mut idle = lock(&self.idle);
         idle.retain(|kept| kept.since.elapsed() < KEEP_ALIVE && kept.address == *address && kept.sender.is_ready());
@@ -143,7 +143,7 @@ async fn handshake(
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_BUFFER);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(SendError::NoAnswer)?;
-    // the answer reports its errors, too
+    // errors are reported by the response as well
     tokio::spawn(connection.with_upgrades());
     Ok(sender)
 }
@@ -152,7 +152,7 @@ fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {
     idle.lock().expect("nothing panics while holding it")
 }
 
-/// Whether a connection ended before any of an answer came, as a kept one may.
+/// Whether a connection ended before the response began, which can happen to a reused connection.
 fn nothing_came(error: &hyper::Error) -> bool {
     let is_reset = || {
         let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());

@@ -14,54 +14,54 @@ use tokio::time::{Sleep, sleep};
 
 use crate::body::incoming::{BodyError, RequestBody};
 
-/// How long an app that is sent `Expect: 100-continue` may stay silent. An app of HTTP/1.0 never says 100 (RFC 9110
-/// section 10.1.1: the wait must not be endless; curl waits as long).
+/// How long to wait for a 100 response to `Expect: 100-continue`. An HTTP/1.0 app never sends one, so the wait must be limited
+/// (RFC 9110 section 10.1.1); curl waits as long.
 const EXPECTED: Duration = Duration::from_secs(1);
 
-/// Bytes for the app, as they come from the client.
+/// The body of a request to the app.
 pub enum Outgoing {
     /// The request has no body.
     Empty,
-    /// The client's.
+    /// The body of the client's request.
     Passed(Passed),
 }
 
-/// A client's body that is passed on. What the app does not read is read here and forgotten, so that the client gets to
-/// read the app's answer.
+/// A client's body that is forwarded. Bytes that the app does not read are discarded, so that the client can read the app's
+/// response.
 pub struct Passed {
     /// `None` once it is dropped.
     body: Option<RequestBody>,
-    /// The wait for the app's 100: nothing is read before, because reading tells the client to send.
+    /// Waits for the app's 100 response. Nothing is read before, because reading makes hyper send a 100 to the client.
     gate: Option<Gate>,
     unread: Unread,
 }
 
-/// Ready when the app says 100, or has been silent for too long.
+/// Ready when the app has sent a 100 response, or after the timeout.
 struct Gate {
     asked: oneshot::Receiver<()>,
     timer: Pin<Box<Sleep>>,
 }
 
-/// Whether something of a body is still to be read.
+/// Whether part of a body is unread.
 #[derive(Debug, Clone)]
 pub struct Unread(Arc<AtomicBool>);
 
 impl Unread {
-    /// Whether it is so now.
-    pub fn is_so(&self) -> bool {
+    /// Whether part of the body is unread at the moment.
+    pub fn get(&self) -> bool {
         self.0.load(Relaxed)
     }
 }
 
 impl Outgoing {
-    /// Passes on a body at once.
+    /// Forwards a body.
     pub fn passed(body: RequestBody) -> (Self, Unread) {
         let unread = Unread(Arc::new(AtomicBool::new(body.is_unread())));
         (Self::Passed(Passed { body: Some(body), gate: None, unread: unread.clone() }), unread)
     }
 
-    /// Holds the body back until the sender is used, or the app has been silent for a second; for ever where the sender
-    /// is dropped, as it is when the app's answer begins.
+    /// Holds the body back until the sender is used or a second has passed. If the sender is dropped, as when the app's response
+    /// begins, the body is never sent.
     pub fn hold(&mut self) -> oneshot::Sender<()> {
         let (sender, asked) = oneshot::channel();
         if let Self::Passed(passed) = self {
@@ -75,7 +75,7 @@ impl Gate {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match Pin::new(&mut self.asked).poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
-            // answered without it: the body is not wanted any more
+            // the app answered without the body, so it is not sent
             Poll::Ready(Err(_)) => Poll::Pending,
             Poll::Pending => self.timer.as_mut().poll(cx),
         }
@@ -117,7 +117,7 @@ impl Body for Outgoing {
 
 impl Drop for Passed {
     fn drop(&mut self) {
-        // a body that was never asked for is never sent
+        // a body that the app never asked for is never sent
         if let (Some(body), None) = (self.body.take(), &self.gate)
             && body.is_unread()
         {

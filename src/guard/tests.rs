@@ -21,7 +21,7 @@ fn admit_by(guard: &Guard, listener: ListenerKind, head: &str) -> Result<Row, Gu
 }
 
 #[test]
-fn strangers_rows() {
+fn the_first_matching_row_decides() {
     let guard = Guard {
         hosts: vec![HostPattern::parse("media.dev.example").unwrap()],
         origins: vec![
@@ -30,7 +30,7 @@ fn strangers_rows() {
         ],
     };
     for (head, expected) in [
-        // (a) an Origin decides, whatever else is said
+        // (a) an Origin field decides, regardless of the other fields
         ("GET|Origin: http://localhost:3000", Ok(Row::Origin)),
         ("GET|Origin: http://127.0.0.1:5173|CROSS", Ok(Row::Origin)),
         ("GET|Origin: http://127.1.2.3", Ok(Row::Origin)),
@@ -68,7 +68,7 @@ fn strangers_rows() {
         ("GET|Origin: http://localhost:3000|Origin: https://evil.example", Err(403)),
         ("POST|Origin: http://localhost:3000", Ok(Row::Origin)),
         ("POST|Origin: https://evil.example", Err(403)),
-        // (b) the browser vouches
+        // (b) the browser says same site
         ("GET|Sec-Fetch-Site: same-origin", Ok(Row::SameSite)),
         ("GET|Sec-Fetch-Site: same-site|Referer: https://evil.example/", Ok(Row::SameSite)),
         ("GET|Sec-Fetch-Site: none|Sec-Fetch-Mode: navigate", Ok(Row::SameSite)),
@@ -83,14 +83,14 @@ fn strangers_rows() {
         ),
         ("GET|CROSS|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: iframe", Err(403)),
         ("POST|CROSS|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document", Err(403)),
-        // (d) the Referer says who
+        // (d) the Referer names the page
         ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image|Referer: http://localhost:3000/a", Ok(Row::Referer)),
         ("GET|Referer: http://localhost:3000/", Ok(Row::Referer)),
         ("GET|Referer: https://evil.example/", Err(403)),
         ("GET|Referer: https://evil.example/?http://localhost/", Err(403)),
         ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image|Referer: https://evil.example/", Err(403)),
         ("POST|Referer: http://localhost:3000/", Err(403)),
-        // (e) shown, not read
+        // (e) embedded in a page that cannot read it
         ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image", Ok(Row::Opaque)),
         ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: video", Ok(Row::Opaque)),
         ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: audio", Ok(Row::Opaque)),
@@ -101,12 +101,12 @@ fn strangers_rows() {
         ("GET|CROSS|Sec-Fetch-Mode: cors|Sec-Fetch-Dest: image", Err(403)),
         ("POST|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image", Err(403)),
         ("GET|CROSS|Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image|Origin: null", Err(403)),
-        // (f) anything else that comes from a page
+        // (f) all other requests from pages
         ("GET|CROSS", Err(403)),
         ("GET|Origin: null", Err(403)), // CVE-2026-27977
         ("GET|Sec-Fetch-Site: whatever", Err(403)),
         ("POST|CROSS|Origin: null", Err(403)),
-        // (g) no page at all
+        // (g) not from a page
         ("GET", Ok(Row::Tool)),
         ("POST", Ok(Row::Tool)),
         ("DELETE", Ok(Row::Tool)),
@@ -116,7 +116,7 @@ fn strangers_rows() {
 }
 
 #[test]
-fn a_host_that_nobody_else_can_claim_passes() {
+fn a_host_that_nobody_else_can_claim_is_accepted() {
     let guard = Guard {
         hosts: ["App.Example", "*.dev.example", "b\u{fc}cher.example", "mac.local", "devbox", "*.corp.internal"]
             .map(|name| HostPattern::parse(name).unwrap())
@@ -145,7 +145,7 @@ fn a_host_that_nobody_else_can_claim_passes() {
         ("a.b.dev.example", Ok(())),
         ("xn--bcher-kva.example", Ok(())),
         ("XN--BCHER-KVA.example:8001", Ok(())),
-        // named
+        // allowed by --allow-host
         ("mac.local", Ok(())),
         ("MAC.local.:8001", Ok(())),
         ("devbox:8001", Ok(())),
@@ -178,9 +178,9 @@ fn a_host_that_nobody_else_can_claim_passes() {
     }
 }
 
-/// Anybody on the local network can make such a name lead to 127.0.0.1: DNS rebinding with reads and, worse, writes.
+/// Anybody on the local network can make such a name resolve to 127.0.0.1: DNS rebinding with reads and, worse, writes.
 #[test]
-fn a_name_of_the_network_is_for_reading_on_a_listener_of_the_network() {
+fn a_network_name_is_accepted_for_reading_on_a_network_listener() {
     let names = [
         "evil.local",
         "EVIL.Local.:8001",
@@ -264,7 +264,7 @@ fn a_public_name_of_loopback_is_refused_with_what_to_type() {
 }
 
 #[test]
-fn the_host_is_that_of_an_absolute_target_and_stands_once() {
+fn an_absolute_target_overrides_the_host_field_which_must_be_unique() {
     let request = |version, uri: &str, hosts: &[&str]| {
         let mut request = Request::builder().version(version).uri(uri);
         for host in hosts {
@@ -296,7 +296,7 @@ fn the_host_is_that_of_an_absolute_target_and_stands_once() {
 }
 
 #[test]
-fn patterns_are_read_as_people_type_them() {
+fn host_and_origin_patterns_are_parsed() {
     for (text, valid) in [
         ("app.example", true),
         ("*.example", true),

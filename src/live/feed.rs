@@ -26,7 +26,7 @@ const BURST: Duration = Duration::from_secs(1);
 /// with its parent, or removed while this process has it open.
 const CHECK: Duration = Duration::from_millis(500);
 
-/// How many readings a slow client may be behind before it is told to read the folder again.
+/// How many updates a slow client may lag behind before it has to read the folder again.
 const BACKLOG: usize = 16;
 
 /// A running feed; it ends when dropped.
@@ -69,7 +69,7 @@ impl Drop for Feed {
     }
 }
 
-/// Reads, reports, waits, and so on. The new state is set before it is reported, so that a subscriber that joins meanwhile
+/// Reads the folder, reports changes and waits, in a loop. The new state is set before it is reported, so that a subscriber that joins meanwhile
 /// may see an event twice, but never misses one.
 async fn follow(folder: Arc<Folder>, texts: broadcast::Sender<Bytes>, states: watch::Sender<Option<State>>) {
     let mut held = None;
@@ -100,7 +100,7 @@ pub(super) struct Folder {
     base: String,
     watches: Arc<Watches>,
     poll: Option<Duration>,
-    /// Where it lay when the client was admitted.
+    /// Its location when the client was admitted.
     location: Location,
 }
 
@@ -136,7 +136,7 @@ impl Folder {
 
     /// Reads the folder; returns it, and the events to send with the state they lead to. May wait for a disk.
     fn look(&self, held: Option<Held>, changed: bool) -> (Option<Held>, Option<(State, String)>) {
-        // reported once, not at each failed reading
+        // reported once, not each time the folder cannot be read
         let gone = held.is_some().then(|| (State::GONE, change::refresh(&self.base, State::GONE)));
         // a link may be pointed to a folder that the client may not see
         let dir = match self.site.find(&self.path) {
@@ -167,7 +167,8 @@ impl Folder {
 
     /// Whether the folder is the one that the client was admitted to.
     fn is_as_admitted(&self, location: &Location) -> bool {
-        self.site.shows_at(location).is_ok() && (self.site.access.is_uniform() || *location == self.location)
+        self.site.check_location_visible(location).is_ok()
+            && (self.site.access.is_uniform() || *location == self.location)
     }
 
     fn watch(&self) -> Option<Watched> {

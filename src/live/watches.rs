@@ -1,4 +1,4 @@
-//! Notifications of the system that something has changed in a folder.
+//! The system's notifications about changes in a folder.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -127,7 +127,7 @@ fn wake(folders: &Folders, event: notify::Result<notify::Event>) {
     }
 }
 
-/// No critical section here can be left half done.
+/// Locks a mutex. A panic cannot leave its data inconsistent, so poisoning is ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -150,9 +150,9 @@ mod tests {
         receiver.has_changed().expect("the sender lives")
     }
 
-    /// inotify(7): opening, reading and closing a folder are events too. A reader that they woke would read for ever.
+    /// inotify(7): opening, reading and closing a folder are events too. A reader that they woke would read forever.
     #[test]
-    fn reading_wakes_nobody_and_changes_do() {
+    fn changes_wake_readers_and_reading_does_not() {
         for (kind, expected) in [
             (EventKind::Access(AccessKind::Open(AccessMode::Any)), false),
             (EventKind::Access(AccessKind::Read), false),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_events_wake_everybody() {
+    fn lost_events_wake_all_readers() {
         assert!(wakes(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan))));
         assert!(wakes(Err(notify::Error::generic("the queue ran over"))));
     }

@@ -7,7 +7,7 @@ const again = async () => {
       return;
     }
   } catch {
-    // devmedia itself is away for a moment
+    // devmedia itself is not reachable at the moment
   }
   setTimeout(again, 1000);
 };

@@ -1,4 +1,4 @@
-//! The page in the place of an app that is down or starting. It reloads itself when the app answers.
+//! The page shown while the app is down or starting. It reloads itself when the app answers.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ const SCRIPT: &str = include_str!("app_down.js");
 static POLICY: LazyLock<HeaderValue> =
     LazyLock::new(|| super::policy(&[super::STYLE], &[SCRIPT], "img-src data:; connect-src 'self'", "'none'"));
 
-/// Whether a refusal is one that the page waits out. A form that was sent is not sent again by itself.
+/// True if a refusal is answered with this page. A submitted form is never submitted again automatically.
 pub fn is_for(method: &Method, refusal: &Refusal) -> bool {
     *method == Method::GET && refusal.fields.iter().any(|(name, value)| *name == DEVMEDIA && value == DOWN)
 }

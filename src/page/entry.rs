@@ -1,4 +1,4 @@
-//! What the listing and the gallery say about an entry.
+//! Attributes of an entry that the listing and the gallery share.
 
 use crate::request::path::encode_segment;
 use crate::storage::folder::{Entry, Kind};

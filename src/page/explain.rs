@@ -1,4 +1,4 @@
-//! A refusal, explained: as a page for a browser, as two lines for curl, as an object for a program.
+//! Formats a refusal: a page for a browser, two lines for curl, or a JSON object for a program.
 
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -16,7 +16,7 @@ use crate::request::path::{MediaPath, Visible};
 use crate::thumbnail::Subject;
 use crate::thumbnail::icon::Icon;
 
-/// The whole answer to a request for `target` that is refused, with the reason for the log as an extension.
+/// The whole answer to a rejected request for `target`. Its extension contains the reason for the log.
 pub fn explain(refusal: Refusal, format: Format, mounts: &Mounts, target: &str) -> Response<Body> {
     let reason = Reason(refusal.reason());
     let Refusal { status, code, what, advice, suggestion, fields, .. } = refusal;
@@ -34,7 +34,7 @@ pub fn explain(refusal: Refusal, format: Format, mounts: &Mounts, target: &str) 
                     None => p.soft { (advice) },
                 }
             };
-            // a name that is refused is refused on every page
+            // a host name that is refused here is refused on every page
             let way = match MediaPath::parse(target.as_bytes()) {
                 Ok(asked) if status != StatusCode::MISDIRECTED_REQUEST => way::back(mounts, &asked),
                 _ => Markup::default(),
@@ -49,7 +49,7 @@ pub fn explain(refusal: Refusal, format: Format, mounts: &Mounts, target: &str) 
             },
         ),
         Format::Json => ("application/json", {
-            // upload widgets show their users what is in `error`
+            // upload widgets show the value of `error` to their users
             let error = format!("{what} {advice}");
             let object = json!({
                 "status": status.as_u16(), "error": error.trim_end(), "code": code,
@@ -73,7 +73,7 @@ pub fn explain(refusal: Refusal, format: Format, mounts: &Mounts, target: &str) 
     response
 }
 
-/// How the file at a suggested URL is shown small.
+/// How a thumbnail represents the file at a suggested URL.
 fn look(mounts: &Mounts, url: &str) -> Subject {
     let found = MediaPath::parse(url.as_bytes()).ok();
     let Some((mount, path)) = found.as_ref().and_then(|path| mounts.find(path)) else {
@@ -86,7 +86,7 @@ fn look(mounts: &Mounts, url: &str) -> Subject {
     media_type.as_ref().map_or(Subject::Icon(Icon::File), Subject::of)
 }
 
-/// A suggested file: its thumbnail, or a drawing of its kind.
+/// A suggested file: its thumbnail or its icon.
 fn suggested(url: &str, shown: Option<Subject>) -> Markup {
     html! {
         @match shown {
@@ -98,7 +98,7 @@ fn suggested(url: &str, shown: Option<Subject>) -> Markup {
     }
 }
 
-/// A URL as a person reads it.
+/// A URL in readable form.
 fn readable(url: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(url).decode_utf8_lossy();
     Visible(&decoded).to_string()

@@ -1,7 +1,8 @@
-//! A folder as a gallery: the page around its entries, and the row of each entry.
+//! A folder as a gallery: the page around the entries, and the row of each entry.
 //!
-//! The page works without JavaScript: it is a table of links, which the style sheet lays out as a grid of cards. The script
-//! adds sorting, filtering, the table view, the preview and live changes; all it knows of an entry is in the entry's row.
+//! The page works without JavaScript: it is a table of links, which the style sheet shows as a grid of cards. The
+//! script adds sorting, filtering, the table view, the preview and live updates. It reads everything about an entry
+//! from the entry's row.
 
 mod glyph;
 mod upload;
@@ -27,14 +28,14 @@ use crate::thumbnail::icon::Icon;
 
 const STYLE: &str = concat!(include_str!("gallery/entries.css"), include_str!("gallery/preview.css"));
 
-/// Added where files may be uploaded.
+/// Added if files can be uploaded.
 const UPLOAD_STYLE: &str = include_str!("gallery/upload.css");
 
-/// Runs before anything is painted: it restores the view that was chosen last time.
+/// Runs before the first paint and restores the last view.
 const EARLY: &str =
     "try { document.documentElement.dataset.view = localStorage.getItem('devmedia.view') ?? 'grid' } catch {}";
 
-/// The parts of the script, in their order; one module, so that none of its names is global.
+/// The parts of the script, in order. They form one module, so that none of their names is global.
 macro_rules! script {
     ($($more:literal)?) => {
         concat!(
@@ -51,13 +52,13 @@ macro_rules! script {
 
 const SCRIPT: &str = script!();
 
-/// The same where files may be uploaded.
+/// The same, if files can be uploaded.
 const UPLOAD_SCRIPT: &str = script!("gallery/upload.js");
 
-/// The sources that a preview needs: media of this origin, and text that is fetched from it.
+/// The sources that a preview needs: media of this origin, and text fetched from it.
 const SOURCES: &str = "img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'";
 
-/// The policy of the other pages plus the sources that a preview needs and, where files may be uploaded, the form.
+/// The policy of the other pages, plus the sources that a preview needs and, if files can be uploaded, the form.
 pub(super) fn policy(mount: &Mount) -> HeaderValue {
     static READING: LazyLock<HeaderValue> =
         LazyLock::new(|| super::policy(&[super::STYLE, STYLE], &[EARLY, SCRIPT], SOURCES, "'none'"));
@@ -67,18 +68,18 @@ pub(super) fn policy(mount: &Mount) -> HeaderValue {
     if mount.uploads.is_some() { UPLOADING.clone() } else { READING.clone() }
 }
 
-/// Marks where the rows go in the page. Every name in the page is escaped, so no name can contain it.
+/// Marks the place of the rows in the page. All names in the page are escaped, so no name can contain it.
 pub(super) const ROWS: &str = "<!--rows-->";
 
-/// Between the folders and the files.
+/// Separates the folders from the files.
 pub(super) const FILES: &str = "</tbody><tbody class=\"files\">";
 
-/// The rows without a page around them.
+/// The rows without the page around them.
 pub(super) fn rows_only() -> Markup {
     html! { (DOCTYPE) title { "rows" } table.entries { tbody.folders { (PreEscaped(ROWS)) } } }
 }
 
-/// The page around the rows; `state` is that of the folder.
+/// The page around the rows. `state` is the state of the folder.
 pub(super) fn page(mounts: &Mounts, mount: &Mount, path: &MediaPath, entries: &[Entry], state: State) -> Markup {
     let title = format!("{}{path}", mount.site.prefix);
     let takes = mount.uploads.is_some();
@@ -126,7 +127,7 @@ pub(super) fn page(mounts: &Mounts, mount: &Mount, path: &MediaPath, entries: &[
     super::document(&title, &head, &body)
 }
 
-/// The place for what a person must know of the open page: the script fills it.
+/// The place for notices about the open page. The script fills it.
 fn notices() -> Markup {
     html! { div.notices role="alert" {} }
 }
@@ -153,16 +154,16 @@ fn empty(takes: bool) -> Markup {
     }
 }
 
-/// A folder's card has one line, so a name of more bytes than this may be cut; a file has two.
+/// The card of a folder has one line, so a name with more bytes than this may be truncated. A file has two lines.
 const LINE: usize = 12;
 
-/// One entry: a row of the table, or a card of the grid.
+/// One entry: a row of the table or a card of the grid.
 pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup {
     let slash = if entry.kind == Kind::Directory { "/" } else { "" };
     let name = String::from_utf8_lossy(&entry.name);
     let size = size(entry);
     let media_type = types.by_name(&entry.name);
-    // an empty type means that the name does not tell the type: the first bytes may
+    // an empty type means that the name does not reveal the type, but the first bytes may
     let essence = media_type.as_ref().map_or("", |media_type| media_type.essence());
     let kind = match entry.kind {
         Kind::Directory => "folder",
@@ -186,8 +187,8 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
                 @match shown {
                     Subject::Picture => {
                         @let version = time.map_or(0, Timestamp::as_millisecond);
-                        // the version is for a page that stays open: it shows one picture for a URL, however old
-                        // a photograph is cropped to its card, a drawing or a logo is shown whole
+                        // the version matters for a page that stays open, because a page caches one image per URL
+                        // a photograph is cropped to fill its card, a drawing or a logo is shown completely
                         img.thumbnail.whole[essence != "image/jpeg"] loading="lazy" alt=""
                             src={ (href) "?thumbnail=256&v=" (version) }
                             srcset={ (href) "?thumbnail=512&v=" (version) " 2x" };
@@ -208,8 +209,8 @@ pub(super) fn row(entry: &Entry, types: &MediaTypes, zone: &TimeZone) -> Markup 
     }
 }
 
-/// The drawing for a text that its name shows to be one, though not by a media type. The extension of TypeScript is also
-/// that of MPEG transport streams, whose packets have 188 or 192 bytes.
+/// The icon of a file whose name shows that it is text, although its media type does not. TypeScript shares its
+/// extension with MPEG transport streams, whose packets have 188 or 192 bytes.
 fn text_by_name(name: &[u8], len: u64) -> Option<Icon> {
     const CODE: [&str; 30] = [
         "astro", "bash", "c", "cfg", "conf", "cpp", "cs", "env", "ex", "go", "graphql", "h", "ini", "java", "jsx",
@@ -227,7 +228,7 @@ fn text_by_name(name: &[u8], len: u64) -> Option<Icon> {
     }
 }
 
-/// The dialog, empty; the script fills it.
+/// The dialog of the preview. The script fills it.
 fn preview() -> Markup {
     html! {
         dialog.preview tabindex="-1" aria-labelledby="preview-name" {
@@ -258,7 +259,7 @@ fn preview() -> Markup {
     }
 }
 
-/// All drawings, once; the entries refer to them.
+/// All icons, once. The entries refer to them.
 fn symbols() -> Markup {
     const GLYPHS: [(&str, &str); 11] = [
         (
@@ -293,7 +294,7 @@ fn icon(icon: Icon) -> Markup {
     glyph(icon.name())
 }
 
-/// A time as this machine's clock shows it.
+/// A time in this machine's time zone.
 fn local(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
@@ -303,7 +304,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_known_by_their_names() {
+    fn texts_are_recognised_by_their_names() {
         for (name, len, expected) in [
             ("main.rs", 10, Some(Icon::Code)),
             ("App.VUE", 10, Some(Icon::Code)),

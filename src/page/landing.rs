@@ -1,4 +1,4 @@
-//! The page at `/`: which mounts there are, and what each of them serves.
+//! The page at `/`: lists the mounts and describes each of them.
 
 use std::path::Path;
 
@@ -12,8 +12,7 @@ use crate::mount::{Mount, Mounts};
 use crate::request::format::Format;
 use crate::thumbnail::icon::Icon;
 
-/// The landing page. It names a folder relative to the working directory, never a whole path of this machine, and never
-/// a secret.
+/// The landing page. It shows a folder relative to the working directory, and never an absolute path or a secret.
 pub fn landing(mounts: &Mounts, format: Format) -> Response<Body> {
     let (content_type, text) = match format {
         Format::Html => ("text/html; charset=utf-8", html_page(mounts)),
@@ -58,7 +57,7 @@ fn counted(mounts: usize) -> String {
     if mounts == 1 { "one mount".to_owned() } else { format!("{mounts} mounts") }
 }
 
-/// The folder as a developer would type it: relative to the working directory, else its name alone.
+/// The folder relative to the working directory, or else only its name.
 fn folder(path: &Path) -> Option<String> {
     let here = std::env::current_dir().ok();
     if let Some(below) = here.and_then(|here| path.strip_prefix(here).ok()) {
@@ -67,7 +66,7 @@ fn folder(path: &Path) -> Option<String> {
     path.file_name().map(|name| format!("…/{}", name.display()))
 }
 
-/// What a person wants to know of a mount, a few words each.
+/// Short facts about a mount.
 fn facts(mount: &Mount) -> Vec<String> {
     let policy = mount.site.access.default_policy().name();
     let access = match policy {
@@ -92,12 +91,12 @@ fn facts(mount: &Mount) -> Vec<String> {
         facts.push(format!("missing files come from {}", without_query(&fallback.upstream)));
     }
     if mount.placeholder.is_some() {
-        facts.push("draws placeholders for missing pictures".to_owned());
+        facts.push("draws placeholders for missing images".to_owned());
     }
     facts
 }
 
-/// The upstream's URL; a query may hold a secret.
+/// The upstream's URL without its query, which may contain a secret.
 fn without_query(upstream: &impl ToString) -> String {
     let mut url = upstream.to_string();
     url.truncate(url.find('?').unwrap_or(url.len()));

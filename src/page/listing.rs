@@ -1,4 +1,5 @@
-//! A folder's listing. It is made in pieces while it is sent, so that 100,000 entries are never one text in memory.
+//! A folder's listing. It is created in pieces while it is sent, so that a text of 100,000 entries never has to be in
+//! memory.
 
 use std::borrow::Cow;
 use std::iter;
@@ -21,31 +22,32 @@ use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::storage::folder::{Entry, Kind};
 
-/// Entries made into one piece of the body.
+/// The number of entries in one piece of the body.
 const PIECE: usize = 256;
 
-/// One entry for a program.
+/// An entry in the JSON listing.
 #[derive(Serialize)]
 struct Item<'a> {
     name: Cow<'a, str>,
     url: String,
-    /// `directory`, or the media type that a GET answers with; `null` for an entry that is not served, and where nobody
-    /// has looked at a file whose name does not tell its type (beyond the thousandth in a folder).
+    /// `directory`, or the media type that a GET answers with. `null` for an entry that is not served, and for a file
+    /// whose type is unknown because its name does not reveal it and its content was not inspected (after the first
+    /// thousand in a folder).
     r#type: Option<String>,
-    /// Bytes; `null` for an entry that is not a file.
+    /// The size in bytes, or `null` for an entry that is not a file.
     size: Option<u64>,
     /// RFC 3339, UTC.
     modified: Option<Timestamp>,
 }
 
-/// The names in a query such as `only=a.png&only=b.png`; `None` where it does not ask for certain entries.
+/// The names in a query such as `only=a.png&only=b.png`, or `None` if the query does not select entries.
 fn only(query: Query<'_>) -> Option<Vec<Vec<u8>>> {
     let names = query.pairs().filter(|(key, _)| *key == "only").map(|(_, name)| percent_decode_str(name).collect());
     Some(names.collect()).filter(|names: &Vec<_>| !names.is_empty())
 }
 
-/// The listing of `path` on `mount`. `entries` are in the order to show; `?only=NAME` in the query leaves the entries of
-/// these names, and of the page only their rows: an open page asks so for what has changed.
+/// The listing of `path` on `mount`. `entries` are in display order. `?only=NAME` in the query selects the entries with
+/// these names, and reduces the page to their rows. An open page uses it to fetch what has changed.
 pub fn listing(
     mounts: &Mounts,
     mount: &Mount,
@@ -114,7 +116,7 @@ pub fn listing(
     response
 }
 
-/// The texts of many entries at a time: one piece for each entry would be one packet for each.
+/// Joins the texts of many entries into one piece, because each piece becomes a packet.
 fn pieces(
     entries: Vec<Entry>,
     mut text: impl FnMut(Entry) -> String + Send + Sync,

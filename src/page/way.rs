@@ -1,4 +1,4 @@
-//! Where a page lies: the links to the folders above it, to the landing page and to the other mounts.
+//! Navigation: links to the parent folders, to the landing page and to the other mounts.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -6,10 +6,10 @@ use crate::mount::Mounts;
 use crate::request::path::{MediaPath, Visible};
 use crate::request::prefix::Prefix;
 
-/// A house.
+/// A house icon.
 const HOME: &str = "<path d='M3.5 11.2L12 4l8.5 7.2M6 9.5V19a1 1 0 0 0 1 1h3.5v-5.5h3V20H17a1 1 0 0 0 1-1V9.5'/>";
 
-/// The link to the landing page; a mount at `/` takes its place.
+/// The link to the landing page, unless a mount at `/` replaces it.
 fn home(mounts: &Mounts) -> Markup {
     let has_landing = mounts.iter().all(|mount| !mount.site.prefix.path().is_top());
     html! {
@@ -38,7 +38,7 @@ pub(super) fn crumbs(mounts: &Mounts, prefix: &Prefix, path: &MediaPath) -> Mark
     }
 }
 
-/// The way back from a page that says why `asked`, a path from the server's top, is not shown.
+/// Breadcrumbs for a page that explains why `asked`, a path from the server's top, is not shown.
 pub(super) fn back(mounts: &Mounts, asked: &MediaPath) -> Markup {
     let place = mounts.find(asked);
     html! {
@@ -58,7 +58,7 @@ pub(super) fn back(mounts: &Mounts, asked: &MediaPath) -> Markup {
     }
 }
 
-/// The URL and the name of each folder, the mount first.
+/// The URL and the name of each folder, starting with the mount.
 fn steps(prefix: &Prefix, path: &MediaPath) -> impl Iterator<Item = (String, String)> {
     let top = String::from_utf8_lossy(prefix.path().file_name()).into_owned();
     let top = (prefix.to_string(), if top.is_empty() { "/".to_owned() } else { Visible(&top).to_string() });
@@ -69,7 +69,7 @@ fn steps(prefix: &Prefix, path: &MediaPath) -> impl Iterator<Item = (String, Str
     std::iter::once(top).chain(below)
 }
 
-/// Links to the mounts that list their folders, where there are several; `current` is the one this page belongs to.
+/// Links to the mounts that list their folders, if there are several. `current` is the mount of this page.
 pub(super) fn others(mounts: &Mounts, current: Option<&Prefix>) -> Markup {
     let listed = || mounts.public().filter(|mount| mount.listing);
     html! {

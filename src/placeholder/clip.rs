@@ -1,7 +1,7 @@
-//! Film and sound without anything in it, some KiB each: a second of grey, half a second of silence. Made with `FFmpeg` for
-//! this purpose from its own generators (`color`, `anullsrc`), so they are nobody's work.
+//! Placeholder video and audio files of a few KiB each: a second of grey, or half a second of silence. They were generated
+//! with the `color` and `anullsrc` sources of `FFmpeg`, so nobody holds a copyright on them.
 
-/// A media type, and a file of it.
+/// A media type, and a file of that type.
 type Clip = (&'static str, &'static [u8]);
 
 const MP4: Clip = ("video/mp4", include_bytes!("silence.mp4"));
@@ -14,7 +14,7 @@ const M4A: Clip = ("audio/mp4", include_bytes!("silence.m4a"));
 const FLAC: Clip = ("audio/flac", include_bytes!("silence.flac"));
 const AAC: Clip = ("audio/aac", include_bytes!("silence.aac"));
 
-/// What stands in for a film or a sound of this type: one of the same type, else one that every browser plays.
+/// The placeholder for a video or audio file of this type: a file of the same type, or one that every browser can play.
 pub(super) fn of(essence: &str) -> Option<Clip> {
     let same = [MP4, WEBM, OGV, MP3, OGG, WAV, M4A, FLAC, AAC].into_iter().find(|(of, _)| *of == essence);
     same.or(match essence.split('/').next() {
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_clip_is_what_it_says_and_small() {
+    fn every_clip_is_small_and_has_its_media_type() {
         for clip in [MP4, WEBM, OGV, MP3, OGG, WAV, M4A, FLAC, AAC] {
             let (media_type, bytes) = of(clip.0).expect("a clip of its own type");
             assert_eq!(clip, (media_type, bytes));
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn film_is_film_and_sound_is_sound_and_nothing_else_is() {
+    fn unknown_video_and_audio_types_get_a_default_clip() {
         for (essence, expected) in [
             ("video/quicktime", Some("video/mp4")),
             ("audio/webm", Some("audio/mpeg")),

@@ -54,8 +54,8 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
                 )));
             }
             for (path, is_folder) in found {
-                if source.0.shows(&path).is_err() || !mounts.leads_to(&source.0, &path) {
-                    // it would not be served
+                if source.0.check_visible(&path).is_err() || !mounts.leads_to(&source.0, &path) {
+                    // it would not be served here
                 } else if !is_folder {
                     names.wanted.push((index, path));
                 } else if path.segments().count() < MAX_DEPTH {
@@ -80,7 +80,7 @@ async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(Medi
         )
     };
     let fields = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
-    let answer = fallback.ask(&Method::GET, url, &fields).await.map_err(|why| unreadable(format!("it {why}")))?;
+    let answer = fallback.send(&Method::GET, url, &fields).await.map_err(|why| unreadable(format!("it {why}")))?;
     if !answer.status().is_success() {
         return Err(unreadable(format!("it answered {}", answer.status())));
     }

@@ -1,4 +1,4 @@
-//! What processes listen on, as Linux tells it: `/proc/PID/fd` and `/proc/net/tcp`.
+//! Finds the sockets that processes listen on, from Linux's `/proc/PID/fd` and `/proc/net/tcp`.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,16 +10,16 @@ use crate::forward::address::Address;
 /// The port of Node's debugger, which listens before the app does.
 const INSPECTOR: u16 = 9229;
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Listening {
     address: IpAddr,
     port: u16,
-    /// Counted up by the kernel: the earlier socket has the smaller number.
+    /// The kernel counts up, so the older socket has the smaller number.
     inode: u64,
 }
 
-/// Where these processes listen: at `port` if one does, else at what was opened first.
+/// The address where these processes listen: at `port` if one of them does, otherwise the socket that was opened first.
 pub(super) fn first(processes: &[Pid], port: Option<u16>) -> Option<Address> {
     let sockets: HashSet<u64> = processes.iter().flat_map(|process| sockets_of(*process)).collect();
     let mut all = Vec::new();
@@ -44,13 +44,13 @@ fn sockets_of(process: Pid) -> Vec<u64> {
     links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()
 }
 
-/// A line of `/proc/net/tcp`, where it is of a socket that listens.
+/// Parses a line of `/proc/net/tcp`; `None` if it is not about a listening socket.
 fn parse(line: &str, is_v6: bool) -> Option<Listening> {
     const LISTEN: &str = "0A";
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     let (local, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
     let (address, port) = local.split_once(':')?;
-    // each four bytes are one number in the machine's own order
+    // each group of four bytes is a number in native byte order
     let four = |at: usize| Some(u32::from_str_radix(address.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
     let address = if is_v6 {
         let parts = [four(0)?, four(8)?, four(16)?, four(24)?];
@@ -69,27 +69,27 @@ mod tests {
 
     #[cfg(target_endian = "little")]
     #[test]
-    fn lines_of_the_kernel_are_read() {
+    fn lines_of_proc_net_tcp_are_parsed() {
         let v4 = "   0: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 52134 1 0 100 0 0 10 0";
         let v6 = "   1: 00000000000000000000000001000000:1435 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 52135 1 0 100 0 0 10 0";
-        let talks = v4.replace(" 0A ", " 01 ");
+        let connected = v4.replace(" 0A ", " 01 ");
         let expected = Listening { address: Ipv4Addr::LOCALHOST.into(), port: 8000, inode: 52134 };
         assert_eq!(parse(v4, false), Some(expected));
         let expected = Listening { address: Ipv6Addr::LOCALHOST.into(), port: 5173, inode: 52135 };
         assert_eq!(parse(v6, true), Some(expected));
-        for line in [&talks, "  sl  local_address rem_address   st tx_queue", "", "0: 01:1F 0 0A"] {
+        for line in [&connected, "  sl  local_address rem_address   st tx_queue", "", "0: 01:1F 0 0A"] {
             assert_eq!(parse(line, false), None, "{line}");
         }
     }
 
     #[test]
-    fn the_port_that_was_given_counts_before_the_first_socket() {
+    fn the_given_port_is_preferred_to_the_first_socket() {
         let v4 = |port, inode| Listening { address: Ipv4Addr::UNSPECIFIED.into(), port, inode };
         let v6 = |port, inode| Listening { address: Ipv6Addr::LOCALHOST.into(), port, inode };
         for (all, port, expected) in [
             (vec![v4(8000, 2), v4(8100, 1)], None, Some("127.0.0.1:8100")),
             (vec![v4(8000, 2), v4(8100, 1)], Some(8000), Some("127.0.0.1:8000")),
-            (vec![v4(8000, 2)], Some(3000), Some("127.0.0.1:8000")), // Vite does not look at PORT
+            (vec![v4(8000, 2)], Some(3000), Some("127.0.0.1:8000")), // Vite ignores PORT
             (vec![v6(5173, 1)], None, Some("[::1]:5173")),
             (vec![v4(9229, 1), v4(3000, 2)], None, Some("127.0.0.1:3000")), // node --inspect
             (vec![v4(9229, 1)], None, None),

@@ -1,9 +1,9 @@
-//! Does a command name a port? Pure.
+//! Finds out whether a command specifies a port. Pure.
 
 use std::ffi::OsString;
 
-/// Whether a command says on which port its app is to listen, so that `PORT` is not set: an argument that is a number,
-/// ends in `:number`, or is `--port=number` or `-p8000`.
+/// Whether a command specifies the port of its app, so that `PORT` is not set: by an argument that is a number, ends in
+/// `:number`, or is `--port=number` or `-p8000`.
 pub(super) fn is_named(command: &[OsString]) -> bool {
     let words = command.iter().skip(1).filter_map(|word| word.to_str());
     // a command in one word: sh -c 'php artisan serve --port 8000'
@@ -13,7 +13,7 @@ pub(super) fn is_named(command: &[OsString]) -> bool {
 fn names_port(word: &str) -> bool {
     let number = word.rsplit([':', '=']).next().unwrap_or(word);
     let number = number.strip_prefix("-p").unwrap_or(number);
-    // one or two digits are a count of workers sooner than a port
+    // one or two digits are more likely a number of workers than a port
     number.len() >= 3 && number.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_in_commands_are_seen() {
+    fn ports_in_commands_are_found() {
         for (command, expected) in [
             ("python manage.py runserver", false),
             ("python manage.py runserver 8000", true),

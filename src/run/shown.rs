@@ -1,11 +1,11 @@
-//! A command as a person types it. Pure.
+//! Formats a command for messages.
 
 use std::ffi::OsString;
 
-/// The letters of a command that are shown, all on one line.
+/// The maximum number of characters that are shown.
 const LONGEST_SHOWN: usize = 120;
 
-/// A command as a person types it.
+/// Formats a command as typed in a shell, shortened to one line.
 pub(super) fn shown(command: &[OsString]) -> String {
     let words = command.iter().map(|word| {
         let word = word.to_string_lossy();
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_shown_as_it_can_be_typed() {
+    fn a_command_is_quoted_as_in_a_shell() {
         for (words, expected) in [
             (&["python", "manage.py", "runserver", "8000"][..], "python manage.py runserver 8000"),
             (&["sh", "-c", "echo 'a b'; exec x"], r"sh -c 'echo '\''a b'\''; exec x'"),

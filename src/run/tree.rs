@@ -1,20 +1,20 @@
-//! The processes below one.
+//! The descendants of a process.
 
 use rustix::process::Pid;
 
-/// All processes that the keeper has below it, the command among them.
+/// All descendants of the supervisor, including the command.
 #[cfg(target_os = "linux")]
-pub(super) fn started_by(_command: Pid) -> Vec<Pid> {
+pub(super) fn descendants(_command: Pid) -> Vec<Pid> {
     below(rustix::process::getpid())
 }
 
-/// Whether any of them is still there.
+/// Whether any of them is still running.
 #[cfg(target_os = "linux")]
-pub(super) fn lives_on(command: Pid) -> bool {
-    !started_by(command).is_empty()
+pub(super) fn any_running(command: Pid) -> bool {
+    !descendants(command).is_empty()
 }
 
-/// The children of a process, their children and so on; without those that have ended and wait to be taken off.
+/// All descendants of a process, without zombies.
 #[cfg(target_os = "linux")]
 pub(super) fn below(ancestor: Pid) -> Vec<Pid> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -35,7 +35,7 @@ pub(super) fn below(ancestor: Pid) -> Vec<Pid> {
     found.into_iter().skip(1).filter_map(Pid::from_raw).collect()
 }
 
-/// The parent in `/proc/PID/stat`, and whether the process is a zombie. The name in brackets may hold anything.
+/// Parses the parent in `/proc/PID/stat`, and whether the process is a zombie. The name in parentheses may contain anything.
 #[cfg(target_os = "linux")]
 fn parent(stat: &[u8]) -> Option<(i32, bool)> {
     let end = stat.iter().rposition(|&b| b == b')')?;
@@ -45,14 +45,14 @@ fn parent(stat: &[u8]) -> Option<(i32, bool)> {
     Some((parent, matches!(state, b"Z" | b"X")))
 }
 
-/// Elsewhere only the command itself is known; it is to end what it has started.
+/// On other systems, only the command itself is known; it has to end the processes that it has started.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn started_by(command: Pid) -> Vec<Pid> {
+pub(super) fn descendants(command: Pid) -> Vec<Pid> {
     vec![command]
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn lives_on(_command: Pid) -> bool {
+pub(super) fn any_running(_command: Pid) -> bool {
     false
 }
 
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_may_hold_brackets_and_spaces() {
+    fn a_process_name_may_contain_parentheses_and_spaces() {
         for (stat, expected) in [
             (&b"12 (node) S 11 12 11 0"[..], Some((11, false))),
             (b"12 (a) R 99 (b)) Z 7 1", Some((7, true))),

@@ -1,12 +1,12 @@
-//! The debug switch: devmedia is for development, and starts only if debugging is on.
+//! The debug switch: devmedia is for development and starts only if debugging is on.
 //!
-//! Pure; the caller reads the flag and the environment.
+//! Pure: the caller reads the flag and the environment.
 
 use std::fmt;
 
 use crate::config::values::boolean;
 
-/// The flag and the variables that can turn debugging on, in order of priority.
+/// The flag and the variables that turn debugging on or off, in order of precedence.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Switches<'a> {
     /// `--debug` (then `"true"`) or `--debug=VALUE`.
@@ -17,14 +17,14 @@ pub struct Switches<'a> {
     pub debug: Option<&'a str>,
 }
 
-/// Debugging is off, or was not turned on.
+/// The error if debugging is off or no switch is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotDebugging {
     /// The switch that was set, and its value.
     switch: Option<(&'static str, String)>,
 }
 
-/// Checks that debugging is on. The first switch that is set decides; a value that is not a boolean counts as no.
+/// Checks that debugging is on. The first switch that is set decides; a value that is not a boolean counts as false.
 pub fn check(switches: Switches<'_>) -> Result<(), NotDebugging> {
     let Switches { flag, devmedia_debug, debug } = switches;
     let switch = [("--debug", flag), ("DEVMEDIA_DEBUG", devmedia_debug), ("DEBUG", debug)]
@@ -40,8 +40,8 @@ impl fmt::Display for NotDebugging {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match &self.switch {
             None => "neither --debug nor DEBUG is set".to_owned(),
-            Some(("--debug", value)) => format!("--debug={value} is not a yes"),
-            Some((name, value)) => format!("{name}={value:?} is not a yes"),
+            Some(("--debug", value)) => format!("--debug={value} does not turn debugging on"),
+            Some((name, value)) => format!("{name}={value:?} does not turn debugging on"),
         };
         write!(
             f,

@@ -58,7 +58,7 @@ impl Listen {
         Err(match (bare.parse::<IpAddr>(), text.rsplit_once(':')) {
             (Ok(ip), _) => format!("the port is missing; write {}", SocketAddr::new(ip, DEFAULT_PORT)),
             (_, Some(("" | "*", port))) => format!(
-                "the address is missing; write 127.0.0.1:{port} for this machine, or 0.0.0.0:{port} for its network, too"
+                "the address is missing; write 127.0.0.1:{port} for this machine, or 0.0.0.0:{port} for its network as well"
             ),
             _ if text.starts_with('/') => format!("not an address; for a socket in the file system, write unix:{text}"),
             _ if text.eq_ignore_ascii_case("localhost") => {
@@ -131,7 +131,7 @@ impl Host {
             return Ok(Self::Address(ip));
         }
         Err(match Listen::parse(text) {
-            Ok(_) => format!("has more than an address; write --listen {text}"),
+            Ok(_) => format!("not just an address; write --listen {text}"),
             Err(_) if ["*", "all", "any", "true"].contains(&text) => {
                 "not an IP address; write 0.0.0.0 for all addresses of this machine".to_owned()
             }
@@ -286,7 +286,7 @@ fn advice(listen: &Listen, error: &io::Error) -> String {
         }
         (io::ErrorKind::AddrNotAvailable, _) => format!(
             "{listen} is not an address of this machine. Write 127.0.0.1 for this machine only, or 0.0.0.0 for its \
-             network, too"
+             network as well"
         ),
         _ => format!("cannot listen on {listen}: {error}"),
     }

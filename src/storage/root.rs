@@ -88,11 +88,14 @@ impl OpenError {
     pub fn is_missing(&self) -> bool {
         use rustix::io::Errno;
         let Self::Io(error) = self else { return false };
-        let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-        matches!(
-            errno,
-            Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::INVAL | Errno::ILSEQ)
-        )
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(errno) => matches!(
+                errno,
+                Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::INVAL | Errno::ILSEQ
+            ),
+            // what was opened is not there any more when its place is looked up
+            None => error.kind() == io::ErrorKind::NotFound,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-//! Thumbnails on disk, between runs and for all devmedias of a user.
+//! The thumbnail cache: a folder that outlives the process and that all devmedia processes of a user share.
 //!
-//! A file in the cache is a SHA-256 of its content and the content: one that was cut short, or that anybody else wrote
-//! something into, is not found and is made again. Nothing that goes wrong here is more than a cache miss.
+//! A cache file is a SHA-256 digest followed by the content it covers. A file that is truncated or that another program
+//! has changed counts as missing. An error in this module is never more than a cache miss.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,30 +17,30 @@ use sha2::{Digest as _, Sha256};
 use super::make::Size;
 use crate::storage::entity::Entity;
 
-/// What the folder may hold, more or less: it is looked through after each [`SWEEP_AFTER`] written.
+/// The approximate limit of the folder's size. It is checked each time [`SWEEP_AFTER`] bytes have been written.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Bytes written by this process between two looks at the whole folder.
+/// How many bytes this process writes between two sweeps of the folder.
 const SWEEP_AFTER: u64 = 16 * 1024 * 1024;
 
-/// A half-written file this old belongs to a process that is gone.
+/// A temporary file this old belongs to a process that has ended.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
-/// Of the SHA-256 in front of the content.
+/// The length of the SHA-256 digest in front of the content.
 const DIGEST: usize = 32;
 
-/// Half-written files; no key starts like that.
+/// The prefix of temporary files. No key starts with it.
 const UNFINISHED: &str = ".new-";
 
-/// Changes when thumbnails of the same files come to look different within a version.
+/// Must change when the same files get different thumbnails within one version of devmedia.
 const LOOK: &[u8] = b"2";
 
-/// What a thumbnail depends on, hashed: the file's state, its type, the size, and this program's version.
+/// Everything a thumbnail depends on, hashed: the file's state, its media type, the size, and the version of devmedia.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(String);
 
 impl Key {
-    /// `None` for a file too young for a validator: it may change again unnoticed.
+    /// `None` for a file that is too new to have a validator: it may change again without a visible difference.
     pub fn of(entity: &Entity, size: Size) -> Option<Self> {
         let etag = entity.etag.as_ref()?;
         let mut hash = Sha256::new();
@@ -51,11 +51,11 @@ impl Key {
         }
         hash.update(entity.device.to_le_bytes());
         hash.update(size.pixels().to_le_bytes());
-        // half of a SHA-256 tells 2^64 files apart
+        // half of a SHA-256 distinguishes 2^64 files
         Some(Self(hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// The thumbnail's own validator: strong, since one version of the program makes the same bytes each time.
+    /// The thumbnail's own validator. It is strong, because one version of devmedia always creates the same bytes.
     pub fn etag(&self) -> HeaderValue {
         HeaderValue::try_from(format!("\"{}\"", self.0)).expect("hex digits and quotes")
     }
@@ -66,16 +66,16 @@ impl Key {
 pub struct Cache {
     folder: PathBuf,
     max_bytes: u64,
-    /// Since the last sweep; starts high, so that the first write of a process sweeps.
+    /// Bytes written since the last sweep. Starts high, so that a process sweeps after its first write.
     written: AtomicU64,
-    /// Something could not be written, and the log has it.
+    /// A write has failed, and the failure has been logged.
     complained: AtomicBool,
-    /// Tells the half-written files of one process apart.
+    /// Makes the names of this process's temporary files unique.
     next: AtomicU64,
 }
 
 impl Cache {
-    /// The folder need not exist: it is made with the first thumbnail.
+    /// The folder need not exist. It is created with the first thumbnail.
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
@@ -86,18 +86,18 @@ impl Cache {
         }
     }
 
-    /// What is kept under a key, if it is whole.
+    /// The thumbnail stored under a key, if it is intact.
     pub fn get(&self, key: &Key) -> Option<Bytes> {
         let kept = Bytes::from(fs::read(self.folder.join(&key.0)).ok()?);
         let content = (kept.len() > DIGEST).then(|| kept.slice(DIGEST..))?;
         (kept[..DIGEST] == *Sha256::digest(&content)).then_some(content)
     }
 
-    /// Keeps a thumbnail, if that can be done.
+    /// Stores a thumbnail, if possible.
     pub fn put(&self, key: &Key, content: &[u8]) {
         if let Err(error) = self.write(key, content) {
             if !self.complained.swap(true, Relaxed) {
-                tracing::info!("thumbnails are not kept in {}: {error}", self.folder.display());
+                tracing::info!("thumbnails cannot be cached in {}: {error}", self.folder.display());
             }
             return;
         }
@@ -107,7 +107,7 @@ impl Cache {
         }
     }
 
-    /// Under its name it is there whole or not at all.
+    /// Writes atomically: the name never refers to an incomplete file.
     fn write(&self, key: &Key, content: &[u8]) -> io::Result<()> {
         let unfinished =
             self.folder.join(format!("{UNFINISHED}{}-{}", std::process::id(), self.next.fetch_add(1, Relaxed)));
@@ -122,7 +122,7 @@ impl Cache {
         written
     }
 
-    /// Pictures may be private: the folder and its files are for this user only.
+    /// Images may be private, so only this user can read the folder and its files.
     fn create(&self, path: &std::path::Path) -> io::Result<File> {
         let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
         match open() {
@@ -134,7 +134,7 @@ impl Cache {
         }
     }
 
-    /// Removes the oldest thumbnails when they have become too many, and what was left half-written.
+    /// Removes the oldest thumbnails if the folder is too large, and abandoned temporary files.
     fn sweep(&self, now: SystemTime) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         let mut kept = Vec::new();
@@ -153,7 +153,7 @@ impl Cache {
         }
         kept.sort_unstable();
         for (_, len, path) in kept {
-            // well below, so that the next sweep is far
+            // well below the limit, so that the next sweep is not due soon
             if total <= self.max_bytes / 10 * 9 {
                 break;
             }

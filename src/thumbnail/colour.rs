@@ -1,4 +1,4 @@
-//! Colours: from what a picture says they are to sRGB, which a thumbnail is always in.
+//! Colour management: converts the colours of an image to sRGB, the colour space of all thumbnails.
 
 use moxcms::{
     Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, DataColorSpace, Layout as Channels,
@@ -7,32 +7,32 @@ use moxcms::{
 
 use super::raster::{Layout, Raster};
 
-/// What a file says of its colours.
+/// The colour information of a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Colours {
-    /// Nothing, or sRGB.
+    /// None, or sRGB.
     #[default]
     Srgb,
     /// An ICC profile.
     Profile(Vec<u8>),
     /// A PNG's `gAMA` and `cHRM` (PNG, third edition, 11.3.2).
     Gamma {
-        /// The exponent of the stored samples, 0.45455 for most.
+        /// The exponent of the stored samples, usually 0.45455.
         gamma: f32,
         /// White, red, green and blue, as x and y of CIE 1931.
         chromaticities: Option<[(f32, f32); 4]>,
     },
-    /// A PNG's `cICP`: numbers of ITU-T H.273.
+    /// A PNG's `cICP`: code points of ITU-T H.273.
     Cicp {
-        /// Of the table of colour primaries.
+        /// A code point of the table of colour primaries.
         primaries: u8,
-        /// Of the table of transfer functions.
+        /// A code point of the table of transfer functions.
         transfer: u8,
     },
 }
 
 impl Colours {
-    /// Changes a picture to sRGB. Colours that cannot be understood are taken for sRGB, as browsers do.
+    /// Converts an image to sRGB. Colours that cannot be interpreted count as sRGB, as in browsers.
     pub fn to_srgb(&self, raster: Raster) -> Raster {
         let converted = self.profile().and_then(|profile| converted(&profile, &raster));
         match converted {
@@ -82,7 +82,7 @@ fn converted(profile: &ColorProfile, raster: &Raster) -> Option<Raster> {
     Some(Raster { layout, pixels, ..*raster })
 }
 
-/// Inks as light, as browsers take CMYK that has no profile.
+/// Converts CMYK that has no profile, the way browsers do.
 fn without_profile(raster: &Raster) -> Raster {
     let light = |value: u8, black: u8| {
         u8::try_from((u32::from(value) * u32::from(black) + 127) / 255).expect("a product of parts of one")
@@ -92,11 +92,11 @@ fn without_profile(raster: &Raster) -> Raster {
     Raster { layout: Layout::Rgb, pixels, ..*raster }
 }
 
-/// `None` where it comes to sRGB, or to nothing that light could be.
+/// `None` if the result is sRGB, or not a valid colour space.
 fn from_gamma(gamma: f32, chromaticities: Option<[(f32, f32); 4]>) -> Option<ColorProfile> {
-    /// libpng, and so every browser, takes a gamma this near to 1 / 2.2 for it.
+    /// libpng, and with it every browser, treats a gamma this close to 1 / 2.2 as 1 / 2.2.
     const NEAR: f32 = 0.05;
-    /// Those of sRGB, rounded as in a PNG.
+    /// The chromaticities of sRGB, rounded as in a PNG.
     const SRGB: [(f32, f32); 4] = [(0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06)];
     let usual = (gamma * 2.2 - 1.0).abs() < NEAR;
     let same = chromaticities.is_none_or(|found| {

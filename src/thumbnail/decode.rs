@@ -1,6 +1,7 @@
-//! Decoding, bounded in pixels and memory: first what a file announces, then its pixels, reduced as they come.
+//! Decodes images with limits on pixels and memory: first reads what the file announces, then its pixels, reduced as
+//! they are read.
 //!
-//! Decoders are as lenient as browsers: of a damaged file they give what is there.
+//! Decoders are as lenient as browsers: they return the readable part of a damaged file.
 
 mod facts;
 mod gif;
@@ -10,8 +11,8 @@ mod webp;
 
 use std::io::{BufRead, Read as _, Seek, SeekFrom};
 
+pub use self::facts::DecodeError;
 pub(super) use self::facts::Decoded;
-pub use self::facts::Unmade;
 use self::facts::{Facts, MAX_MEMORY, broken};
 use self::gif::Gif;
 use self::jpeg::Jpeg;
@@ -19,10 +20,10 @@ use self::png::Png;
 use self::webp::WebP;
 use super::format::{FIRST, Format};
 
-/// From this many bytes on a picture is large: those are decoded one at a time.
+/// Images that need at least this many bytes are large, and are decoded one at a time.
 const LARGE: u64 = 32 * 1024 * 1024;
 
-/// A picture of which the beginning has been read.
+/// An image whose beginning has been read.
 pub struct Picture<R: BufRead + Seek> {
     kind: Kind<R>,
     facts: Facts,
@@ -35,21 +36,22 @@ enum Kind<R: BufRead + Seek> {
     WebP(Box<WebP<R>>),
 }
 
-/// What a file turns out to be.
+/// What a file contains.
 pub enum Opened<R: BufRead + Seek> {
-    /// A picture that is decoded here.
+    /// An image that is decoded here.
     Picture(Picture<R>),
-    /// A picture that browsers show and that is not decoded here, with its media type.
+    /// An image that browsers show and that is not decoded here, with its media type.
     Browser(&'static str),
 }
 
 impl<R: BufRead + Seek> Opened<R> {
-    /// Reads the beginning of a file of `len` bytes: enough to know its format, its size, and what it takes to decode it.
-    pub fn new(mut source: R, len: u64) -> Result<Self, Unmade> {
-        /// A file this long is not read: it bounds the time for one without a picture in it.
+    /// Reads the beginning of a file of `len` bytes, enough to know its format, its size, and the memory needed to
+    /// decode it.
+    pub fn new(mut source: R, len: u64) -> Result<Self, DecodeError> {
+        /// Longer files are not read. This limits the time spent on a file that contains no image.
         const MAX_FILE: u64 = 1024 * 1024 * 1024;
         if len > MAX_FILE {
-            return Err(Unmade::TooLong { limit: MAX_FILE });
+            return Err(DecodeError::TooLong { limit: MAX_FILE });
         }
         let mut first = Vec::with_capacity(FIRST);
         source.by_ref().take(FIRST as u64).read_to_end(&mut first).map_err(broken)?;
@@ -60,18 +62,18 @@ impl<R: BufRead + Seek> Opened<R> {
             Format::Gif => Gif::open(source).map(|(gif, facts)| (Kind::Gif(gif.into()), facts)),
             Format::WebP => WebP::open(source, len).map(|(webp, facts)| (Kind::WebP(webp.into()), facts)),
             Format::Browser(media_type) => return Ok(Self::Browser(media_type)),
-            Format::Unknown => return Err(Unmade::Unknown),
+            Format::Unknown => return Err(DecodeError::Unknown),
         }?;
-        // a JPEG may have a preview
+        // a JPEG may contain a preview
         if facts.are_too_large() && !matches!(kind, Kind::Jpeg(_)) {
-            return Err(Unmade::TooLarge { width: facts.width, height: facts.height });
+            return Err(DecodeError::TooLarge { width: facts.width, height: facts.height });
         }
         Ok(Self::Picture(Picture { kind, facts }))
     }
 }
 
 impl<R: BufRead + Seek> Picture<R> {
-    /// Whether so much memory is needed that only one such picture may be decoded at a time.
+    /// True if the image needs so much memory that only one such image may be decoded at a time.
     pub fn is_large(&self, pixels: u32) -> bool {
         let memory = match &self.kind {
             Kind::Jpeg(jpeg) => jpeg.memory(pixels, self.facts),
@@ -80,8 +82,8 @@ impl<R: BufRead + Seek> Picture<R> {
         (LARGE..=MAX_MEMORY).contains(&memory)
     }
 
-    /// The pixels, reduced so that the longer side has `pixels`.
-    pub(super) fn decode(self, pixels: u32) -> Result<Decoded, Unmade> {
+    /// Decodes the pixels, reduced so that the longer side has `pixels`.
+    pub(super) fn decode(self, pixels: u32) -> Result<Decoded, DecodeError> {
         match self.kind {
             Kind::Jpeg(jpeg) => jpeg.decode(pixels, self.facts),
             Kind::Png(png) => png.decode(pixels, self.facts),

@@ -1,13 +1,14 @@
-//! What a thumbnail needs of a picture's Exif data (CIPA DC-008): which way up it is, and the camera's own small preview.
+//! The parts of an image's Exif data (CIPA DC-008) that a thumbnail needs: the orientation and the camera's own
+//! preview.
 
 use image::metadata::Orientation;
 
-/// What was found; both may be missing, in damaged data too.
+/// What was found. Either part may be missing, for example in damaged data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exif {
-    /// How the stored picture is turned to stand upright.
+    /// How to turn the stored image so that it is upright.
     pub orientation: Orientation,
-    /// A JPEG of usually 160 by 120 pixels, stored the same way up as the picture.
+    /// A JPEG, usually of 160 by 120 pixels, with the same orientation as the stored image.
     pub preview: Option<Vec<u8>>,
 }
 
@@ -18,8 +19,8 @@ impl Default for Exif {
 }
 
 impl Exif {
-    /// Reads a TIFF structure. The prefix that belongs to JPEG's APP1 only is skipped: some programs write it into PNG and
-    /// WebP as well.
+    /// Reads a TIFF structure. Skips the prefix that belongs only in JPEG's APP1, because some programs also write it
+    /// to PNG and WebP.
     pub fn read(chunk: &[u8]) -> Self {
         let tiff = chunk.strip_prefix(PREFIX).unwrap_or(chunk);
         let orientation = Orientation::from_exif_chunk(tiff).unwrap_or(Orientation::NoTransforms);
@@ -27,10 +28,10 @@ impl Exif {
     }
 }
 
-/// What Exif data in a JPEG begins with.
+/// The prefix of Exif data in a JPEG.
 pub const PREFIX: &[u8] = b"Exif\0\0";
 
-/// The JPEG that the second directory of tags points at.
+/// The JPEG that the second tag directory points to.
 fn preview(tiff: &[u8]) -> Option<&[u8]> {
     const OFFSET: u16 = 0x0201;
     const LENGTH: u16 = 0x0202;
@@ -47,7 +48,7 @@ fn preview(tiff: &[u8]) -> Option<&[u8]> {
         let bytes = tiff.get(at..at.checked_add(4)?)?.try_into().ok()?;
         Some(if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) } as usize)
     };
-    // a directory: how many tags, twelve bytes for each, and where the next directory is
+    // a directory: the number of tags, twelve bytes for each, and the position of the next directory
     let first = long(4)?;
     let second = long(first.checked_add(2 + usize::from(short(first)?) * 12)?)?;
     if second == 0 {
@@ -68,7 +69,7 @@ fn preview(tiff: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    /// Exif data in little-endian order: a first directory with the orientation, a second one with a preview.
+    /// Little-endian Exif data: a first directory with the orientation, and a second one with a preview.
     fn exif(orientation: u8, preview: &[u8]) -> Vec<u8> {
         let at = u8::try_from(8 + 18 + 30).expect("short");
         let length = u8::try_from(preview.len()).expect("short");
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_data_is_no_more_than_missing() {
+    fn damaged_data_counts_as_missing() {
         let data = exif(6, b"\xff\xd8 a preview");
         for len in 0..data.len() {
             let _ = Exif::read(&data[..len]);

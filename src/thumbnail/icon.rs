@@ -1,40 +1,40 @@
-//! What a file without a picture looks like: a drawing of its kind, in the gallery and as a thumbnail.
+//! Icons for kinds of files. The gallery shows them, and they replace thumbnails of files that have none.
 
-/// The type of the drawings.
+/// The media type of the icons.
 pub const CONTENT_TYPE: &str = "image/svg+xml";
 
-/// The kinds of things that are told apart at a glance.
+/// The kinds of files that have different icons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Icon {
     /// A folder.
     Folder,
-    /// A picture in a format that is not decoded here.
+    /// An image in a format that is not decoded here.
     Picture,
-    /// A damaged picture.
+    /// A damaged image.
     BrokenPicture,
-    /// A picture that is too large to be decoded.
+    /// An image that is too large to decode.
     LargePicture,
     /// A video.
     Video,
-    /// A recording, or music.
+    /// An audio recording or music.
     Audio,
     /// A PDF or an office document.
     Document,
-    /// A text to read.
+    /// A text for people to read.
     Text,
-    /// A text for machines.
+    /// Source code or structured data.
     Code,
-    /// Many files in one.
+    /// An archive.
     Archive,
-    /// A typeface.
+    /// A font.
     Font,
-    /// A three-dimensional model.
+    /// A 3D model.
     Model,
     /// Anything else.
     File,
 }
 
-/// A sheet of paper with a folded corner, which many kinds share.
+/// A sheet of paper with a folded corner, shared by several icons.
 macro_rules! sheet {
     ($($mark:literal),*) => {
         concat!(
@@ -45,7 +45,7 @@ macro_rules! sheet {
 }
 
 impl Icon {
-    /// All of them, for the page that draws them once.
+    /// All icons, for a page that defines each of them once.
     pub const ALL: [Self; 13] = [
         Self::Folder,
         Self::Picture,
@@ -62,7 +62,7 @@ impl Icon {
         Self::File,
     ];
 
-    /// By media type, without parameters.
+    /// Chooses an icon by media type without parameters.
     pub fn of(essence: &str) -> Self {
         let (kind, subtype) = essence.split_once('/').unwrap_or((essence, ""));
         match (kind, subtype) {
@@ -86,7 +86,7 @@ impl Icon {
         }
     }
 
-    /// Whether a picture of this type is damaged if its first bytes are not those of a known format.
+    /// True if devmedia decodes images of this type, so that a file with unknown first bytes is damaged.
     pub fn is_decoded(essence: &str) -> bool {
         matches!(
             essence,
@@ -94,7 +94,7 @@ impl Icon {
         )
     }
 
-    /// Its name in the page's style sheet and among its symbols.
+    /// The icon's name in the style sheet and among the page's symbols.
     pub fn name(self) -> &'static str {
         match self {
             Self::Folder => "folder",
@@ -113,7 +113,7 @@ impl Icon {
         }
     }
 
-    /// A drawing on its own, in the colours that the reader prefers.
+    /// A standalone SVG, which follows the reader's preferred colour scheme.
     pub fn svg(self) -> String {
         let (light, dark) = self.colours();
         format!(
@@ -125,7 +125,7 @@ impl Icon {
         )
     }
 
-    /// The strokes, on a field of 24 by 24.
+    /// The SVG elements of the icon, in a view box of 24 by 24.
     pub fn drawing(self) -> &'static str {
         match self {
             Self::Folder => {
@@ -137,7 +137,7 @@ impl Icon {
             Self::BrokenPicture => {
                 r#"<path d="M10.5 20H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2h7.5l-2.2 4.6 2.9 3-2.7 3.9zM15.3 4H19a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2h-5.3l-.3-3.2 2.9-4.6-3-3.1z" fill="currentColor" fill-opacity=".12"/>"#
             }
-            // the frame of a picture, two arrows that point out of it, and the words
+            // an image frame, two arrows pointing outwards, and the words
             Self::LargePicture => {
                 r#"<rect x="3" y="4" width="18" height="16" rx="2" fill="currentColor" fill-opacity=".12"/><path d="M9.2 10.2L6 7M6 9.4V7h2.4M14.8 10.2L18 7M15.6 7H18v2.4"/><text x="12" y="16.6" font-family="sans-serif" font-size="3.6" text-anchor="middle" fill="currentColor" stroke="none">too large</text>"#
             }
@@ -161,7 +161,7 @@ impl Icon {
         }
     }
 
-    /// On light and on dark ground; the page's style sheet has the same.
+    /// The colours in the light and the dark scheme. The page's style sheet uses the same ones.
     fn colours(self) -> (&'static str, &'static str) {
         match self {
             Self::Folder => ("#3b6fe0", "#8fb2ff"),
@@ -177,7 +177,7 @@ impl Icon {
     }
 }
 
-/// How every drawing is stroked; the page's style sheet has the same.
+/// The stroke attributes of every icon. The page's style sheet uses the same ones.
 const STROKE: &str = "fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.4\" stroke-linecap=\"round\" \
                           stroke-linejoin=\"round\"";
 
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_have_kinds() {
+    fn types_have_icons() {
         for (essence, expected) in [
             ("image/heic", Icon::Picture),
             ("video/mp4", Icon::Video),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart() {
+    fn names_are_unique() {
         let names: std::collections::HashSet<_> = Icon::ALL.iter().map(|icon| icon.name()).collect();
         assert_eq!(names.len(), Icon::ALL.len());
     }

@@ -1,4 +1,5 @@
-//! Making a thumbnail: a picture's bytes in, a small picture's bytes out. Pure, and bounded in pixels and memory.
+//! Creates a thumbnail: takes the bytes of an image and returns the bytes of a small image. Pure, with limits on pixels
+//! and memory.
 
 use std::io::{BufRead, Seek};
 
@@ -7,13 +8,14 @@ use image::codecs::webp::WebPEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageEncoder as _, ImageResult, RgbImage, RgbaImage};
 
-pub use super::decode::{Opened, Picture, Unmade};
+pub use super::decode::{DecodeError, Opened, Picture};
 use super::raster::{Layout, Raster};
 
-/// Of photographs: smaller than quality 85 by a fifth, and no eye sees it at this size.
+/// For photographs. Files are a fifth smaller than at quality 85, and the difference is not visible at this size.
 const JPEG_QUALITY: u8 = 80;
 
-/// The length of the longer side, in pixels. Few sizes, so that the cache is used and cannot be filled by asking.
+/// The length of the longer side, in pixels. There are few sizes, so that the cache is effective and requests cannot
+/// fill it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Size {
     /// 128.
@@ -26,7 +28,7 @@ pub enum Size {
 }
 
 impl Size {
-    /// The smallest size with this many pixels; beyond all of them the largest.
+    /// The smallest size with at least this many pixels, or the largest size if there is none.
     pub fn nearest(pixels: u32) -> Self {
         match pixels {
             0..=128 => Self::Small,
@@ -35,7 +37,7 @@ impl Size {
         }
     }
 
-    /// Its length.
+    /// The length in pixels.
     pub fn pixels(self) -> u32 {
         match self {
             Self::Small => 128,
@@ -45,26 +47,26 @@ impl Size {
     }
 }
 
-/// Makes a thumbnail of a file of `len` bytes. A picture that only browsers decode has none.
-pub fn make<R: BufRead + Seek>(source: R, len: u64, size: Size) -> Result<Vec<u8>, Unmade> {
+/// Creates a thumbnail of a file of `len` bytes. Fails for an image that only browsers decode.
+pub fn make<R: BufRead + Seek>(source: R, len: u64, size: Size) -> Result<Vec<u8>, DecodeError> {
     match Opened::new(source, len)? {
         Opened::Picture(picture) => finish(picture, size),
-        Opened::Browser(_) => Err(Unmade::Unknown),
+        Opened::Browser(_) => Err(DecodeError::Unknown),
     }
 }
 
-/// Makes a thumbnail that is no larger than `size` and no larger than the picture, upright, of its first frame, in sRGB.
+/// Creates a thumbnail of the first frame: upright, in sRGB, and no larger than `size` or the image.
 ///
-/// Opaque ones are JPEG, others lossless WebP (`benches/thumbnails.rs`: PNG is larger, by a tenth for an avatar and six
-/// times for a photograph in place of JPEG; the `image` crate writes no lossy WebP).
-pub fn finish<R: BufRead + Seek>(picture: Picture<R>, size: Size) -> Result<Vec<u8>, Unmade> {
+/// Opaque thumbnails are JPEG, others are lossless WebP. Measured by `benches/thumbnails.rs`: PNG would be a tenth
+/// larger for an avatar, and six times larger than JPEG for a photograph. The `image` crate does not write lossy WebP.
+pub fn finish<R: BufRead + Seek>(picture: Picture<R>, size: Size) -> Result<Vec<u8>, DecodeError> {
     let decoded = picture.decode(size.pixels())?;
     let mut small = image(decoded.colours.to_srgb(decoded.raster))?;
     small.apply_orientation(decoded.orientation.unwrap_or(Orientation::NoTransforms));
-    encode(&small).map_err(|error| Unmade::Broken(error.to_string()))
+    encode(&small).map_err(|error| DecodeError::Broken(error.to_string()))
 }
 
-/// The type of what [`make`] gave; `None` for anything else.
+/// The media type of the output of [`make`], or `None` for anything else.
 pub fn content_type(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xd8, ..] => Some("image/jpeg"),
@@ -73,7 +75,7 @@ pub fn content_type(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn image(raster: Raster) -> Result<DynamicImage, Unmade> {
+fn image(raster: Raster) -> Result<DynamicImage, DecodeError> {
     let Raster { width, height, layout, pixels } = raster;
     let image = match layout {
         Layout::Gray => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
@@ -81,7 +83,7 @@ fn image(raster: Raster) -> Result<DynamicImage, Unmade> {
         Layout::Rgba => RgbaImage::from_raw(width, height, pixels).map(DynamicImage::from),
         Layout::Cmyk => None,
     };
-    image.ok_or_else(|| Unmade::Broken("its pixels are not those of its size".to_owned()))
+    image.ok_or_else(|| DecodeError::Broken("the number of pixels does not match its size".to_owned()))
 }
 
 fn encode(picture: &DynamicImage) -> ImageResult<Vec<u8>> {

@@ -1,28 +1,28 @@
-//! Decoded pixels, and their reduction to a thumbnail's size.
+//! Decoded pixels, and their reduction to the size of a thumbnail.
 //!
-//! A decoder hands over its rows one by one ([`Shrinker::row`]), and boxes of pixels are averaged as they come: a picture
-//! of a hundred megapixels needs no more memory than some of its rows. What is left, two to three times as large
-//! as the thumbnail, is resized with a filter. Colours are averaged by their opacity, so that the colour of a
-//! transparent pixel never shows.
+//! A decoder passes its rows one by one to [`Shrinker::row`], which averages boxes of pixels at once. An image of a
+//! hundred megapixels therefore needs only the memory of a few rows. The result is two to three times as large as the
+//! thumbnail and is then resized with a filter. Colours are weighted by their opacity, so that the colour of a
+//! transparent pixel is never visible.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-/// The channels of a pixel, eight bits each.
+/// The channels of a pixel, with eight bits each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// Lightness.
+    /// Luminance.
     Gray,
     /// Red, green, blue.
     Rgb,
-    /// The same and opacity, not premultiplied.
+    /// Red, green, blue and opacity, not premultiplied.
     Rgba,
-    /// Inks as Adobe stores them in a JPEG: 255 is none.
+    /// Cyan, magenta, yellow and black, inverted as Adobe stores them in a JPEG: 255 means no ink.
     Cmyk,
 }
 
 impl Layout {
-    /// Bytes a pixel.
+    /// Bytes per pixel.
     pub fn channels(self) -> usize {
         match self {
             Self::Gray => 1,
@@ -40,59 +40,59 @@ impl Layout {
     }
 }
 
-/// A small picture in memory.
+/// A small image in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raster {
-    /// Pixels in a row.
+    /// The width in pixels.
     pub width: u32,
-    /// Rows.
+    /// The height in pixels.
     pub height: u32,
-    /// What a pixel is made of.
+    /// The channels of a pixel.
     pub layout: Layout,
     /// The rows, without padding.
     pub pixels: Vec<u8>,
 }
 
-/// A picture that is to be reduced.
+/// An image to reduce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full {
-    /// The picture's own size, in pixels.
+    /// The size of the image, in pixels.
     pub size: (u32, u32),
-    /// The decoder's scale, in eighths: 8 where it gives every pixel.
+    /// The scale of the decoder's output in eighths. 8 means full size.
     pub eighths: u8,
-    /// The size of what the decoder gives: that of the picture, scaled and rounded up.
+    /// The size of the decoder's output: the size of the image, scaled and rounded up.
     pub decoded: (u32, u32),
-    /// What it gives.
+    /// The channels of the decoder's output.
     pub layout: Layout,
 }
 
 impl Full {
-    /// A picture that is decoded at its own size.
+    /// An image that is decoded at full size.
     pub fn new(width: u32, height: u32, layout: Layout) -> Self {
         Self { size: (width, height), eighths: 8, decoded: (width, height), layout }
     }
 }
 
-/// Takes a picture's rows and gives it reduced.
+/// Takes the rows of an image and returns a reduced image.
 #[derive(Debug)]
 pub struct Shrinker {
     full: Full,
-    /// The size of the result.
+    /// The size of the thumbnail.
     fitted: (u32, u32),
-    /// The side of the boxes that are averaged; 1 where every pixel is kept.
+    /// The side of the boxes to average, or 1 to keep every pixel.
     factor: u32,
-    /// Rows of boxes that are being filled.
+    /// The rows of the current boxes.
     band: Vec<u8>,
-    /// What they are averaged to.
+    /// The averages so far.
     pixels: Vec<u8>,
     resizer: Resizer,
 }
 
-/// Rows that are averaged at once, at most.
+/// The most rows to average at once.
 pub const MAX_BAND: u32 = 32;
 
 impl Shrinker {
-    /// For a result whose longer side has `pixels`, or that of the picture where it is smaller.
+    /// Creates a shrinker whose result has a longer side of `pixels`, or the size of the image if that is smaller.
     pub fn new(full: Full, pixels: u32) -> Self {
         let (width, height) = full.decoded;
         let factor = (width.max(height) / (2 * pixels)).clamp(1, MAX_BAND);
@@ -100,7 +100,7 @@ impl Shrinker {
         Self { full, fitted, factor, band: Vec::new(), pixels: Vec::new(), resizer: Resizer::new() }
     }
 
-    /// Takes the next row, which is as long as announced.
+    /// Takes the next row, which must have the announced length.
     pub fn row(&mut self, row: &[u8]) {
         if self.factor == 1 {
             self.pixels.extend_from_slice(row);
@@ -112,7 +112,7 @@ impl Shrinker {
         }
     }
 
-    /// Averages the boxes of a band, of which the last one may be lower.
+    /// Averages the boxes of a band. The last band may have fewer rows.
     fn end_band(&mut self) {
         let layout = self.full.layout;
         let (width, columns) = (self.full.decoded.0, self.full.decoded.0.div_ceil(self.factor));
@@ -126,7 +126,7 @@ impl Shrinker {
         self.band.clear();
     }
 
-    /// The reduced picture. Rows that never came, as of a file that was cut short, are transparent.
+    /// The reduced image. Missing rows, such as those of a truncated file, are transparent.
     pub fn finish(mut self) -> Raster {
         if !self.band.is_empty() {
             self.end_band();
@@ -139,7 +139,7 @@ impl Shrinker {
             layout = Layout::Rgba;
         }
         pixels.resize(count * layout.channels(), 0);
-        // a decoder that scales rounds up, and the last band may be lower than the others
+        // a decoder that scales rounds up, and the last band may have fewer rows
         let scale = f64::from(self.full.eighths) / 8.0;
         let shown_width =
             f64::from(width) * (f64::from(self.full.size.0) * scale / f64::from(self.full.decoded.0)).min(1.0);
@@ -149,7 +149,7 @@ impl Shrinker {
 }
 
 impl Raster {
-    /// Resizes the left upper part of `width` by `height` pixels.
+    /// Resizes the upper left part of `width` by `height` pixels.
     fn resized(self, to: (u32, u32), width: f64, height: f64) -> Self {
         if to == (self.width, self.height) {
             return self;
@@ -157,17 +157,17 @@ impl Raster {
         let kind = self.layout.pixel_type();
         let source = ImageRef::new(self.width, self.height, &self.pixels, kind).expect("as many bytes as pixels");
         let mut resized = Image::new(to.0, to.1, kind);
-        // sharper than a triangle, and unlike cubic filters without rings around edges
+        // sharper than a triangle filter, and without the ringing of cubic filters
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::Hamming))
             .crop(0.0, 0.0, width, height)
             .use_alpha(self.layout == Layout::Rgba);
-        Resizer::new().resize(&source, &mut resized, &options).expect("the part lies in the picture");
+        Resizer::new().resize(&source, &mut resized, &options).expect("the part is inside the image");
         Self { width: to.0, height: to.1, layout: self.layout, pixels: resized.into_vec() }
     }
 }
 
-/// Opaque pixels, with their opacity.
+/// Adds an alpha channel to opaque pixels.
 fn with_alpha(pixels: &[u8], layout: Layout) -> Vec<u8> {
     match layout {
         Layout::Gray => pixels.iter().flat_map(|gray| [*gray, *gray, *gray, 255]).collect(),
@@ -175,7 +175,7 @@ fn with_alpha(pixels: &[u8], layout: Layout) -> Vec<u8> {
     }
 }
 
-/// The size of a picture whose longer side becomes `pixels`, unless it is smaller already; no side is 0.
+/// The size of an image with a longer side of `pixels`, or its own size if that is smaller. No side is 0.
 fn fitted((width, height): (u32, u32), pixels: u32) -> (u32, u32) {
     let longer = width.max(height);
     if longer <= pixels {

@@ -9,7 +9,7 @@ fn entity(name: &str) -> Entity {
 }
 
 #[test]
-fn queries_ask_for_sizes() {
+fn sizes_are_read_from_the_query() {
     for (query, expected) in [
         (None, Ok(None)),
         (Some(""), Ok(None)),
@@ -51,7 +51,7 @@ fn types_have_subjects() {
     ] {
         let entity = entity(name);
         assert_eq!(Subject::of(&entity.media_type), expected, "{name}");
-        let asked = asked(Query::new(Some("thumbnail")), &entity).expect("a bare one is sound");
+        let asked = asked(Query::new(Some("thumbnail")), &entity).expect("a bare parameter is valid");
         assert_eq!(asked.is_none(), expected == Subject::Itself, "{name}");
     }
 }

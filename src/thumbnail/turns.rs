@@ -1,5 +1,5 @@
-//! Turns: a bounded number at a time. The newest request is next, for a person who scrolls on waits for what is in view
-//! now. A client that has ended its side of the connection has most likely gone: it is served when nobody else waits.
+//! Limits how many requests work at once. The newest request goes next, because a person who scrolls is waiting for the
+//! images now in view. A client that has closed its sending side has probably disconnected, so it goes last.
 
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 
 use crate::connection::transport::Activity;
 
-/// Clients that have ended their side and wait nevertheless, at most: HTTP lets a client say that it will ask no more,
-/// but a browser that ends its side has given up.
+/// The most waiting clients that have closed their sending side. HTTP lets a client close it and still read the answer,
+/// but a browser that does so has given up.
 const MAX_ENDED: usize = 32;
 
-/// A number of turns that are taken and given back.
+/// A number of turns that can be taken and returned.
 #[derive(Debug, Clone)]
 pub struct Turns(Arc<Mutex<State>>);
 
@@ -29,34 +29,34 @@ struct Waiting {
     sender: oneshot::Sender<Turn>,
 }
 
-/// A request that may have to wait, for one turn after the other.
+/// A request that may have to wait, for one turn after another.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Higher for newer ones.
+    /// Higher for newer requests.
     number: u64,
     activity: Arc<Activity>,
 }
 
 impl Request {
-    /// The newest.
+    /// Creates a request that is newer than all others.
     pub fn new(activity: &Arc<Activity>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self { number: NEXT.fetch_add(1, Relaxed), activity: Arc::clone(activity) }
     }
 }
 
-/// A turn. Dropped, it goes to the next who waits.
+/// A turn. Dropping it passes it to the next waiting request.
 #[derive(Debug)]
 pub struct Turn(Option<Turns>);
 
 impl Turns {
-    /// So many at a time.
+    /// Allows `count` turns at a time.
     pub fn new(count: usize) -> Self {
         Self(Arc::new(Mutex::new(State { free: count, waiting: Vec::new() })))
     }
 
-    /// Waits for a turn. Dropping the future gives the place in the queue up; `None` if it was taken away, as too many
-    /// clients wait that have ended their side.
+    /// Waits for a turn. Dropping the future leaves the queue. Returns `None` if the request was removed from the
+    /// queue, because too many clients that have closed their sending side are waiting.
     pub async fn take(&self, request: &Request) -> Option<Turn> {
         let turn = {
             let mut state = self.lock();
@@ -66,7 +66,7 @@ impl Turns {
             }
             let (sender, receiver) = oneshot::channel();
             state.waiting.push(Waiting { request: request.clone(), sender });
-            state.forget_the_gone();
+            state.remove_disconnected();
             receiver
         };
         request.activity.set_queued(true);
@@ -81,15 +81,15 @@ impl Turns {
 }
 
 impl State {
-    /// The newest of those that are there, else of those that have ended their side.
+    /// The newest request of a client that is still connected, or else of one that has closed its sending side.
     fn next(&mut self) -> Option<Waiting> {
-        self.forget_the_gone();
+        self.remove_disconnected();
         let rank = |waiting: &Waiting| (!waiting.request.activity.has_ended(), waiting.request.number);
         let (next, _) = self.waiting.iter().enumerate().max_by_key(|(_, waiting)| rank(waiting))?;
         Some(self.waiting.swap_remove(next))
     }
 
-    fn forget_the_gone(&mut self) {
+    fn remove_disconnected(&mut self) {
         self.waiting.retain(|waiting| !waiting.sender.is_closed());
         let ended = self.waiting.iter().filter(|waiting| waiting.request.activity.has_ended());
         let mut ended: Vec<u64> = ended.map(|waiting| waiting.request.number).collect();
@@ -114,7 +114,7 @@ impl Drop for Turn {
             };
             match next.sender.send(Self(Some(turns.clone()))) {
                 Ok(()) => return,
-                // given up in this moment: the turn that comes back is not used
+                // the receiver was dropped at this moment; the returned turn stays unused
                 Err(mut turn) => turn.0 = None,
             }
         }
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// A client that waits.
+    /// A waiting client.
     struct Client {
         activity: Arc<Activity>,
         turn: Pin<Box<dyn Future<Output = Option<Turn>>>>,
@@ -166,7 +166,7 @@ mod tests {
         (turns, turn)
     }
 
-    /// A future that is ready.
+    /// A future that is ready at once.
     trait Now: Future + Sized {
         fn await_now(self) -> Self::Output {
             match std::pin::pin!(self).poll(&mut Context::from_waker(Waker::noop())) {
@@ -179,7 +179,7 @@ mod tests {
     impl<F: Future> Now for F {}
 
     #[test]
-    fn the_newest_is_next() {
+    fn the_newest_request_is_next() {
         let (turns, first) = one();
         let [mut old, mut new] = [Client::of(&turns), Client::of(&turns)];
         drop(first);
@@ -188,9 +188,9 @@ mod tests {
         assert!(old.has_turn());
     }
 
-    /// What counts is when the client asked, not when the request came to this queue.
+    /// The order is that in which clients sent their requests, not that in which the requests joined this queue.
     #[test]
-    fn an_older_request_that_comes_later_is_not_newer() {
+    fn an_older_request_that_joins_later_stays_older() {
         let (turns, first) = one();
         let (old, new) = (request(), request());
         let [mut new, mut old] = [Client::asking(&turns, new), Client::asking(&turns, old)];
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_that_have_gone_are_passed_over() {
+    fn disconnected_clients_are_skipped() {
         let (turns, first) = one();
         let [mut old, gone] = [Client::of(&turns), Client::of(&turns)];
         drop(gone);
@@ -210,16 +210,16 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_was_handed_to_nobody_is_free() {
+    fn a_turn_whose_client_disconnects_is_free() {
         let (turns, first) = one();
         let waiting = Client::of(&turns);
-        drop(first); // handed over
-        drop(waiting); // before it was taken
+        drop(first); // passes the turn on
+        drop(waiting); // before it takes the turn
         assert!(turns.take(&request()).await_now().is_some());
     }
 
     #[test]
-    fn clients_that_have_ended_their_side_come_last_and_are_few() {
+    fn half_closed_clients_go_last_and_are_limited() {
         let (turns, first) = one();
         let mut there = Client::of(&turns);
         let mut ended: Vec<_> = (0..MAX_ENDED + 3).map(|_| Client::of(&turns)).collect();

@@ -1,14 +1,14 @@
-//! Chunks of files, as upload widgets send them when they cut large files into pieces: Dropzone, Resumable.js, flow.js,
-//! blueimp's jQuery File Upload, Plupload, Fine Uploader, `FilePond`, `DevExtreme`, Kendo and similar widgets. devmedia does
-//! not assemble chunks, and must not store one as the whole file. Pure.
+//! Recognises chunks of files. Upload widgets send them when they split large files: Dropzone, Resumable.js, flow.js,
+//! blueimp's jQuery File Upload, Plupload, Fine Uploader, `FilePond`, `DevExtreme`, Kendo and similar ones. devmedia
+//! does not assemble chunks, and must not store one as if it were the whole file. Pure.
 //!
-//! The widgets differ in the names of their fields only, so the fields are recognised by the words in their names.
+//! The widgets differ only in the names of their fields, so the fields are recognised by the words in their names.
 
 use hyper::header::{HeaderMap, HeaderName};
 
 use crate::request::query::Query;
 
-/// How the name of a field ends that says how many chunks the file has.
+/// Endings of the names of fields that contain the number of chunks.
 const TOTALS: &[&str] = &[
     "chunkcount", // bootstrap-fileinput; Dropzone's dztotalchunkcount
     "chunkscount",
@@ -23,7 +23,7 @@ const TOTALS: &[&str] = &[
     "totalparts",  // Fine Uploader's qqtotalparts
 ];
 
-/// How the name of a field ends that says which chunk it is.
+/// Endings of the names of fields that contain the index of a chunk.
 const INDICES: &[&str] = &[
     "chunkid",
     "chunkindex", // Dropzone's dzchunkindex
@@ -35,19 +35,19 @@ const INDICES: &[&str] = &[
     "partnumber",
 ];
 
-/// How the name of a field ends that says where in the file the chunk belongs.
+/// Endings of the names of fields that contain the position of the chunk in the file.
 const OFFSETS: &[&str] = &["byteoffset", "chunkoffset", "chunksizestart", "chunkstart", "fileoffset", "uploadoffset"];
 
-/// How the name of a field ends that says which file the chunk belongs to.
+/// Endings of the names of fields that identify the file of a chunk.
 const IDENTIFIERS: &[&str] = &["fileid", "guid", "identifier", "uniqueid", "uuid"];
 
-/// How the names of those widgets' fields begin which have a namespace.
+/// Prefixes of the fields of widgets that use a namespace.
 const NAMESPACES: &[&str] = &["dz", "flow", "qq", "resumable"];
 
-/// Header fields that no request for a whole file has.
+/// Request headers that never accompany a whole file.
 const PART_FIELDS: &[&str] = &["content-range", "oc-chunked", "x-content-range", "x-update-range"];
 
-/// What is known of a chunk from the fields that have been seen.
+/// What the fields so far say about a chunk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chunk {
     total: Option<u64>,
@@ -55,7 +55,7 @@ pub struct Chunk {
     offset: Option<u64>,
     has_identifier: bool,
     has_namespace: bool,
-    /// The last field that says something about chunks, as it was sent.
+    /// The last field about chunks, as it was sent.
     seen: Option<String>,
 }
 
@@ -67,7 +67,7 @@ impl Chunk {
         chunk
     }
 
-    /// Takes the value of a field into account, whatever field it is.
+    /// Takes a field into account, whatever its name.
     pub fn note(&mut self, name: &str, value: &str) {
         let word = word(name);
         if word.ends_with("metadata") {
@@ -94,7 +94,7 @@ impl Chunk {
         self.seen = Some(format!("{name}={value}"));
     }
 
-    /// Kendo and `DevExtreme` put the fields into one, as JSON.
+    /// Kendo and `DevExtreme` send all fields as one JSON object.
     fn note_json(&mut self, text: &str) {
         let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(text) else { return };
         for (name, value) in fields {
@@ -108,7 +108,7 @@ impl Chunk {
         }
     }
 
-    /// The field that says that the file has more chunks than this one; `None` where nothing does.
+    /// The field that shows that the file has more chunks, or `None` if no field does.
     pub fn is_part(&self) -> Option<&str> {
         let is_part = match self.total {
             Some(total) => total > 1 || self.index.is_some_and(|index| index > total),
@@ -117,24 +117,25 @@ impl Chunk {
         self.seen.as_deref().filter(|_| is_part)
     }
 
-    /// Whether a GET with these parameters asks if a chunk has arrived already (`testChunks`, on by default in Resumable.js
-    /// and flow.js).
+    /// True if a GET with these parameters asks whether the server already has a chunk (`testChunks`, on by default in
+    /// Resumable.js and flow.js).
     pub fn is_test(&self) -> bool {
         self.index.is_some() && (self.total.is_some() || self.has_identifier || self.has_namespace)
     }
 }
 
-/// The header field that says that the body is a part of a file.
+/// The request header that shows that the body is only a part of a file.
 pub fn part_field(headers: &HeaderMap) -> Option<String> {
     if let Some(name) = PART_FIELDS.iter().find(|name| headers.contains_key(**name)) {
         return Some(shown(headers, name));
     }
     let is = |name: &str, wanted: &str| headers.get(name).is_some_and(|value| value == wanted);
-    // the IETF's successor of tus: a whole file may say that it is one
-    if is("upload-complete", "?1") {
+    // the IETF's successor of tus; a whole file may use this header to say that it is complete
+    let is_further = headers.get("upload-offset").is_some_and(|offset| offset != "0");
+    if is("upload-complete", "?1") && !is_further {
         return None;
     }
-    // what FilePond's chunkUploads begins with
+    // the first request of FilePond's chunkUploads
     for (name, is_part) in [
         ("upload-complete", headers.contains_key("upload-complete")),
         ("upload-incomplete", is("upload-incomplete", "?1")),
@@ -163,7 +164,7 @@ fn capitalized(word: &str) -> String {
     first.to_ascii_uppercase() + rest
 }
 
-/// A name without what separates its words, and without case.
+/// A name in lower case, without separators between words.
 fn word(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
@@ -174,9 +175,9 @@ mod tests {
 
     use super::*;
 
-    /// The fields are those that the widgets send, from their sources and documentation.
+    /// The fields come from the widgets' sources and documentation.
     #[test]
-    fn chunks_of_every_widget() {
+    fn chunks_of_every_widget_are_recognised() {
         for (fields, is_part) in [
             // Dropzone 6
             (
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_whether_a_chunk_is_there() {
+    fn chunk_tests_are_recognised() {
         for (query, is_test) in [
             ("resumableChunkNumber=1&resumableIdentifier=x", true),
             ("resumableChunkNumber=1", true),
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn header_fields_of_parts() {
+    fn headers_of_parts_are_recognised() {
         for (name, value, expected) in [
             ("content-range", "bytes 0-9/20", Some("Content-Range: bytes 0-9/20")), // blueimp
             ("x-update-range", "bytes=0-9", Some("X-Update-Range: bytes=0-9")),     // SabreDAV
@@ -250,5 +251,12 @@ mod tests {
             let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
             assert_eq!(part_field(&headers).as_deref(), expected, "{name}: {value}");
         }
+        // the last part of a file
+        let mut last = HeaderMap::new();
+        last.insert("upload-complete", HeaderValue::from_static("?1"));
+        last.insert("upload-offset", HeaderValue::from_static("10"));
+        assert!(part_field(&last).is_some());
+        last.insert("upload-offset", HeaderValue::from_static("0"));
+        assert_eq!(part_field(&last), None);
     }
 }

@@ -1,15 +1,14 @@
-//! Parameters of `Content-Disposition` and `Content-Type` in a form (RFC 7578 section 4.2), also as `filename*` (RFC 8187),
-//! which browsers do not send but old clients do. Follows Django's `parse_header_parameters`, which is Python's
-//! `email.message`. Pure.
+//! Parses the parameters of `Content-Disposition` and `Content-Type` in a form (RFC 7578 section 4.2). Supports
+//! `filename*` (RFC 8187), which browsers do not send but old clients do. Follows Django's `parse_header_parameters`,
+//! which is based on Python's `email.message`. Pure.
 
 use encoding_rs::Encoding;
 use percent_encoding::percent_decode_str;
 
-/// The value of a parameter; `None` where the field does not have it, or it is empty.
+/// The value of a parameter, or `None` if the parameter is missing or empty.
 ///
-/// An extended value (`filename*`) wins over a plain one wherever it stands, as RFC 8187 section 4.2 says. One whose
-/// charset is unknown counts for nothing, so that the plain one beside it is used; bytes that do not fit the charset become
-/// U+FFFD.
+/// An extended value (`filename*`) takes precedence over a plain one in any order, as RFC 8187 section 4.2 says. If its
+/// charset is unknown, the plain one is used. Bytes that are not valid in the charset become U+FFFD.
 pub fn parameter(field: &[u8], wanted: &str) -> Option<String> {
     let field = String::from_utf8_lossy(field);
     let mut plain = None;
@@ -27,7 +26,7 @@ pub fn parameter(field: &[u8], wanted: &str) -> Option<String> {
     extended(pieces).filter(not_empty).or(plain.filter(not_empty))
 }
 
-/// Whether the parameter is there as an extended one that names a charset, which no [`parameter`] could be read from.
+/// True if the parameter has only an extended value with an unknown charset, so that [`parameter`] cannot read it.
 pub fn has_unknown_charset(field: &[u8], wanted: &str) -> bool {
     let field = String::from_utf8_lossy(field);
     parameters(&field).skip(1).any(|parameter| {
@@ -45,7 +44,8 @@ struct Piece {
     is_encoded: bool,
 }
 
-/// What follows the name in `filename*`, `filename*0` and `filename*0*`: the number, and whether the value is encoded.
+/// Parses what follows the name in `filename*`, `filename*0` and `filename*0*`: the number, and whether the value is
+/// encoded.
 fn continuation(suffix: &str) -> Option<(Option<u32>, bool)> {
     let number = suffix.strip_prefix('*')?;
     let (digits, is_encoded) = number.strip_suffix('*').map_or((number, number.is_empty()), |digits| (digits, true));
@@ -55,7 +55,7 @@ fn continuation(suffix: &str) -> Option<(Option<u32>, bool)> {
     }
 }
 
-/// The pieces in order, in the charset that the first of them names.
+/// Joins the pieces in order and decodes them in the charset that the first of them names.
 fn extended(mut pieces: Vec<Piece>) -> Option<String> {
     pieces.sort_by_key(|piece| piece.number);
     if pieces.is_empty() {
@@ -76,11 +76,11 @@ fn extended(mut pieces: Vec<Piece>) -> Option<String> {
     }
 }
 
-/// Bytes in a charset that has this name; `None` for an unknown one.
+/// Decodes bytes in the named charset. `None` if the charset is unknown.
 fn decoded(charset: &[u8], bytes: &[u8]) -> Option<String> {
     let charset = String::from_utf8_lossy(charset).to_ascii_lowercase().replace('_', "-");
     match charset.as_str() {
-        // the web takes both for Windows-1252, Python does not
+        // browsers treat both as Windows-1252, Python does not
         "" | "iso-8859-1" | "iso8859-1" | "latin-1" | "latin1" => Some(bytes.iter().copied().map(char::from).collect()),
         "us-ascii" | "ascii" => Some(ascii(bytes)),
         _ => {
@@ -95,7 +95,7 @@ fn ascii(bytes: &[u8]) -> String {
     bytes.iter().map(|&b| if b.is_ascii() { char::from(b) } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
-/// Split at the semicolons that are not in quotes.
+/// Splits a header at the semicolons outside quotes.
 fn parameters(field: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let mut escaped = false;
@@ -107,8 +107,8 @@ fn parameters(field: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Without its quotes, and without what escapes a quote in them. A lone backslash stays: it is the end of a folder in the
-/// names that old Windows clients send.
+/// Removes the quotes, and the backslashes that escape quotes inside them. Other backslashes stay: they separate
+/// folders in the names that old Windows clients send.
 fn unquoted(value: &str) -> String {
     if let Some(inside) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         return inside.replace("\\\\", "\\").replace("\\\"", "\"");
@@ -121,9 +121,9 @@ fn unquoted(value: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What Django 5.2 takes, but for the rows that say so.
+    /// What Django 5.2 returns, except for the rows that say so.
     #[test]
-    fn names_in_every_spelling() {
+    fn file_names_in_every_syntax() {
         for (field, expected) in [
             (r#"form-data; name="f"; filename="a.txt""#, Some("a.txt")),
             (r#"form-data; name="f"; FILENAME="a.txt""#, Some("a.txt")),
@@ -133,7 +133,7 @@ mod tests {
             (r#"form-data; name="f"; filename="a\"b;c.txt""#, Some("a\"b;c.txt")),
             (r#"form-data; name="f"; filename="C:\x\a.txt""#, Some(r"C:\x\a.txt")),
             (r#"form-data; name="f"; filename="a\\""#, Some(r"a\")),
-            (r#"form-data; name="f"; filename="""#, None), // a form whose file was not chosen
+            (r#"form-data; name="f"; filename="""#, None), // a form without a chosen file
             (r#"form-data; name="f""#, None),
             ("form-data; filename=a.txt; filename=b.txt", Some("b.txt")),
             ("form-data; filename=<a.txt>", Some("a.txt")),
@@ -158,7 +158,7 @@ mod tests {
             ("form-data; filename*0=a; filename*1=b.txt", Some("ab.txt")),
             ("form-data; filename*1=b.txt; filename*0=a", Some("ab.txt")),
             ("form-data; filename=x; filename*0*=UTF-8''%e2%82; filename*1*=%ac.txt", Some("\u{20ac}.txt")),
-            // Django passes over a part with an unknown charset or an empty extended name
+            // Django skips a part with an unknown charset or an empty extended name
             ("form-data; filename=\"lost.txt\"; filename*=klingon''%C1.txt", Some("lost.txt")),
             ("form-data; filename=lost.txt; filename*=UTF-8''", Some("lost.txt")),
             ("form-data; filename*=klingon''%C1.txt", None),
@@ -167,7 +167,7 @@ mod tests {
         ] {
             assert_eq!(parameter(field.as_bytes(), "filename").as_deref(), expected, "{field}");
         }
-        // Django passes over it
+        // Django skips it
         assert_eq!(parameter(b"form-data; filename=\"\xff.txt\"", "filename").as_deref(), Some("\u{fffd}.txt"));
     }
 }

@@ -1,4 +1,4 @@
-//! Why an upload is not accepted.
+//! Errors of uploads.
 
 use std::io;
 
@@ -13,60 +13,60 @@ use crate::request::path::{MediaPath, Visible};
 /// Why an upload is not accepted.
 #[derive(Debug)]
 pub enum UploadError {
-    /// A body of a kind that is not accepted here.
+    /// A kind of body that is not accepted.
     UnsupportedMediaType {
         /// What is accepted, as a noun.
         wanted: &'static str,
     },
-    /// A form that cannot be read.
+    /// A malformed form.
     BadForm {
-        /// What is wrong, as a main clause about the form.
+        /// What is wrong, as a clause about the form.
         why: &'static str,
     },
     /// A form without a file.
     NoFile,
-    /// A name under which nothing can be stored.
+    /// A name that no file can have.
     BadName(NameError),
     /// A name that would not be served.
     WouldBeHidden {
-        /// Relative to the root.
+        /// The path relative to the root.
         path: MediaPath,
     },
-    /// A part of a file that must not pass for the whole.
+    /// A part of a file, which must not be stored as the whole file.
     Chunk {
-        /// The field that says so, as it was sent.
+        /// The field that shows it, as it was sent.
         field: String,
     },
-    /// Something that a protocol has which devmedia speaks in part.
+    /// A feature of a protocol that devmedia implements only in part.
     NotImplemented {
-        /// What was asked for, as a noun.
+        /// The feature, as a noun.
         what: String,
     },
-    /// A body in a transfer coding other than `chunked`.
+    /// A body with a transfer coding other than `chunked`.
     TransferEncoding {
-        /// The codings, as they were sent.
+        /// The codings as they were sent.
         codings: String,
     },
-    /// A path with more bytes than [`MAX_PATH`].
+    /// A path longer than [`MAX_PATH`].
     LongPath {
-        /// Its bytes.
+        /// Its length in bytes.
         length: usize,
     },
-    /// PUT with `If-None-Match: *` of a file that is there.
+    /// PUT with `If-None-Match: *` of an existing file.
     Exists,
-    /// The folder was moved, replaced or removed while its file arrived.
+    /// The folder was moved, replaced or removed while the file arrived.
     FolderChanged {
-        /// Relative to the root.
+        /// The path relative to the root.
         folder: MediaPath,
     },
     /// PUT or DELETE of a folder.
     IsFolder,
     /// A file has the name of a folder that the upload needs.
     InTheWay {
-        /// Relative to the root.
+        /// The path relative to the root.
         path: MediaPath,
     },
-    /// A message of the tus protocol that cannot be followed.
+    /// A tus request that cannot be processed.
     Tus(TusError),
 }
 
@@ -122,7 +122,7 @@ impl From<UploadError> for Refusal {
                 Status::BAD_REQUEST,
                 "chunk",
                 format!(
-                    "This is only a part of a file ({}), and devmedia does not put parts together; nothing was stored.",
+                    "This is only a part of a file ({}), and devmedia does not join parts; nothing was stored.",
                     Visible(&field)
                 ),
                 "Turn off chunking in the upload widget so that it sends whole files, or use one that speaks the tus \
@@ -132,7 +132,7 @@ impl From<UploadError> for Refusal {
                 Status::NOT_IMPLEMENTED,
                 "not-implemented",
                 format!("devmedia does not implement {}; nothing was changed.", Visible(&what)),
-                "GET, PUT or DELETE whole files by their URLs, without this part of the request; presigned GET and PUT work.",
+                "GET, PUT or DELETE whole files by their URLs, without this feature; presigned GET and PUT work.",
             ),
             UploadError::TransferEncoding { codings } => Self::new(
                 Status::NOT_IMPLEMENTED,
@@ -149,8 +149,8 @@ impl From<UploadError> for Refusal {
             UploadError::Exists => Self::new(
                 Status::PRECONDITION_FAILED,
                 "precondition-failed",
-                "There is a file already, and the request may only create one (If-None-Match: *).",
-                "Choose another name, or leave out If-None-Match to replace the file.",
+                "The file exists already, and the request may only create a new one (If-None-Match: *).",
+                "Choose another name, or remove If-None-Match to replace the file.",
             ),
             UploadError::FolderChanged { folder } => {
                 let folder = if folder.is_top() { "The media root".to_owned() } else { format!("The folder {folder}") };
@@ -178,7 +178,7 @@ impl From<UploadError> for Refusal {
     }
 }
 
-/// Why the system did not write a file.
+/// Explains why the system did not write a file.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` passes")]
 pub fn cannot_write(error: io::Error) -> Refusal {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
@@ -203,7 +203,7 @@ pub fn cannot_write(error: io::Error) -> Refusal {
         ),
         Some(Errno::ISDIR) => UploadError::IsFolder.into(),
         Some(Errno::NAMETOOLONG | Errno::ILSEQ) => NameError::NoRoom("its length or its characters".to_owned()).into(),
-        // cap-std's own error, without an errno: a link has taken the folder's place
+        // cap-std's own error without an errno: a link has replaced the folder
         None if error.kind() == io::ErrorKind::PermissionDenied => Refusal::leaves_root(),
         _ => Refusal::failed(&error),
     }

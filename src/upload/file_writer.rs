@@ -1,5 +1,5 @@
-//! `FileWriter`: fills a file with bytes as they arrive, in order, without blocking the reactor and without getting ahead of
-//! the disk: while a batch is written nothing more is read, so the client is slowed down to the pace of the disk.
+//! `FileWriter`: writes bytes to a file in order as they arrive, without blocking the reactor. While a batch is being
+//! written, nothing more is read, so the client cannot send faster than the disk writes.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::{cannot_write, staged};
 use crate::refusal::Refusal;
 use crate::storage::blocking;
 
-/// Bytes collected for one blocking hop; all that an upload costs in memory beside hyper's buffer.
+/// Bytes collected for one blocking write. An upload uses no more memory than this, apart from hyper's buffer.
 const BATCH: usize = 256 * 1024;
 
-/// A file and the bytes on their way to it. Dropped, it forgets those.
+/// A file and the bytes that are waiting to be written to it. Dropping it discards those bytes.
 #[derive(Debug)]
 pub struct FileWriter {
     file: Arc<File>,
@@ -23,19 +23,19 @@ pub struct FileWriter {
 }
 
 impl FileWriter {
-    /// Appends to this file, at its handle's position.
+    /// Creates a writer that appends to this file, at the current position of its handle.
     pub fn new(file: Arc<File>) -> Self {
         Self { file, batch: Vec::new(), waiting: 0, written: 0 }
     }
 
-    /// Takes more; waits for the disk when a batch is full.
+    /// Adds bytes. Waits for the disk when a batch is full.
     pub async fn push(&mut self, bytes: Bytes) -> Result<(), Refusal> {
         self.waiting += bytes.len();
         self.batch.push(bytes);
         if self.waiting < BATCH { Ok(()) } else { self.flush().await }
     }
 
-    /// Writes what is waiting.
+    /// Writes the waiting bytes.
     pub async fn flush(&mut self) -> Result<(), Refusal> {
         let waiting = std::mem::take(&mut self.waiting);
         let (file, batch) = (Arc::clone(&self.file), std::mem::take(&mut self.batch));
@@ -47,7 +47,7 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Bytes that the file has of what came.
+    /// The number of received bytes that have been written to the file.
     pub fn written(&self) -> u64 {
         self.written
     }

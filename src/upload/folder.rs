@@ -1,4 +1,4 @@
-//! `UploadTo`: the folder that uploads to a mount's top go to (Django's `upload_to`).
+//! `UploadTo`: the folder for uploads to the top of a mount (Django's `upload_to`).
 
 use std::fmt;
 
@@ -7,18 +7,19 @@ use jiff::fmt::strtime;
 
 use super::names::{self, NameError};
 
-/// A folder relative to the root, in which `%Y`, `%m` and so on stand for the local time of the upload. Empty: the top.
+/// A folder relative to the root, in which strftime codes such as `%Y` and `%m` stand for the local time of the upload.
+/// An empty text means the root.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UploadTo(String);
 
-/// Why a text is no folder to upload to. `Display` is advice.
+/// Why a text is not a valid upload folder. `Display` gives advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UploadToError {
     /// A conversion that strftime does not have.
     Format(String),
-    /// It is absolute, or leads up.
+    /// The path is absolute, or leads out of the root.
     Outside,
-    /// Files in it would not be served.
+    /// Files in this folder would not be served.
     Hidden,
 }
 
@@ -39,7 +40,7 @@ impl fmt::Display for UploadToError {
 }
 
 impl UploadTo {
-    /// Reads a folder; `hidden` says whether names that start with a dot are served.
+    /// Parses a folder. `hidden` says whether names that start with a dot are served.
     pub fn parse(text: &str, hidden: bool, now: &Zoned) -> Result<Self, UploadToError> {
         let folder = strtime::format(text, now).map_err(|error| UploadToError::Format(error.to_string()))?;
         match names::generated(&folder, "name") {
@@ -51,9 +52,9 @@ impl UploadTo {
         }
     }
 
-    /// The path, relative to the root, of a file that is uploaded now.
+    /// The path, relative to the root, of a file uploaded at `now`.
     pub fn generated(&self, name: &str, now: &Zoned) -> Result<String, NameError> {
-        // it could be formatted at start-up, so it can be now
+        // formatting succeeded at start-up, so it succeeds now
         let folder = strtime::format(&self.0, now).unwrap_or_default();
         names::generated(&folder, name)
     }
@@ -64,8 +65,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_by_the_clock() {
-        // the clock of Django's rows
+    fn folders_are_formatted_by_the_clock() {
+        // the time in Django's rows
         let now: Zoned = "2024-02-09T07:05:03[UTC]".parse().expect("a time");
         for (text, expected) in [
             ("", Ok("a_b.txt")),

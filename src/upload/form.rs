@@ -1,6 +1,6 @@
-//! POST of `multipart/form-data` (RFC 7578) to a folder: what an HTML form, `curl -F` and every HTTP library send.
+//! POST of `multipart/form-data` (RFC 7578) to a folder, as sent by HTML forms, `curl -F` and HTTP libraries.
 //!
-//! All files of a form are stored, or none: they get their names when the whole body has come.
+//! Either all files of a form are stored or none: they are published when the whole body has arrived.
 
 use std::sync::Arc;
 
@@ -27,17 +27,17 @@ use crate::request::query::Query;
 use crate::site::Site;
 use crate::storage::blocking;
 
-/// Parts of a form; Django takes as many fields, and as many files.
+/// The most parts of a form. Django's limits on fields and on files are the same.
 const MAX_PARTS: usize = 1000;
 const MAX_FILES: usize = 100;
 
-/// Bytes of an ordinary field's value that are looked at.
+/// The most bytes of an ordinary field's value that are read.
 const MAX_VALUE: usize = 4 * 1024;
 
-/// A file whose bytes have all come, and where it shall be.
+/// A completely received file, and its destination.
 type Received = (MediaPath, StagedFile);
 
-/// Stores the files of a form: 201 with what they are called now, or for a browser's form 303 back to the folder.
+/// Stores the files of a form. Answers 201 with their names, or 303 back to the folder for a form of a browser.
 pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
     let Upload { site, uploads, path: folder, request, .. } = upload;
     let headers = request.headers();
@@ -51,7 +51,7 @@ pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response
     rules::check_content_encoding(headers)?;
     body.limit(uploads.max)?;
     let files = read(upload, fields, &boundary, body).await?;
-    // what follows the last boundary says nothing, but a connection that is kept must be past it
+    // the epilogue means nothing, but a persistent connection must be read past it
     while body.next().await?.is_some() {}
     if files.is_empty() {
         return Err(UploadError::NoFile.into());
@@ -64,7 +64,7 @@ pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response
     })
 }
 
-/// What separates the parts (RFC 2046 section 5.1.1).
+/// The boundary between the parts (RFC 2046 section 5.1.1).
 fn boundary(headers: &HeaderMap) -> Result<Boundary, UploadError> {
     let content_type = headers.get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
     let essence = content_type.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
@@ -111,8 +111,7 @@ async fn read(
         let staged = blocking(move || {
             owner.allows_storing_at(&posted_to, &place)?;
             let staged = StagedFile::create(&owner.root, &place.parent())?;
-            let (folder, below) = staged.destination();
-            owner.allows_changing(&passed, folder, below.chain([place.file_name()]))?;
+            staged.place(&owner, &passed, place.file_name())?;
             Ok::<_, Refusal>(staged)
         });
         let staged = staged.await?;
@@ -143,12 +142,12 @@ impl Fields {
         self.has_policy |= name.eq_ignore_ascii_case("policy");
     }
 
-    /// Refuses a form whose files are not what they seem.
+    /// Rejects a form whose files are not complete files, or need more than devmedia implements.
     fn check(&self) -> Result<(), UploadError> {
         if let Some(field) = self.chunk.is_part() {
             return Err(UploadError::Chunk { field: field.to_owned() });
         }
-        // the file's name is in the field `key`, and the policy would have to be checked
+        // the field `key` contains the name, and the policy would have to be checked
         if self.has_key && self.has_policy {
             return Err(UploadError::NotImplemented { what: "a presigned POST (a form with a policy)".to_owned() });
         }
@@ -156,9 +155,9 @@ impl Fields {
     }
 }
 
-/// The name of a part's file, without the folders it had at home.
+/// The name of a part's file, without the folders on the client's machine.
 fn file_name(head: &Head) -> Result<Option<String>, UploadError> {
-    // RFC 7578 section 4.7: nobody sends it any more, and decoding it wrongly would store another file
+    // RFC 7578 section 4.7: nobody sends it any more, and decoding it wrongly would store a different file
     if head.get("content-transfer-encoding").is_some_and(|value| {
         !["binary", "8bit", "7bit"].iter().any(|plain| value.eq_ignore_ascii_case(plain.as_bytes()))
     }) {
@@ -172,21 +171,21 @@ fn file_name(head: &Head) -> Result<Option<String>, UploadError> {
     Ok(raw.and_then(|raw| names::part_name(&raw)))
 }
 
-/// Where a file of this name goes: into the folder that was posted to, or by `--upload-to` where that is the top.
+/// The destination of a file: in the folder of the URL, or by `--upload-to` if that is the top.
 pub fn place(site: &Site, to: &UploadTo, folder: &MediaPath, name: &str) -> Result<MediaPath, Refusal> {
     let name = names::uploaded_name(&names::with_stem(name))?;
     let relative = if folder.is_top() { to.generated(&name, &Zoned::now())? } else { names::generated("", &name)? };
     let path = relative.split('/').fold(folder.clone(), |path, segment| path.join(segment.as_bytes()));
     rules::check_length(&path)?;
-    match site.shows(&path) {
+    match site.check_visible(&path) {
         Ok(()) => Ok(path),
         Err(_) => Err(UploadError::WouldBeHidden { path }.into()),
     }
 }
 
-/// Gives all files their names. If one cannot have one, those that have are removed again.
+/// Publishes all files. If one fails, those already published are removed again.
 fn publish(site: &Site, files: Vec<Received>) -> Result<Vec<Stored>, Refusal> {
-    // nobody replaces or removes one before it is seen to be there
+    // no other request can replace or remove a file before all are published
     let _changing = site.root.changing();
     let mut published: Vec<Published> = Vec::new();
     for (path, staged) in files {

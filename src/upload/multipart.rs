@@ -1,11 +1,11 @@
-//! Reads a `multipart/form-data` body part by part (RFC 2046 section 5.1, RFC 7578), exactly where Django's
-//! `MultiPartParser` finds the parts.
+//! Reads a `multipart/form-data` body part by part (RFC 2046 section 5.1, RFC 7578), and finds the same parts as
+//! Django's `MultiPartParser`.
 //!
-//! Django takes `--boundary` for the end of a part wherever it stands, and a line break before it for a part of the
-//! separator. A client that forgets this line break thus loses nothing, where a stricter reader takes the rest of the form
-//! for the content of one file (werkzeug#2632). This reader differs in three points, so that nothing is stored that the
-//! client did not mean: what precedes the first boundary or follows the last is never a part, and a body that ends without
-//! its last boundary is an error.
+//! Django takes `--boundary` as the end of a part at any position, and treats a line break before it as part of the
+//! separator. A client that omits this line break therefore loses nothing, whereas a stricter parser takes the rest of
+//! the form as the content of one file (werkzeug#2632). This parser differs from Django's so that it never stores
+//! anything that the client did not mean: the preamble and the epilogue are never parts, and a body without a closing
+//! boundary is an error.
 
 use hyper::body::Bytes;
 use memchr::memmem::{self, Finder};
@@ -14,10 +14,10 @@ use super::UploadError;
 use crate::body::incoming::{BodyError, RequestBody};
 use crate::refusal::Refusal;
 
-/// Bytes in the header lines of one part.
+/// The most bytes in the header lines of one part.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// Bytes in a boundary (Django's `boundary_re`).
+/// The most bytes in a boundary (Django's `boundary_re`).
 const MAX_BOUNDARY: usize = 201;
 
 /// Why a form cannot be read further.
@@ -25,9 +25,9 @@ const MAX_BOUNDARY: usize = 201;
 pub(super) enum FormError {
     /// The body did not arrive.
     Body(BodyError),
-    /// The body ended before its last boundary.
+    /// The body ended before the closing boundary.
     Truncated,
-    /// A part has longer header lines than are kept in memory.
+    /// The header lines of a part are longer than the limit.
     LongHead,
 }
 
@@ -48,21 +48,21 @@ impl From<FormError> for Refusal {
     }
 }
 
-/// What separates the parts.
+/// The separator between parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Boundary(String);
 
 impl Boundary {
-    /// Reads the value of the parameter `boundary`. It may hold any visible character, quoted or not, as in Django.
+    /// Reads the value of the parameter `boundary`. It may contain any visible character, quoted or not, as in Django.
     pub(super) fn new(text: &str) -> Option<Self> {
         let fits = (1..=MAX_BOUNDARY).contains(&text.len()) && !text.ends_with(' ');
         (fits && text.bytes().all(|b| matches!(b, b' '..=b'~'))).then(|| Self(text.to_owned()))
     }
 }
 
-/// Where bytes come from; a test has them in memory.
+/// A source of bytes. Tests use one in memory.
 pub(super) trait Source {
-    /// The next bytes; `None` at the end.
+    /// The next bytes, or `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, BodyError>;
 }
 
@@ -77,7 +77,7 @@ impl Source for &mut RequestBody {
 pub(super) struct Head(Vec<u8>);
 
 impl Head {
-    /// The value of the last line of this name, in lower case; as Django takes it.
+    /// The value of the last header with this lower-case name, as in Django.
     pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
         let mut value = None;
         let mut rest = self.0.as_slice();
@@ -98,18 +98,18 @@ impl Head {
 pub(super) struct Form<S> {
     source: S,
     delimiter: Finder<'static>,
-    /// Bytes that have come and were not given out.
+    /// Bytes that have arrived and were not returned yet.
     ahead: Bytes,
     state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// In a part, or in what precedes the first.
+    /// In a part, or in the preamble.
     Part,
-    /// A boundary was read; whether it was the last is not known yet.
+    /// A boundary was read. Whether it is the closing boundary is not known yet.
     Between,
-    /// The last boundary was read.
+    /// The closing boundary was read.
     End,
 }
 
@@ -119,8 +119,8 @@ impl<S: Source> Form<S> {
         Self { source, delimiter, ahead: Bytes::new(), state: State::Part }
     }
 
-    /// Passes over the rest of the current part, and gives the header lines of the next; `None` after the last. A part
-    /// without a blank line has no header lines, and so does one that has nothing but the blank line.
+    /// Skips the rest of the current part and returns the header lines of the next one, or `None` after the last part.
+    /// A part without a blank line has no header lines, and neither has a part that consists only of the blank line.
     pub(super) async fn next_part(&mut self) -> Result<Option<Head>, FormError> {
         while self.chunk().await?.is_some() {}
         while self.state == State::Between && self.ahead.len() < 2 {
@@ -149,7 +149,7 @@ impl<S: Source> Form<S> {
         Ok(Some(Head::default()))
     }
 
-    /// The next bytes of the current part; `None` at its end.
+    /// The next bytes of the current part, or `None` at its end.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, FormError> {
         while self.state == State::Part {
             if let Some(at) = self.delimiter.find(&self.ahead) {
@@ -168,7 +168,7 @@ impl<S: Source> Form<S> {
         Ok(None)
     }
 
-    /// Bytes at the end of what has come that may be the beginning of a separator.
+    /// How many bytes at the end of the buffer may be the beginning of a separator.
     fn undecided(&self) -> usize {
         let (ahead, needle) = (&self.ahead, self.delimiter.needle());
         let longest = needle.len().min(ahead.len() + 1) - 1;
@@ -186,7 +186,7 @@ impl<S: Source> Form<S> {
         if self.state == State::Part {
             self.ahead = joined(bytes, std::mem::take(&mut self.ahead));
         } else {
-            // the part's end has been read: put it back with its separator
+            // these bytes end the part: put them back together with the separator
             let separator = [b"\r\n", self.delimiter.needle()].concat();
             self.ahead = Bytes::from([bytes.as_ref(), separator.as_slice(), &self.ahead].concat());
             self.state = State::Part;
@@ -194,7 +194,7 @@ impl<S: Source> Form<S> {
     }
 }
 
-/// How many bytes at the end are a line break, as Django counts one.
+/// The number of bytes in the line break at the end, by Django's rules.
 fn line_break(bytes: &[u8]) -> usize {
     let rest = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let rest = rest.strip_suffix(b"\r").unwrap_or(rest);

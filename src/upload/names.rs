@@ -1,12 +1,13 @@
-//! The name of an uploaded file: Django's pipeline, function by function, so that an app sees the names in development
-//! that its own storage gives in production. Pure.
+//! The names of uploaded files. Follows Django's functions one by one, so that an app sees the same names in
+//! development as from its production storage. Pure.
 //!
 //! ```text
 //! filename="C:\my photo.JPG" --part_name--> my photo.JPG --uploaded_name--> the same, at most 255 characters
 //!     --generated--> uploads/2026/03/01/my_photo.JPG --alternative, while it is taken--> my_photo_k3J9sQx.JPG
 //! ```
 //!
-//! Each function names the one of Django that it follows; `tests/data/django_names.json` has rows made by Django itself.
+//! Each function names the Django function that it follows. `tests/data/django_names.json` contains rows created by
+//! Django itself.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,27 +16,27 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 
 use crate::storage::token::token;
 
-/// `UploadedFile`: longer names are shortened. Characters, not bytes.
+/// `UploadedFile`: longer names are shortened. In characters, not bytes.
 const MAX_CHARACTERS: usize = 255;
 
-/// `get_random_string(7)`: enough that nobody guesses a neighbour's URL (CVE-2014-0481).
+/// `get_random_string(7)`: enough characters that nobody can guess another file's URL (CVE-2014-0481).
 const RANDOM_CHARACTERS: usize = 7;
 
-/// The name, or the stem of it, of an upload whose client gave none that can be used.
+/// The name, or its stem, if the client did not send a usable one.
 pub const STEM: &str = "upload";
 
-/// Bytes in the path of a file that is stored: as many as a key of S3 has. Without a limit a path could be made, folder by
-/// folder, that no program can open.
+/// The most bytes in the path of a stored file: the same limit as for a key of S3. Without a limit, uploads could
+/// create paths that no program can open.
 pub const MAX_PATH: usize = 1024;
 
-/// Why a name cannot be given. The texts are Django's, whose users know them.
+/// Why a file cannot get a name. The messages are Django's, because its users know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameError {
-    /// Nothing is left of it, or only dots.
+    /// The name is empty, or consists only of dots.
     Underivable(String),
-    /// It leads out of the folder.
+    /// The path leads out of the folder.
     Traversal(String),
-    /// Its extension leaves no room for a name.
+    /// The extension leaves no room for a name.
     NoRoom(String),
 }
 
@@ -49,8 +50,8 @@ impl fmt::Display for NameError {
     }
 }
 
-/// The name in a part's `filename`, without the folders of the machine it comes from
-/// (`MultiPartParser.sanitize_file_name`). `None`: there is no name, so the part is not a file.
+/// The name in a part's `filename`, without the folders of the client's machine (`MultiPartParser.sanitize_file_name`).
+/// `None` if there is no name, so that the part is not a file.
 pub fn part_name(raw: &str) -> Option<String> {
     let name = htmlize::unescape(raw);
     let name = name.rsplit('/').next().unwrap_or_default();
@@ -59,7 +60,7 @@ pub fn part_name(raw: &str) -> Option<String> {
     (!is_dots(&name)).then_some(name)
 }
 
-/// The name of an uploaded file, shortened where it is endless (`UploadedFile._set_name`).
+/// The name of an uploaded file, shortened if it is too long (`UploadedFile._set_name`).
 pub fn uploaded_name(name: &str) -> Result<String, NameError> {
     let mut name = base(name).to_owned();
     let length = name.chars().count();
@@ -72,8 +73,8 @@ pub fn uploaded_name(name: &str) -> Result<String, NameError> {
     if is_dots(&name) { Err(NameError::Underivable(name)) } else { Ok(name) }
 }
 
-/// The same name, or one with a stem where [`valid_name`] would leave none: it leaves out an emoji, say, and what would be
-/// left of `\u{1f389}.png` is a hidden file.
+/// The same name, or one with a stem if [`valid_name`] would leave none: it removes emoji, for example, and the rest of
+/// `\u{1f389}.png` is a hidden file.
 pub fn with_stem(name: &str) -> Cow<'_, str> {
     let is_lost = |c: char| !c.is_ascii() && !is_alphanumeric(c);
     let rest = name.trim_start_matches(|c: char| is_lost(c) || c == ' ');
@@ -87,17 +88,17 @@ pub fn with_stem(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// A name without what a shell, a URL or another system could trip over (`get_valid_filename`).
+/// A name without characters that cause trouble in a shell, a URL or on another system (`get_valid_filename`).
 pub fn valid_name(name: &str) -> Result<String, NameError> {
-    // Python strips four separators that Unicode does not call white space
+    // Python strips four separators that are not white space in Unicode
     let python_space = |c: char| c.is_whitespace() || matches!(c, '\x1c'..='\x1f');
     let kept = name.trim_matches(python_space).chars().map(|c| if c == ' ' { '_' } else { c });
     let valid: String = kept.filter(|&c| matches!(c, '-' | '_' | '.') || is_alphanumeric(c)).collect();
     if is_dots(&valid) { Err(NameError::Underivable(name.to_owned())) } else { Ok(valid) }
 }
 
-/// The path relative to the root of a file that is uploaded to `folder` (`FileField.generate_filename`): folders are
-/// kept as they are, the name becomes a valid one.
+/// The path, relative to the root, of a file uploaded to `folder` (`FileField.generate_filename`). Folders stay as they
+/// are, and the name becomes valid.
 pub fn generated(folder: &str, name: &str) -> Result<String, NameError> {
     let joined = match folder {
         _ if name.starts_with('/') => name.to_owned(),
@@ -115,7 +116,7 @@ pub fn generated(folder: &str, name: &str) -> Result<String, NameError> {
     stored(&slashed)
 }
 
-/// A path as the storage takes it (`Storage.generate_filename`).
+/// A path in the form that the storage accepts (`Storage.generate_filename`).
 pub fn stored(path: &str) -> Result<String, NameError> {
     let (folder, name) = split_folder(path)?;
     let name = valid_name(&name)?;
@@ -138,8 +139,8 @@ pub fn split_folder(path: &str) -> Result<(String, String), NameError> {
     Ok((folder.to_owned(), name.to_owned()))
 }
 
-/// Another name for a file whose name is taken, or too long for `fits`: `_` and seven random characters before all
-/// suffixes, and the rest as much shorter as it must be (`Storage.get_available_name`).
+/// Another name for a file whose name exists or does not fit `fits`: inserts `_` and seven random characters before all
+/// suffixes, and shortens the rest as needed (`Storage.get_available_name`).
 pub fn alternative(name: &str, fits: impl Fn(&str) -> bool) -> Result<String, NameError> {
     let (stem, suffixes) = split_suffixes(name);
     let random = token(RANDOM_CHARACTERS);
@@ -154,17 +155,17 @@ pub fn alternative(name: &str, fits: impl Fn(&str) -> bool) -> Result<String, Na
     Err(NameError::NoRoom(name.to_owned()))
 }
 
-/// What follows the last slash (`os.path.basename`).
+/// The part after the last slash (`os.path.basename`).
 fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// A name that names nothing, or a folder that is there already.
+/// True for an empty name and for names of existing folders.
 fn is_dots(name: &str) -> bool {
     matches!(name, "" | "." | "..")
 }
 
-/// At the last dot that is not a leading one (`os.path.splitext`).
+/// Splits at the last dot, ignoring leading dots (`os.path.splitext`).
 fn split_extension(name: &str) -> (&str, &str) {
     let leading = name.len() - name.trim_start_matches('.').len();
     match name.rfind('.') {
@@ -173,7 +174,8 @@ fn split_extension(name: &str) -> (&str, &str) {
     }
 }
 
-/// At the first dot that is not a leading one; a name that ends in a dot has no suffixes (`pathlib.PurePath.suffixes`).
+/// Splits at the first dot, ignoring leading dots. A name that ends in a dot has no suffixes
+/// (`pathlib.PurePath.suffixes`).
 fn split_suffixes(name: &str) -> (&str, &str) {
     let leading = name.len() - name.trim_start_matches('.').len();
     match name[leading..].find('.') {
@@ -182,14 +184,15 @@ fn split_suffixes(name: &str) -> (&str, &str) {
     }
 }
 
-/// Python's `str.isprintable`: neither a control, a mark of format, private, unassigned, nor a separator but the space.
+/// Python's `str.isprintable`: not a control, format, private-use or unassigned character, and not a separator other
+/// than the space.
 fn is_printable(c: char) -> bool {
     use GeneralCategoryGroup::{Other, Separator};
     c == ' ' || !matches!(c.general_category_group(), Other | Separator)
 }
 
-/// Python's `str.isalnum`: letters, and whatever has a numeric value (`²`, `½`, `Ⅷ`). Marks are neither, so an `é` in
-/// two code points becomes an `e`.
+/// Python's `str.isalnum`: letters, and characters with a numeric value (`²`, `½`, `Ⅷ`). Combining marks are excluded,
+/// so an `é` of two code points becomes an `e`.
 fn is_alphanumeric(c: char) -> bool {
     use GeneralCategory::{DecimalNumber, LetterNumber, OtherNumber};
     c.general_category_group() == GeneralCategoryGroup::Letter

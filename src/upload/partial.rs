@@ -1,5 +1,5 @@
-//! Uploads that can be resumed, on disk: two files each in `.devmedia-partial/` beneath the root. What has come of the
-//! bytes is as long as the offset, so a kill -9 loses nothing that the client was told has arrived.
+//! Resumable uploads on disk: two files each in `.devmedia-partial/` below the root. The offset is the length of the
+//! stored bytes, so bytes that the client was told have arrived survive a kill -9.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -21,21 +21,22 @@ use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::storage::token::token;
 
-/// The folder, which is of devmedia's own names and thus never served.
+/// The folder. Its name starts with devmedia's own prefix, so it is never served.
 pub const FOLDER: &str = ".devmedia-partial";
 
 /// How long an upload can be resumed after its last byte.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Letters and digits that nobody guesses: who knows the URL may go on with the upload.
+/// The length of the random id. It is long enough not to be guessed, because anybody who knows the URL can continue the
+/// upload.
 const ID_LEN: usize = 22;
 
-/// The last segment of such an upload's URL, and the name of its bytes on disk.
+/// The last segment of the upload's URL, and the name of its data file on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialId(String);
 
 impl PartialId {
-    /// The upload whose URL this is.
+    /// The id in the path of an upload's URL.
     pub fn of(path: &MediaPath) -> Option<Self> {
         let mut segments = path.segments();
         let (folder, id) = (segments.next()?, segments.next()?);
@@ -43,13 +44,13 @@ impl PartialId {
         (fits && segments.next().is_none()).then(|| Self(String::from_utf8_lossy(id).into_owned()))
     }
 
-    /// The upload whose URL a client names, absolute or not.
+    /// The id in a URL from a client, absolute or not.
     pub fn of_url(url: &str) -> Option<Self> {
         let (_, path) = url.rsplit_once(&format!("/{FOLDER}/"))?;
         Self::of(&MediaPath::parse(format!("{FOLDER}/{path}").as_bytes()).ok()?)
     }
 
-    /// Its URL's path on the mount.
+    /// The path of the URL on the mount.
     pub fn path(&self) -> MediaPath {
         MediaPath::top().join(FOLDER.as_bytes()).join(self.0.as_bytes())
     }
@@ -59,19 +60,19 @@ impl PartialId {
     }
 }
 
-/// What is known of an upload beside its bytes.
+/// What is known about an upload apart from its bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Info {
-    /// Bytes when complete.
+    /// The total length in bytes.
     pub length: u64,
-    /// As the client sent it, to be sent back.
+    /// The metadata as the client sent it, to be returned unchanged.
     pub metadata: String,
-    /// Where it shall be, percent-encoded; when it is complete, where it is.
+    /// The destination, percent-encoded, or the actual path once the upload is complete.
     pub path: String,
-    /// Where that lay when the upload began, percent-encoded: by that its policies were judged.
+    /// The real path of the destination when the upload began, percent-encoded. Its access policies were applied.
     #[serde(default)]
     pub place: String,
-    /// It has its name: only this note is left, for a client that missed the last answer.
+    /// The file has been published. Only this information is left, for a client that missed the last answer.
     pub complete: bool,
     /// `Upload-Concat`, as the client sent it.
     #[serde(default)]
@@ -79,7 +80,8 @@ pub struct Info {
 }
 
 impl Info {
-    /// Whether it is to become a part of another upload, and no file of its own (the extension "concatenation").
+    /// True if this upload will become a part of another upload and not a file of its own (the extension
+    /// "concatenation").
     pub fn is_part(&self) -> bool {
         self.concat.as_deref() == Some(PART)
     }
@@ -91,20 +93,20 @@ pub const PART: &str = "partial";
 /// An upload that has begun.
 #[derive(Debug)]
 pub struct Partial {
-    /// Which.
+    /// Its id.
     pub id: PartialId,
-    /// What is known of it.
+    /// Its information.
     pub info: Info,
-    /// Bytes that have come.
+    /// The number of bytes that have arrived.
     pub offset: u64,
-    /// Until when it can be resumed.
+    /// When it expires.
     pub expires: SystemTime,
     folder: Dir,
     file: Arc<File>,
 }
 
 impl Partial {
-    /// Begins an upload. Blocks, as all of these do.
+    /// Starts an upload. Like all functions here, it blocks.
     pub fn create(root: &Root, info: &Info) -> Result<Self, Refusal> {
         let folder = folder(root)?.map_or_else(|top| make_folder(&top), Ok).map_err(cannot_write)?;
         let id = PartialId(token(ID_LEN));
@@ -114,7 +116,7 @@ impl Partial {
         Self::open(root, id)
     }
 
-    /// An upload that was begun, maybe by an earlier process.
+    /// Opens an upload that was started earlier, possibly by another process.
     pub fn open(root: &Root, id: PartialId) -> Result<Self, Refusal> {
         let gone = |_| Refusal::from(TusError::Gone);
         let folder = folder(root)?.map_err(|_| TusError::Gone)?;
@@ -122,7 +124,7 @@ impl Partial {
         let mut info = File::from(openat(&folder, id.info(), flags | OFlags::RDONLY, FILE_MODE).map_err(gone)?);
         let mut text = String::new();
         info.read_to_string(&mut text).map_err(|error| Refusal::failed(&error))?;
-        // cut off by a kill -9 before anybody knew its URL
+        // interrupted by a kill -9 before anybody knew its URL
         let known: Info = serde_json::from_str(&text).map_err(|_| TusError::Gone)?;
         let file = if known.complete {
             info
@@ -139,31 +141,30 @@ impl Partial {
         Ok(Self { id, info: known, offset, expires, folder, file: Arc::new(file) })
     }
 
-    /// Keeps everybody else from adding to it, in this process and in others, until it is dropped.
+    /// Keeps other requests, also those of other processes, from appending until the upload is dropped.
     pub fn lock(&self) -> Result<(), TusError> {
         flock(&self.file, FlockOperation::NonBlockingLockExclusive).map_err(|_| TusError::Locked)
     }
 
-    /// What to append to.
+    /// The file to append to.
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
 
-    /// Where it shall be, or is.
+    /// The path of the destination or of the published file.
     pub fn path(&self) -> Result<MediaPath, Refusal> {
         Ok(MediaPath::parse(self.info.path.as_bytes())?)
     }
 
-    /// Gives the complete file its name.
+    /// Publishes the complete file.
     pub fn publish(&mut self, site: &Site) -> Result<Stored, Refusal> {
         let wanted = self.path()?;
         let folder = wanted.parent();
         let staged = StagedFile::adopt(&site.root, &folder, &self.file, &self.folder, &self.id.0)?;
-        // since it was begun, a link on the way may have been pointed elsewhere
-        let (reached, below) = staged.destination();
+        // a link on the path may have been changed since the upload began
         let place = MediaPath::parse(self.info.place.as_bytes())?;
         let passed = site.access.guarding([&wanted, &place]);
-        site.allows_changing(&passed, reached, below.chain([wanted.file_name()]))?;
+        staged.place(site, &passed, wanted.file_name())?;
         let changing = site.root.changing();
         let published = staged.publish(&site.root, &String::from_utf8_lossy(wanted.file_name()))?;
         drop(changing);
@@ -172,9 +173,9 @@ impl Partial {
         self.info.path = path.to_url();
         self.info.complete = true;
         self.offset = self.info.length;
-        // the file is stored; without this note a client that asks again is only told that the upload is gone
+        // the file is stored; without this information, a client that retries learns only that the upload is gone
         if let Err(error) = write_info(&self.folder, &self.id, &self.info) {
-            tracing::warn!("a complete upload could not be noted: {error}");
+            tracing::warn!("cannot record that an upload is complete: {error}");
         }
         Ok(Stored::describe(site, &path))
     }
@@ -186,7 +187,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Forgets it and its bytes; a complete file stays.
+    /// Removes the upload and its bytes. A published file stays.
     pub fn remove(self) {
         for name in [&self.id.0, &self.id.info()] {
             let _ = unlinkat(&self.folder, name, AtFlags::empty());
@@ -194,7 +195,7 @@ impl Partial {
     }
 }
 
-/// The folder of partial uploads, or the root's handle where there is none yet.
+/// The folder of partial uploads, or the root's handle if the folder does not exist yet.
 fn folder(root: &Root) -> Result<Result<Dir, Dir>, Refusal> {
     let path = MediaPath::top().join(FOLDER.as_bytes());
     match root.reach(&path).map_err(|error| Refusal::cannot_open(error, &path))? {
@@ -211,7 +212,7 @@ fn make_folder(top: &Dir) -> io::Result<Dir> {
     }
 }
 
-/// Whole or not at all: a new file is renamed over the old one.
+/// Writes atomically: renames a new file over the old one.
 fn write_info(folder: &Dir, id: &PartialId, info: &Info) -> io::Result<()> {
     let fresh = format!("{}.new", id.0);
     folder.write(&fresh, serde_json::to_vec(info).map_err(io::Error::other)?)?;

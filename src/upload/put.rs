@@ -1,4 +1,4 @@
-//! PUT and DELETE of one file, by its own path.
+//! PUT and DELETE of a single file at its own path.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -26,10 +26,10 @@ use crate::storage::blocking;
 use crate::storage::root::reach::Reach;
 use crate::storage::root::{Found, OpenError};
 
-/// Stores the body under exactly this path: 201 where nothing was, 204 where a file was replaced.
+/// Stores the body under exactly this path: 201 for a new file, 204 if a file was replaced.
 pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
     let (path, headers) = (upload.path, upload.request.headers());
-    // RFC 9110 section 14.5: a part must not pass for the whole
+    // RFC 9110 section 14.5: a part must not be stored as the whole file
     let query = Chunk::of_query(Query::new(upload.request.uri().query()));
     if let Some(field) = chunk::part_field(headers).or_else(|| query.is_part().map(str::to_owned)) {
         return Err(UploadError::Chunk { field }.into());
@@ -42,11 +42,10 @@ pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<
     body.limit(upload.uploads.max)?;
     let passed = upload.passed.clone();
     let staged = in_thread(upload, move |site, path, request| {
-        // also asked at the end; here it spares the client the sending
+        // checked again at the end; checking it here saves the client from sending the body
         check(site, path, request)?;
         let staged = StagedFile::create(&site.root, &path.parent())?;
-        let (folder, below) = staged.destination();
-        site.allows_changing(&passed, folder, below.chain([path.file_name()]))?;
+        staged.place(site, &passed, path.file_name())?;
         Ok::<_, Refusal>(staged)
     });
     let staged = staged.await?;
@@ -72,7 +71,7 @@ pub async fn delete(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
             return Err(Refusal::not_found(path));
         }
         let refuse = |error| Refusal::cannot_open(error, path);
-        // the folder is opened as any path, so that no link leads the removal out of the root
+        // opened like any path, so that no link can lead out of the root
         let Reach::Folder(folder, missing) = site.root.reach(&path.parent()).map_err(refuse)? else {
             return Err(Refusal::not_found(path));
         };
@@ -88,8 +87,8 @@ pub async fn delete(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
     .await
 }
 
-/// Gives a complete file its name; `None` where it replaced another. The condition of the request holds at that moment
-/// for all that this process changes.
+/// Publishes a complete file. Returns `None` if it replaced another. No other request of this process can change the
+/// file between the check of the request's precondition and the publication.
 fn publish(
     site: &Site,
     path: &MediaPath,
@@ -104,8 +103,8 @@ fn publish(
         return Ok(None);
     }
     if let Err(staged) = staged.publish_new(&site.root, name)? {
-        // something that leads to nothing: a dangling link, or another program was faster
-        if headers_demand_none(request) {
+        // the name exists but leads nowhere: a dangling link, or another program was faster
+        if requires_new_file(request) {
             return Err(UploadError::Exists.into());
         }
         staged.replace(&site.root, name)?;
@@ -114,12 +113,12 @@ fn publish(
     Ok(Some(Stored::describe(site, path)))
 }
 
-fn headers_demand_none(request: &Request<()>) -> bool {
+fn requires_new_file(request: &Request<()>) -> bool {
     request.headers().contains_key(header::IF_NONE_MATCH)
 }
 
-/// Whether a file is there that may be changed, and the request's condition holds (RFC 9110 section 13.2). What is
-/// missing cannot be removed, whatever the condition.
+/// True if the path names an existing file that may be changed. Checks the request's precondition (RFC 9110 section
+/// 13.2). A missing file cannot be removed, whatever the precondition.
 fn check(site: &Site, path: &MediaPath, request: &Request<()>) -> Result<bool, Refusal> {
     let missing = || match *request.method() {
         Method::PUT => (conditional::evaluate_missing(request.headers()), false),
@@ -129,7 +128,7 @@ fn check(site: &Site, path: &MediaPath, request: &Request<()>) -> Result<bool, R
         Ok(Found::Directory(_)) => return Err(UploadError::IsFolder.into()),
         Ok(Found::File(_, entity)) => (conditional::evaluate(request.method(), request.headers(), &entity), true),
         Err(OpenError::RootGone) => missing(),
-        // in a folder that an absolute link leads to
+        // inside a folder that an absolute link leads to
         Err(OpenError::LeavesRoot) if site.root.is_free(path) => missing(),
         Err(error) if error.is_missing() => missing(),
         Err(error) => return Err(Refusal::cannot_open(error, path)),
@@ -143,7 +142,7 @@ fn check(site: &Site, path: &MediaPath, request: &Request<()>) -> Result<bool, R
     }
 }
 
-/// Runs work that waits for the disk, with what the request is about.
+/// Runs blocking work with the details of the request.
 async fn in_thread<T: Send + 'static>(
     upload: Upload<'_>,
     work: impl FnOnce(&Site, &MediaPath, &Request<()>) -> T + Send + 'static,

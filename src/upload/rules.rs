@@ -1,4 +1,4 @@
-//! A request that changes something, and the rules that it follows.
+//! A request that changes something, and the rules that apply to it.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use crate::access::rules::PolicySet;
 use crate::request::path::MediaPath;
 use crate::site::Site;
 
-/// How a mount accepts uploads.
+/// The upload settings of a mount.
 #[derive(Debug, Clone)]
 pub struct Uploads {
-    /// The most bytes that one request may bring, and one resumable upload.
+    /// The most bytes in one request, or in one resumable upload.
     pub max: u64,
-    /// Where uploads to the mount's top go.
+    /// Where uploads to the top of the mount are stored.
     pub to: UploadTo,
 }
 
-/// A request that changes something: what it is about, and by which rules.
+/// A request that changes something.
 #[derive(Debug, Clone, Copy)]
 pub struct Upload<'a> {
-    /// Where it is stored.
+    /// The site that stores the file.
     pub site: &'a Arc<Site>,
-    /// The rules of the mount.
+    /// The upload settings of the mount.
     pub uploads: &'a Uploads,
-    /// The file, or the folder that is posted to.
+    /// The file, or the folder of a POST.
     pub path: &'a MediaPath,
     /// The request without its body.
     pub request: &'a Request<()>,
@@ -36,20 +36,44 @@ pub struct Upload<'a> {
     pub passed: &'a PolicySet,
 }
 
-/// Files are sent without a `Content-Encoding`, so a coded body would come back as something else.
+/// Files are served without a `Content-Encoding`, so an encoded body would not be served as the file it represents.
 pub(super) fn check_content_encoding(headers: &HeaderMap) -> Result<(), UploadError> {
-    match headers.get(header::CONTENT_ENCODING) {
-        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(UploadError::UnsupportedMediaType { wanted: "a body without Content-Encoding" })
-        }
-        _ => Ok(()),
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(UploadError::UnsupportedMediaType { wanted: "a body without Content-Encoding" })
     }
 }
 
-/// Refuses a path that no program could open.
+/// Rejects a path that is too long for other programs to open.
 pub(super) fn check_length(path: &MediaPath) -> Result<(), UploadError> {
     match path.as_bytes().len() {
         ..=MAX_PATH => Ok(()),
         length => Err(UploadError::LongPath { length }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_content_encoding_counts() {
+        for (lines, is_accepted) in [
+            (&[][..], true),
+            (&["identity"], true),
+            (&["Identity", "identity"], true),
+            (&["gzip"], false),
+            (&["identity", "gzip"], false),
+            (&["identity, gzip"], false),
+            (&[""], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::CONTENT_ENCODING, header::HeaderValue::from_static(line));
+            }
+            assert_eq!(check_content_encoding(&headers).is_ok(), is_accepted, "{headers:?}");
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! Storing: nothing half-made is ever visible.
+//! Storing files so that an incomplete file is never visible.
 //!
-//! A file is written without a name (`O_TMPFILE`) and linked to its name when it is complete; when the process dies, the
-//! kernel forgets it. File systems without unnamed files, and the moment in which an existing file is replaced, need a
-//! name all the same: one that starts with `.devmedia-`, which is never served and which the next start sweeps away.
+//! A file is written without a name (`O_TMPFILE`) and linked to its name when it is complete. If the process dies, the
+//! kernel frees the file. Two cases still need a temporary name: file systems without unnamed files, and the moment in
+//! which an existing file is replaced. Temporary names start with `.devmedia-`, are never served, and are swept at the
+//! next start.
 //!
-//! Nothing is synced to the disk (fsync): the server is for development, and what a power cut takes is uploaded again.
+//! Nothing is synced to the disk (fsync): this is a development server, and files lost in a power cut can be uploaded
+//! again.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -19,76 +21,80 @@ use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, renameat,
 use rustix::io::Errno;
 
 use super::{UploadError, cannot_write, names};
+use crate::access::rules::PolicySet;
 use crate::refusal::Refusal;
 use crate::request::path::{MediaPath, OWN};
+use crate::site::Site;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::storage::token::token;
 
-/// Bytes in a name, on every file system in use (`NAME_MAX`).
+/// The most bytes in a name, on every common file system (`NAME_MAX`).
 pub const NAME_MAX: usize = 255;
 
-/// New files are read and written by all whom the umask does not keep from it.
+/// New files can be read and written by all users that the umask permits.
 pub const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 
-/// A file that is being received, visible to nobody. Dropped, it leaves nothing behind.
+/// A file that is being received and that is not visible yet. Dropping it removes it.
 #[derive(Debug)]
 pub struct StagedFile {
     file: Arc<File>,
-    /// The folder it is for, relative to the root.
+    /// The destination folder, relative to the root.
     folder: MediaPath,
-    /// The deepest folder on the way there that exists; the file is on its file system.
+    /// The deepest existing folder on the path to the destination. The file is on its file system.
     reached: Dir,
-    /// Folders to make below it, once the file is complete.
+    /// The folders to create below it when the file is complete.
     missing: Vec<Vec<u8>>,
-    /// The name it has meanwhile, where it cannot do without.
+    /// The temporary name, if the file needs one.
     temporary: Option<Temporary>,
 }
 
-/// A `.devmedia-` name, removed when dropped.
+/// A temporary `.devmedia-` name. Dropping it removes the file.
 #[derive(Debug)]
 struct Temporary {
     folder: Dir,
     name: String,
-    /// There is nothing to remove, or it must stay.
+    /// There is nothing to remove, or the file must stay.
     keep: bool,
 }
 
-/// A folder that a file is stored in. Those that were made for it are removed again if it is dropped.
+/// A folder to store a file in. Dropping it removes the folders that were created for it.
 #[derive(Debug)]
 struct Folder {
     dir: Dir,
-    /// Each with the folder that holds it.
+    /// Each created folder, with its parent.
     made: Vec<(Dir, OsString)>,
 }
 
-/// A file that has its name.
+/// A file that has received its final name.
 #[derive(Debug)]
 pub struct Published {
-    /// Relative to the root.
+    /// The path relative to the root.
     pub path: MediaPath,
     file: Arc<File>,
     folder: Folder,
 }
 
 impl StagedFile {
-    /// Begins a file for `folder`, whose missing parts are made later. Blocks.
+    /// Starts a file for `folder`, whose missing parts are created later. Blocks.
     pub fn create(root: &Root, folder: &MediaPath) -> Result<Self, Refusal> {
         let (reached, missing) = match root.reach(folder).map_err(|error| Refusal::cannot_open(error, folder))? {
             Reach::Folder(reached, missing) => (reached, missing),
             Reach::InTheWay(path) => return Err(UploadError::InTheWay { path }.into()),
         };
-        let (file, temporary) = match unnamed(&reached) {
-            Some(file) => (file, None),
-            None => named(&reached).map(|(file, temporary)| (file, Some(temporary))).map_err(cannot_write)?,
+        let (file, temporary) = if let Some(file) = unnamed(&reached) {
+            (file, None)
+        } else {
+            let (file, temporary) = named(&reached).map_err(|error| cannot_store(error, folder))?;
+            (file, Some(temporary))
         };
-        // for the sweeper: a file whose lock is taken belongs to a process that lives
+        // tells the sweeper that the file belongs to a running process
         let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
         Ok(Self { file: Arc::new(file), folder: folder.clone(), reached, missing, temporary })
     }
 
-    /// Takes over a complete file that has a name of devmedia's own, which it keeps if no better one can be given. A file
-    /// on another file system is copied. Blocks.
+    /// Takes over a complete file with a temporary name, which it keeps if it cannot get a better one. Copies a file
+    /// from another file system. Blocks.
     pub fn adopt(root: &Root, wanted: &MediaPath, file: &Arc<File>, folder: &Dir, name: &str) -> Result<Self, Refusal> {
         let mut staged = Self::create(root, wanted)?;
         let device = |file: &File| file.metadata().map(|metadata| metadata.dev());
@@ -103,18 +109,21 @@ impl StagedFile {
         Ok(staged)
     }
 
-    /// The open folder that the file goes below, and the folders on the way to it that are made later.
-    pub fn destination(&self) -> (&Dir, impl Iterator<Item = &[u8]>) {
-        (&self.reached, self.missing.iter().map(Vec::as_slice))
+    /// The path that the file will have under this name, if the policies that guard that path were passed. Blocks.
+    pub fn place(&self, site: &Site, passed: &PolicySet, name: &[u8]) -> Result<MediaPath, Refusal> {
+        let below = self.missing.iter().map(Vec::as_slice).chain([name]);
+        let place = site.allows_changing(passed, &self.reached, below);
+        // a folder that was just moved out of the root has no path in it
+        place.or_else(|refusal| self.check_folder(&site.root).and(Err(refusal)))
     }
 
-    /// What to write to; it may be read meanwhile.
+    /// The file to write to. It may be read at the same time.
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
 
-    /// Gives the file a name that nothing has: this one, or alternatives of it until one is free, so that uploads of one
-    /// name at one time each get their own. Blocks.
+    /// Publishes the file under a new name: this one, or else an alternative, so that concurrent uploads of the same
+    /// name each get their own. Blocks.
     pub fn publish(mut self, root: &Root, name: &str) -> Result<Published, Refusal> {
         let folder = self.make_folder(root)?;
         let fits = |name: &str| name.len() <= NAME_MAX;
@@ -129,7 +138,7 @@ impl StagedFile {
         }
     }
 
-    /// Gives the file exactly this name if nothing has it; else gives it back. Blocks.
+    /// Publishes the file under exactly this name, or returns it if the name exists. Blocks.
     pub fn publish_new(mut self, root: &Root, name: &[u8]) -> Result<Result<(), Self>, Refusal> {
         let folder = self.make_folder(root)?;
         match self.link(&folder.dir, name) {
@@ -142,7 +151,8 @@ impl StagedFile {
         }
     }
 
-    /// Gives the file this name, and takes it from the file that has it. A reader sees the one or the other. Blocks.
+    /// Publishes the file under this name and replaces the file that has it. Readers see either the old or the new
+    /// file. Blocks.
     pub fn replace(mut self, root: &Root, name: &[u8]) -> Result<(), Refusal> {
         let folder = self.make_folder(root)?;
         let temporary = match self.temporary.take() {
@@ -155,15 +165,15 @@ impl StagedFile {
         self.verified(root, folder, name).map(Published::stay)
     }
 
-    /// Refuses a folder that is no longer where it was when the file began to arrive: nobody finds a file in a folder that
-    /// was moved away or removed. Blocks.
+    /// Fails if the folder is no longer at the path where it was when the upload started: nobody would find a file in a
+    /// folder that was moved or removed. Blocks.
     pub fn check_folder(&self, root: &Root) -> Result<(), Refusal> {
         let there = self.folder.segments().count() - self.missing.len();
         let is_there = root.leads_to_folder(&self.folder.head(there), &self.reached);
         if is_there { Ok(()) } else { Err(self.changed()) }
     }
 
-    /// The folder it belongs to, made as far as it is missing.
+    /// The destination folder. Creates its missing parts.
     fn make_folder(&mut self, root: &Root) -> Result<Folder, Refusal> {
         self.check_folder(root)?;
         let mut folder = Folder { dir: self.reached.try_clone().map_err(cannot_write)?, made: Vec::new() };
@@ -182,7 +192,7 @@ impl StagedFile {
         Ok(folder)
     }
 
-    /// Makes sure that the path leads to this very file; a file that nobody would find is removed again.
+    /// Checks that the path leads to this very file, and otherwise removes the file.
     fn verified(&self, root: &Root, folder: Folder, name: &[u8]) -> Result<Published, Refusal> {
         let published = Published { path: self.folder.join(name), file: Arc::clone(&self.file), folder };
         let metadata = self.file.metadata().map_err(|error| Refusal::failed(&error))?;
@@ -194,15 +204,15 @@ impl StagedFile {
     }
 
     fn changed(&self) -> Refusal {
-        UploadError::FolderChanged { folder: self.folder.clone() }.into()
+        changed(&self.folder)
     }
 
-    /// Why it cannot get its name. Nothing can be made in a folder that was removed.
+    /// Why the file cannot be published.
     fn refusal(&self, error: io::Error) -> Refusal {
-        if error.kind() == io::ErrorKind::NotFound { self.changed() } else { cannot_write(error) }
+        cannot_store(error, &self.folder)
     }
 
-    /// Makes it visible under a name that is free.
+    /// Links the file to a name that does not exist.
     fn link(&mut self, folder: &Dir, name: &[u8]) -> Result<(), Errno> {
         let name = OsStr::from_bytes(name);
         let Some(temporary) = &self.temporary else { return link_unnamed(&self.file, folder, name) };
@@ -213,7 +223,7 @@ impl StagedFile {
         Ok(())
     }
 
-    /// A `.devmedia-` name for an unnamed file, for as long as it takes to rename it.
+    /// A temporary name for an unnamed file, for a rename.
     fn named_in(&self, folder: &Dir) -> Result<Temporary, Errno> {
         let name = temporary_name();
         link_unnamed(&self.file, folder, OsStr::new(&name))?;
@@ -223,7 +233,7 @@ impl StagedFile {
 }
 
 impl Published {
-    /// Removes it again, and the folders that were made for it.
+    /// Removes the file again, and the folders that were created for it.
     pub fn withdraw(self) {
         let name = OsStr::from_bytes(self.path.file_name());
         let named = self.folder.dir.symlink_metadata(name).map(|named| CapMetadataExt::ino(&named));
@@ -233,7 +243,7 @@ impl Published {
         }
     }
 
-    /// It stays.
+    /// Keeps the file and its folders.
     pub fn stay(mut self) {
         self.folder.made.clear();
     }
@@ -242,14 +252,14 @@ impl Published {
 impl Drop for Folder {
     fn drop(&mut self) {
         for (parent, name) in self.made.iter().rev() {
-            // one that holds something stays
+            // a folder that is not empty stays
             let _ = parent.remove_dir(name);
         }
     }
 }
 
 impl Temporary {
-    /// It has been renamed: there is nothing to remove.
+    /// Disarms the name after a rename: there is nothing left to remove.
     fn forget(mut self) {
         self.keep = true;
     }
@@ -263,7 +273,16 @@ impl Drop for Temporary {
     }
 }
 
-/// Appends pieces in order, in as few calls as the system takes.
+fn changed(folder: &MediaPath) -> Refusal {
+    UploadError::FolderChanged { folder: folder.clone() }.into()
+}
+
+/// Why no file can be created in `folder`. Nothing can be created in a folder that was removed.
+fn cannot_store(error: io::Error, folder: &MediaPath) -> Refusal {
+    if error.kind() == io::ErrorKind::NotFound { changed(folder) } else { cannot_write(error) }
+}
+
+/// Appends pieces in order, with as few system calls as possible.
 pub fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
     let mut slices = slices.as_mut_slice();
@@ -279,11 +298,11 @@ pub fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives `temporary` a name that nothing has, or fails with EEXIST.
+/// Renames `temporary` to a name that does not exist, or fails with EEXIST.
 fn rename_new(temporary: &Temporary, folder: &Dir, name: &OsStr) -> Result<(), Errno> {
     use rustix::fs::{RenameFlags, linkat, renameat_with};
     match renameat_with(&temporary.folder, &temporary.name, folder, name, RenameFlags::NOREPLACE) {
-        // the file system does not know the flag: a hard link refuses to replace as well
+        // the file system does not support the flag; a hard link does not replace files either
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             linkat(&temporary.folder, &temporary.name, folder, name, AtFlags::empty())?;
             unlinkat(&temporary.folder, &temporary.name, AtFlags::empty())
@@ -296,7 +315,7 @@ fn temporary_name() -> String {
     format!("{OWN}{}", token(16))
 }
 
-/// A file with a `.devmedia-` name.
+/// A file with a temporary name.
 fn named(folder: &Dir) -> io::Result<(File, Temporary)> {
     let name = temporary_name();
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -304,8 +323,8 @@ fn named(folder: &Dir) -> io::Result<(File, Temporary)> {
     Ok((file.into(), Temporary { folder: folder.try_clone()?, name, keep: false }))
 }
 
-/// A file without a name; `None` where the file system has none, or where it could not be linked later: without
-/// privileges that goes through `/proc` only (open(2), `O_TMPFILE`).
+/// A file without a name. `None` if the file system does not support it, or if the file could not be linked later:
+/// without privileges that works only through `/proc` (open(2), `O_TMPFILE`).
 #[cfg(target_os = "linux")]
 fn unnamed(folder: &Dir) -> Option<File> {
     use std::sync::LazyLock;
@@ -314,7 +333,7 @@ fn unnamed(folder: &Dir) -> Option<File> {
         return None;
     }
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-    // whatever goes wrong goes wrong with a name too, and is reported then
+    // an error that also affects named files is reported when one is created
     openat(folder, ".", flags, FILE_MODE).ok().map(File::from)
 }
 
@@ -332,7 +351,7 @@ fn unnamed(_folder: &Dir) -> Option<File> {
 
 #[cfg(not(target_os = "linux"))]
 fn link_unnamed(_file: &File, _folder: &Dir, _name: &OsStr) -> Result<(), Errno> {
-    unreachable!("there are no unnamed files on this system")
+    unreachable!("this system has no unnamed files")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is said of files that have been stored.
+//! The answers that describe stored files.
 
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -9,20 +9,20 @@ use crate::request::path::MediaPath;
 use crate::site::Site;
 use crate::storage::root::Found;
 
-/// A stored file, as its uploader gets it.
+/// A stored file, as the answer describes it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Stored {
-    /// Relative to the root, as Django's `FileField` has it.
+    /// The path relative to the root, as Django's `FileField` stores it.
     pub name: String,
-    /// The path of its URL.
+    /// The path of the URL.
     pub url: String,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// The media type that it is served with.
+    /// The media type it is served with.
     pub r#type: String,
 }
 
-/// The first file's fields at the top, because most uploads are one file; all of them in `files`.
+/// The first file's fields are at the top level, because most uploads are one file. `files` contains all files.
 #[derive(Serialize)]
 struct Answer<'a> {
     #[serde(flatten)]
@@ -35,7 +35,7 @@ impl Stored {
     pub fn describe(site: &Site, path: &MediaPath) -> Self {
         let (size, media_type) = match site.root.open(path) {
             Ok(Found::File(_, entity)) => (entity.len, entity.media_type.essence().to_owned()),
-            // gone again already
+            // the file has been removed already
             _ => (0, "application/octet-stream".to_owned()),
         };
         let name = String::from_utf8_lossy(path.as_bytes()).into_owned();
@@ -43,7 +43,7 @@ impl Stored {
     }
 }
 
-/// 201: what was stored, and where the first of it is.
+/// 201, with the stored files, and the location of the first one.
 pub fn created(files: &[Stored]) -> Response<Body> {
     let json = serde_json::to_string(&Answer { first: files.first(), files }).unwrap_or_default();
     let mut response = answer(StatusCode::CREATED, files.first().map_or("", |file| &file.url));
@@ -52,7 +52,7 @@ pub fn created(files: &[Stored]) -> Response<Body> {
     response
 }
 
-/// 303: a browser's form shows the folder again.
+/// 303, so that a browser that sent a form shows the folder again.
 pub fn back_to(site: &Site, folder: &MediaPath) -> Response<Body> {
     let mut response = answer(StatusCode::SEE_OTHER, &site.prefix.url_of(&folder.with_slash(true)));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -69,7 +69,7 @@ fn answer(status: StatusCode, location: &str) -> Response<Body> {
     response
 }
 
-/// 204: done, and nothing to say.
+/// 204: the request succeeded.
 pub fn done() -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,4 +1,4 @@
-//! Sweeping away what a killed process left: `.devmedia-` files that nobody holds, and partial uploads whose time is up.
+//! Removes what a killed process left behind: `.devmedia-` files without an owner, and expired partial uploads.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -16,22 +16,22 @@ use crate::site::Site;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 
-/// A file younger than this may belong to a process that has not locked it yet.
+/// A younger file may belong to a process that has not locked it yet.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// How long the next sweep for expired uploads waits.
+/// The time between two sweeps for expired uploads.
 const AGAIN: Duration = Duration::from_secs(15 * 60);
 
-/// Folders within folders; whoever nests deeper keeps what a kill left there.
+/// The deepest level of nested folders that is swept.
 const MAX_DEPTH: usize = 32;
 
-/// Removes all that was left beneath a root. Blocks for as long as reading all its folders takes, so it runs in a thread
-/// of its own; links are not followed. Other processes that serve the same root lose nothing: they hold locks.
+/// Removes all abandoned files below a root. Blocks until it has read all folders, so it runs in its own thread. Does
+/// not follow links. Files of other processes that serve the same root are safe, because those processes hold locks.
 pub fn stale(root: &Root) {
     if let Ok(Reach::Folder(top, _)) = root.reach(&MediaPath::top()) {
         let removed = below(&top, MAX_DEPTH);
         if removed > 0 {
-            tracing::info!("removed {removed} incomplete uploads that an earlier run had left");
+            tracing::info!("removed {removed} incomplete uploads of an earlier run");
         }
     }
 }
@@ -52,8 +52,8 @@ fn below(folder: &Dir, depth: usize) -> usize {
     removed
 }
 
-/// Removes expired partial uploads of a root in the background, unless that was done a short while ago: reading a folder of
-/// thousands takes a while, and a page may begin thousands of uploads.
+/// Removes expired partial uploads of a root in the background, unless a recent sweep did so: reading a large folder
+/// takes a while, and a page may start thousands of uploads.
 pub fn expired_now_and_then(site: &Arc<Site>) {
     static LAST: LazyLock<Mutex<HashMap<PathBuf, Instant>>> = LazyLock::new(Mutex::default);
     {
@@ -74,8 +74,8 @@ pub fn expired_now_and_then(site: &Arc<Site>) {
     });
 }
 
-/// Removes partial uploads to which nothing was added for [`partial::LIFETIME`]; gives how many files went. What is
-/// known of an upload is as young as its bytes.
+/// Removes partial uploads that have received nothing for [`partial::LIFETIME`], and returns the number of removed
+/// files. An upload's information file is as old as its bytes.
 fn expired(folder: &Dir) -> usize {
     let is_expired = |entry: &DirEntry| {
         let name = entry.file_name();
@@ -95,7 +95,7 @@ fn is_old(metadata: &Metadata, age: Duration) -> bool {
     modified.is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|old| old > age))
 }
 
-/// Removes a file unless a living process has locked it.
+/// Removes a file unless a running process has locked it.
 fn remove_unheld(folder: &Dir, entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -1,9 +1,10 @@
-//! The tus protocol, version 1.0 (<https://tus.io/protocols/resumable-upload>), with creation (also with the first bytes),
-//! termination, expiration and concatenation: a client that lost its connection asks how far it came, and goes on from there.
+//! The tus protocol, version 1.0 (<https://tus.io/protocols/resumable-upload>), with creation (also with the first
+//! bytes), termination, expiration and concatenation. A client that lost its connection asks how many bytes arrived,
+//! and continues from there.
 //!
-//! An upload is created by POST to a folder, as a form is; its URL is `/media/.devmedia-partial/ID`, a name that no
-//! served file can have. When its last byte has come the file gets its name by Django's rules, and the answer says where
-//! it is in `Content-Location`.
+//! A POST to a folder creates an upload, like the POST of a form. The URL of the upload is
+//! `/media/.devmedia-partial/ID`, a name that no served file can have. When its last byte has arrived, the file gets
+//! its name by Django's rules, and `Content-Location` in the answer says where it is.
 
 use std::sync::Arc;
 
@@ -25,10 +26,10 @@ use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::storage::blocking;
 
-/// The extensions spoken here.
+/// The supported extensions.
 pub const EXTENSIONS: &str = "creation,creation-with-upload,expiration,termination,concatenation";
 
-/// The protocol's fields.
+/// The headers of the protocol.
 pub const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
@@ -39,29 +40,29 @@ const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
-/// The methods of an upload by its own URL (POST with `X-HTTP-Method-Override`).
+/// The methods for an upload's own URL (POST with `X-HTTP-Method-Override`).
 pub const METHODS: &str = "HEAD, PATCH, DELETE, POST, OPTIONS";
 
-/// Adds `Tus-Resumable` to the answer to any request of this protocol, and to the description of it.
+/// Adds `Tus-Resumable` to the answer to a tus request or to OPTIONS.
 pub fn add_version(request: &HeaderMap, answer: &mut HeaderMap) {
     if is_spoken(request) || answer.contains_key("tus-version") {
         answer.insert(RESUMABLE, HeaderValue::from_static(VERSION));
     }
 }
 
-/// Whether a request is of this protocol.
+/// True if a request uses this protocol.
 pub fn is_spoken(headers: &HeaderMap) -> bool {
     headers.contains_key(RESUMABLE)
 }
 
-/// What OPTIONS says of the protocol.
+/// Describes the protocol in the answer to OPTIONS.
 pub fn describe(uploads: &Uploads, headers: &mut HeaderMap) {
     headers.insert("tus-version", HeaderValue::from_static(VERSION));
     headers.insert("tus-extension", HeaderValue::from_static(EXTENSIONS));
     headers.insert("tus-max-size", uploads.max.into());
 }
 
-/// Begins an upload to a folder (the extension "creation"); the body may hold the first bytes of it
+/// Starts an upload to a folder (the extension "creation"). The body may contain its first bytes
 /// ("creation-with-upload").
 pub async fn create(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
     let Upload { site, uploads, path: folder, request, passed } = upload;
@@ -100,8 +101,7 @@ pub async fn create(upload: Upload<'_>, body: &mut RequestBody) -> Result<Respon
         if !info.is_part() {
             // a client must learn before the first byte that nothing can be stored there
             let staged = StagedFile::create(&owner.root, &path.parent())?;
-            let (reached, below) = staged.destination();
-            info.place = owner.allows_changing(&passed, reached, below.chain([path.file_name()]))?.to_url();
+            info.place = staged.place(&owner, &passed, path.file_name())?.to_url();
         }
         if let Some(parts) = parts {
             return concatenated(&owner, info, parts, max);
@@ -116,7 +116,7 @@ pub async fn create(upload: Upload<'_>, body: &mut RequestBody) -> Result<Respon
     if has_bytes {
         partial.lock()?;
         if let Err(refusal) = receive(&mut partial, body).await {
-            // its client does not know its URL
+            // the client does not know its URL
             blocking(move || partial.remove()).await;
             return Err(refusal);
         }
@@ -130,13 +130,13 @@ pub async fn create(upload: Upload<'_>, body: &mut RequestBody) -> Result<Respon
     Ok(response)
 }
 
-/// The uploads that a list of URLs names.
+/// The uploads in a list of URLs.
 fn parts(urls: &str) -> Result<Vec<PartialId>, TusError> {
     let ids: Option<Vec<_>> = urls.split_ascii_whitespace().map(PartialId::of_url).collect();
     ids.filter(|ids| !ids.is_empty()).ok_or(TusError::Concat)
 }
 
-/// Makes one file of complete parts (the extension "concatenation"), which are gone then. Blocks.
+/// Joins complete parts into one file and removes the parts (the extension "concatenation"). Blocks.
 fn concatenated(site: &Site, mut info: Info, ids: Vec<PartialId>, max: u64) -> Result<Partial, Refusal> {
     let mut parts = Vec::new();
     for id in ids {
@@ -161,7 +161,7 @@ fn concatenated(site: &Site, mut info: Info, ids: Vec<PartialId>, max: u64) -> R
     Ok(whole)
 }
 
-/// Whatever is asked of an upload by its URL.
+/// Handles every request to the URL of an upload.
 pub async fn resume(
     site: &Arc<Site>,
     id: PartialId,
@@ -175,7 +175,7 @@ pub async fn resume(
     }
     check_version(headers)?;
     check_extensions(headers)?;
-    // for clients behind something that lets only GET and POST pass; no method is less guarded than POST
+    // for clients behind proxies that pass only GET and POST; the other methods are guarded no less than POST
     let meant = headers.get(METHOD_OVERRIDE).filter(|_| *request.method() == Method::POST);
     let method = meant.map_or(request.method().as_str().as_bytes(), HeaderValue::as_bytes);
     let owner = Arc::clone(site);
@@ -204,7 +204,7 @@ pub async fn resume(
     }
 }
 
-/// The URL of an upload is all that some clients show (Uppy): once it is complete, it leads to the file.
+/// Some clients (Uppy) show only the URL of the upload. Once the upload is complete, this URL redirects to the file.
 async fn read(site: &Arc<Site>, id: PartialId, request: &Request<()>) -> Result<Response<Body>, Refusal> {
     let owner = Arc::clone(site);
     let partial = blocking(move || Partial::open(&owner.root, id)).await;
@@ -222,13 +222,13 @@ async fn read(site: &Arc<Site>, id: PartialId, request: &Request<()>) -> Result<
         _ if *request.method() == Method::HEAD => Err(TusError::Version.into()),
         Ok(_) => Err(Refusal::method_not_allowed(
             METHODS,
-            "The upload is not complete; when it is, this URL leads to the file.",
+            "The upload is not complete; when it is, this URL redirects to the file.",
         )),
         Err(refusal) => Err(refusal),
     }
 }
 
-/// Adds to an upload; the last byte makes it a file.
+/// Appends to an upload. The last byte completes the file.
 async fn patch(
     site: &Arc<Site>,
     mut partial: Partial,
@@ -252,7 +252,7 @@ async fn patch(
     Ok(progress(site, &completed(site, partial).await?))
 }
 
-/// Appends what comes. Whatever ends it, what has come is kept: that is what the protocol is for.
+/// Appends the body. If the request is interrupted, the bytes that arrived are kept, as the protocol requires.
 async fn receive(partial: &mut Partial, body: &mut RequestBody) -> Result<(), Refusal> {
     let mut writer = FileWriter::new(partial.file());
     let received = loop {
@@ -270,7 +270,7 @@ async fn receive(partial: &mut Partial, body: &mut RequestBody) -> Result<(), Re
     received
 }
 
-/// Gives an upload that has all its bytes its name.
+/// Publishes an upload that has all its bytes.
 async fn completed(site: &Arc<Site>, mut partial: Partial) -> Result<Partial, Refusal> {
     let Info { length, complete, .. } = partial.info;
     if partial.offset < length || complete || partial.info.is_part() {
@@ -280,7 +280,7 @@ async fn completed(site: &Arc<Site>, mut partial: Partial) -> Result<Partial, Re
     blocking(move || partial.publish(&owner).map(|_| partial)).await
 }
 
-/// 204: how far an upload has come, how long it can be resumed, and where the file is when it is complete.
+/// 204: how many bytes have arrived, when the upload expires, and where the file is when it is complete.
 fn progress(site: &Site, partial: &Partial) -> Response<Body> {
     let mut response = stored::done();
     let headers = response.headers_mut();
@@ -299,7 +299,8 @@ fn check_version(headers: &HeaderMap) -> Result<(), TusError> {
     if headers.get(RESUMABLE).is_some_and(|version| version == VERSION) { Ok(()) } else { Err(TusError::Version) }
 }
 
-/// Fields of extensions that are not announced must not be overlooked: a checksum would not be checked.
+/// Headers of extensions that are not announced must be rejected: otherwise a checksum, for example, would not be
+/// verified.
 fn check_extensions(headers: &HeaderMap) -> Result<(), TusError> {
     if headers.contains_key(UPLOAD_DEFER_LENGTH) {
         return Err(TusError::Extension("Upload-Defer-Length"));
@@ -321,7 +322,7 @@ fn number(headers: &HeaderMap, name: &HeaderName, spelled: &'static str) -> Resu
     digits.and_then(|digits| digits.parse().ok()).ok_or(TusError::Number(spelled))
 }
 
-/// `filename` among `key base64, key base64` (or `name`, as some clients call it).
+/// Finds `filename` in `key base64, key base64`, or `name`, which some clients use instead.
 fn file_name(metadata: &str) -> Result<Option<String>, TusError> {
     let mut found = None;
     for pair in metadata.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
@@ -339,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_in_metadata() {
+    fn file_names_are_read_from_metadata() {
         for (metadata, expected) in [
             ("", Ok(None)),
             ("filename YS50eHQ=", Ok(Some("a.txt"))),

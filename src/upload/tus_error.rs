@@ -1,37 +1,37 @@
-//! Why a message of the tus protocol cannot be followed.
+//! Errors of the tus protocol.
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::refusal::Refusal;
 
-/// The version of the protocol that is supported.
+/// The supported version of the protocol.
 pub const VERSION: &str = "1.0.0";
 
-/// Why a message of the protocol cannot be followed. The statuses are the protocol's where it names one.
+/// Why a tus request cannot be processed. The statuses are those of the protocol, where it names one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TusError {
-    /// Another version, or none.
+    /// Another version of the protocol, or none.
     Version,
-    /// `Upload-Length` or `Upload-Offset` is missing or no number.
+    /// `Upload-Length` or `Upload-Offset` is missing or not a number.
     Number(&'static str),
-    /// `Upload-Metadata` is garbled.
+    /// `Upload-Metadata` is malformed.
     Metadata,
-    /// The body of a PATCH is of another type.
+    /// The body of a PATCH has another type.
     ContentType,
     /// The upload is at another offset.
     Offset(u64),
     /// More bytes than `Upload-Length` announced.
     TooMuch,
-    /// Another request is adding to it.
+    /// Another request is appending to the upload.
     Locked,
-    /// No such upload, or not any more.
+    /// The upload does not exist, or has expired.
     Gone,
-    /// A field of an extension that is not announced.
+    /// A header of an extension that is not announced.
     Extension(&'static str),
-    /// `Upload-Concat` is garbled, or names what is no complete part.
+    /// `Upload-Concat` is malformed, or names something that is not a complete part.
     Concat,
-    /// An upload that was put together from parts takes no bytes.
+    /// An upload that was joined from parts takes no more bytes.
     Final,
 }
 
@@ -66,7 +66,7 @@ impl From<TusError> for Refusal {
             TusError::Offset(offset) => (
                 Status::CONFLICT,
                 "tus-offset",
-                format!("The upload is at another offset: {offset} bytes have arrived."),
+                format!("The offset is wrong: {offset} bytes of this upload have arrived."),
                 "Request the offset with HEAD, and continue from there.",
             ),
             TusError::TooMuch => (
@@ -78,7 +78,7 @@ impl From<TusError> for Refusal {
             TusError::Locked => (
                 Status::LOCKED,
                 "tus-locked",
-                "Another request is adding to this upload.".to_owned(),
+                "Another request is appending to this upload.".to_owned(),
                 "Wait until the other request has ended, then request the offset with HEAD.",
             ),
             TusError::Gone => (
@@ -102,7 +102,7 @@ impl From<TusError> for Refusal {
             TusError::Final => (
                 Status::FORBIDDEN,
                 "tus-final",
-                "This upload was put together from partial uploads; nothing can be added to it.".to_owned(),
+                "This upload was joined from partial uploads; nothing can be appended to it.".to_owned(),
                 "Start again with POST to the folder.",
             ),
         };

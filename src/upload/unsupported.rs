@@ -1,6 +1,6 @@
-//! Requests that ask for something that devmedia does not do, in the words of a protocol that it speaks in part: S3, `WebDAV`
-//! and other object stores. A server that overlooks such a word does something else instead: it overwrites the file with the
-//! list of its tags, or removes the file instead of one upload. Pure.
+//! Rejects requests for features that devmedia lacks in protocols that it implements only in part: S3, `WebDAV` and
+//! other object stores. A server that ignores such a request does something else instead: it overwrites a file with the
+//! list of its tags, or removes the file instead of aborting an upload. Pure.
 
 use std::borrow::Cow;
 
@@ -8,10 +8,11 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use super::UploadError;
+use crate::request::codings;
 use crate::request::query::Query;
 
-/// Query parameters that name another resource than the object (the S3 API's subresources and operations, and those of
-/// stores that are compatible with it).
+/// Query parameters that name a resource other than the object (the S3 API's subresources and operations, and those of
+/// compatible stores).
 const SUBRESOURCES: &[&str] = &[
     "accelerate",
     "acl",
@@ -19,13 +20,19 @@ const SUBRESOURCES: &[&str] = &[
     "analytics",
     "append",
     "attributes",
-    "comp", // Azure: block, blocklist, metadata, lease ...
+    "bulk-delete", // Swift
+    "comp",        // Azure: block, blocklist, metadata, lease ...
     "compose",
     "continuation-token",
     "cors",
     "defaultobjectacl",
     "delete",
     "encryption",
+    "extract-archive", // Swift
+    "ifgenerationmatch",
+    "ifgenerationnotmatch",
+    "ifmetagenerationmatch",
+    "ifmetagenerationnotmatch",
     "intelligent-tiering",
     "inventory",
     "legal-hold",
@@ -38,6 +45,7 @@ const SUBRESOURCES: &[&str] = &[
     "metadatajournaltable",
     "metadatatable",
     "metrics",
+    "multipart-manifest", // Swift: the body is a list of segments
     "notification",
     "object-lock",
     "ownershipcontrols",
@@ -68,39 +76,48 @@ const SUBRESOURCES: &[&str] = &[
     "x-oss-process",
 ];
 
-/// The operations that the SDKs of AWS name in `x-id` and that are what they seem.
+/// The operations that the AWS SDKs name in `x-id` and that need no special treatment.
 const OPERATIONS: &[&str] = &["getobject", "headobject", "putobject", "deleteobject"];
 
-/// Header fields that change what a request does, or how its body is to be read.
+/// Request headers that change what a request does, or how its body must be read, or that set a condition. If a condition were
+/// ignored, a file that should be kept could be overwritten or deleted.
 const FIELDS: &[&str] = &[
+    "if", // WebDAV (RFC 4918 section 10.4)
     "x-amz-copy-source",
     "x-amz-decoded-content-length",
+    "x-amz-if-match-initiated-time",
+    "x-amz-if-match-last-modified-time",
+    "x-amz-if-match-size",
     "x-amz-metadata-directive",
     "x-amz-rename-source",
     "x-amz-tagging-directive",
     "x-amz-trailer",
     "x-amz-write-offset-bytes",
+    "x-copy-from", // Swift
     "x-goog-copy-source",
+    "x-goog-if-generation-match",
+    "x-goog-if-metageneration-match",
     "x-goog-metadata-directive",
     "x-goog-resumable",
     "x-ms-copy-source",
+    "x-ms-if-tags",
     "x-ms-rename-source",
+    "x-object-manifest", // Swift: the file is made of others
+    "x-symlink-target",  // Swift
 ];
 
-/// Refuses a request to a mount that accepts uploads if it asks for what is not implemented.
+/// Rejects a request to a mount that accepts uploads if it needs something that is not implemented.
 pub(super) fn check(headers: &HeaderMap, query: Query<'_>) -> Result<(), UploadError> {
     if let Some(what) = subresource(query).or_else(|| field(headers)) {
         return Err(UploadError::NotImplemented { what });
     }
-    // RFC 9112 section 6.1: the body would be stored as it is coded
-    let codings: Vec<&str> = list(headers, header::TRANSFER_ENCODING).collect();
-    if !codings.iter().all(|coding| coding.eq_ignore_ascii_case("chunked")) || codings.len() > 1 {
-        return Err(UploadError::TransferEncoding { codings: codings.join(", ") });
+    match codings::unknown(headers) {
+        Some(codings) => Err(UploadError::TransferEncoding { codings }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// The query parameter that names another resource or operation, as it was typed.
+/// The query parameter that names another resource or operation, as it was sent.
 fn subresource(query: Query<'_>) -> Option<String> {
     let asks = |&(name, value): &(&str, &str)| {
         let name = decoded(name);
@@ -118,11 +135,11 @@ fn decoded(text: &str) -> String {
     text.to_ascii_lowercase()
 }
 
-/// The header field that changes what the request does.
+/// The request header that changes what the request does.
 fn field(headers: &HeaderMap) -> Option<String> {
     let is_framed = |value: &HeaderValue| value.as_bytes().to_ascii_uppercase().starts_with(b"STREAMING-");
     let aws_chunked =
-        || list(headers, header::CONTENT_ENCODING).any(|coding| coding.eq_ignore_ascii_case("aws-chunked"));
+        || codings::list(headers, header::CONTENT_ENCODING).any(|coding| coding.eq_ignore_ascii_case("aws-chunked"));
     if headers.get_all("x-amz-content-sha256").iter().any(is_framed) || aws_chunked() {
         return Some("a body in aws-chunked coding".to_owned());
     }
@@ -131,19 +148,13 @@ fn field(headers: &HeaderMap) -> Option<String> {
     names().find(changes).map(|name| format!("the header field {name}"))
 }
 
-/// The members of a field that is a list (RFC 9110 section 5.6.1).
-fn list(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or("?"));
-    values.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn subresources_are_refused_and_signatures_are_not() {
-        // (query, what is refused): rows from the S3 API reference and the SDKs of AWS
+        // (query, rejected feature): rows from the S3 API reference and the SDKs of AWS
         for (query, expected) in [
             ("acl", Some("?acl")),
             ("acl=", Some("?acl")),
@@ -158,6 +169,9 @@ mod tests {
             ("x-id=CopyObject", Some("?x-id=CopyObject")),
             ("x-id=UploadPart", Some("?x-id=UploadPart")),
             ("comp=block&blockid=AAAA", Some("?comp=block")),
+            ("multipart-manifest=put", Some("?multipart-manifest=put")),
+            ("extract-archive=tar.gz", Some("?extract-archive=tar.gz")),
+            ("ifGenerationMatch=0", Some("?ifGenerationMatch=0")),
             ("x-id=PutObject", None),
             ("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0", None),
             ("response-content-type=text/plain", None),
@@ -180,6 +194,11 @@ mod tests {
             ("x-ms-copy-source", "http://a", true),
             ("x-amz-metadata-directive", "REPLACE", true),
             ("x-amz-trailer", "x-amz-checksum-crc32", true),
+            ("x-amz-if-match-size", "1", true),
+            ("x-goog-if-generation-match", "0", true),
+            ("if", "([\"a\"])", true),
+            ("x-copy-from", "container/a.txt", true),
+            ("x-object-manifest", "container/prefix", true),
             ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", true),
             ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", true),
             ("content-encoding", "aws-chunked", true),

@@ -24,7 +24,7 @@ use crate::support::{PATIENCE, skip};
 
 /// A page here is a stranger's: the name is not a local one, though the address is.
 pub(crate) const STRANGER: &str = "evil.example";
-/// A stranger's name that points to devmedia: what DNS rebinding comes to.
+/// A stranger's name that points to devmedia, as in DNS rebinding.
 pub(crate) const REBOUND: &str = "rebind.example";
 
 /// Every script may use these.
@@ -49,7 +49,7 @@ const HELPERS: &str = r"
             return opaque && canvas.toDataURL().startsWith('data:image/png');
         } catch (error) { return error.name; }
     };
-    // What a promise comes to, or the name of its error.
+    // The value of a promise, or the name of its error.
     const outcome = promise => promise.catch(error => error.name);
 ";
 

@@ -1,4 +1,4 @@
-//! `?events`: what changes in a folder, as a stream. What a person sees of it: `browser_live.rs`.
+//! `?events`: the changes of a folder as a stream. `browser_live.rs` tests the visible effects.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,13 +16,13 @@ struct Events {
     stream: BufReader<TcpStream>,
     /// The head of the answer.
     head: Vec<String>,
-    /// What has come and makes no whole event yet.
+    /// Received text that is not a complete event yet.
     text: String,
     last_id: String,
 }
 
 impl Events {
-    /// Opens a stream and waits until it is on: from then on nothing is missed.
+    /// Opens a stream and waits until it is active. No event is missed from then on.
     fn open(server: &Server, target: &str) -> Self {
         Self::open_with(server, target, "")
     }
@@ -87,7 +87,7 @@ impl Events {
         assert_eq!(self.next().as_deref(), Some(expected));
     }
 
-    /// Reads on until this comes; a file that is written is created, and perhaps modified as well.
+    /// Reads until this event. Writing a file creates it, and may modify it as well.
     fn until(&mut self, expected: &str) {
         while self.next().expect("the stream goes on") != expected {}
     }
@@ -114,7 +114,7 @@ fn watches(server: &Server) -> usize {
 }
 
 #[test]
-fn a_stream_says_what_happens_in_its_folder() {
+fn a_stream_reports_the_changes_of_its_folder() {
     for args in [&[][..], &["--poll", "50ms"]] {
         let server = start(args);
         let mut events = Events::open(&server, "/media/photos/?events");
@@ -144,7 +144,7 @@ fn a_stream_says_what_happens_in_its_folder() {
 }
 
 #[test]
-fn the_head_is_that_of_a_stream() {
+fn the_headers_are_those_of_an_event_stream() {
     let server = start(&[]);
     let mut fields = BTreeMap::new();
     for line in &Events::open_with(&server, "/media/photos/?events", "Origin: http://localhost:3000\r\n").head[1..] {
@@ -165,7 +165,7 @@ fn the_head_is_that_of_a_stream() {
 }
 
 #[test]
-fn a_burst_of_very_many_is_one() {
+fn a_burst_of_events_is_combined() {
     let server = start(&[]);
     let mut events = Events::open(&server, "/media/photos/?events");
     for number in 0..2000 {
@@ -175,7 +175,7 @@ fn a_burst_of_very_many_is_one() {
 }
 
 #[test]
-fn hidden_names_are_not_mentioned() {
+fn hidden_names_are_not_reported() {
     for (args, hidden) in [(&[][..], false), (&["--hidden"], true)] {
         let server = start(args);
         let mut events = Events::open(&server, "/media/photos/?events");
@@ -190,7 +190,7 @@ fn hidden_names_are_not_mentioned() {
 }
 
 #[test]
-fn what_is_refused_without_is_refused_with() {
+fn the_events_of_a_rejected_path_are_rejected_too() {
     let server = start(&[]);
     server.put("photos/.hidden/a", "");
     for (target, fields, status) in [
@@ -210,7 +210,7 @@ fn what_is_refused_without_is_refused_with() {
 }
 
 #[test]
-fn who_comes_back_is_told_whether_it_missed_something() {
+fn a_client_that_reconnects_learns_whether_it_missed_events() {
     let server = start(&[]);
     let state = Events::open(&server, "/media/photos/?events").last_id;
     // nothing missed: the first that comes is what happens next
@@ -224,7 +224,7 @@ fn who_comes_back_is_told_whether_it_missed_something() {
 }
 
 #[test]
-fn a_page_knows_the_state_that_it_shows() {
+fn a_page_contains_the_state_of_its_folder() {
     let server = start(&[]);
     let page = server.request("GET", "/media/photos/", &[("Accept", "text/html")]).text();
     let state = page.split_once("data-state=\"").and_then(|(_, rest)| rest.split('"').next()).expect("a state");
@@ -232,7 +232,7 @@ fn a_page_knows_the_state_that_it_shows() {
 }
 
 #[test]
-fn a_root_that_is_made_again_is_told_and_followed() {
+fn a_recreated_root_is_reported_and_watched() {
     for args in [&[][..], &["--poll", "50ms"]] {
         let server = start(args);
         let mut events = Events::open(&server, "/media/?events");
@@ -265,7 +265,7 @@ fn a_stop_ends_streams_at_once() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn only_what_is_looked_at_is_watched_and_once() {
+fn only_open_folders_are_watched_and_only_once() {
     let server = start(&[]);
     server.put("photos/more/deep.jpg", "");
     assert_eq!(watches(&server), 0);
@@ -290,7 +290,7 @@ fn only_what_is_looked_at_is_watched_and_once() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn two_ways_to_a_folder_share_a_watch() {
+fn two_paths_to_a_folder_share_a_watch() {
     let server = start(&[]);
     std::os::unix::fs::symlink("photos", server.root.join("link")).expect("a link");
     let mut straight = Events::open(&server, "/media/photos/?events");
@@ -303,7 +303,7 @@ fn two_ways_to_a_folder_share_a_watch() {
 }
 
 #[test]
-fn there_is_a_limit_and_it_gives_way() {
+fn the_number_of_streams_is_limited() {
     let server = start(&[]);
     let mut streams: Vec<Events> = (0..256).map(|_| Events::open(&server, "/media/photos/?events")).collect();
     let refused = server.get("/media/photos/?events");
@@ -326,7 +326,7 @@ fn a_request_behind_a_stream_does_not_end_it() {
 }
 
 #[test]
-fn a_stream_is_silent_for_less_than_a_proxy_waits() {
+fn a_stream_sends_keep_alives_before_proxies_time_out() {
     let server = start(&[]);
     let mut events = Events::open(&server, "/media/photos/?events");
     events.stream.get_ref().set_read_timeout(Some(Duration::from_secs(25))).expect("a time-out");

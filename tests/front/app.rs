@@ -1,4 +1,4 @@
-//! An app that answers byte by byte as a test wants it.
+//! An app that answers with exactly the bytes a test needs.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -26,7 +26,7 @@ impl App {
         Self::listen(TcpListener::bind("127.0.0.1:0").expect("a port"), serve)
     }
 
-    /// The same on a port that is known before.
+    /// The same on a given port.
     pub(super) fn listen(listener: TcpListener, serve: impl Fn(&mut Exchange) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().expect("bound");
         let (connections, heads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
@@ -42,7 +42,7 @@ impl App {
         Self { address, connections, heads }
     }
 
-    /// An app that answers every request with these bytes, and reads no bodies but by their length.
+    /// An app that answers every request with these bytes. It reads bodies only if they have a length.
     pub(super) fn saying(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::start(move |exchange| {
@@ -53,7 +53,7 @@ impl App {
         })
     }
 
-    /// An app that answers with the head and the body that it got.
+    /// An app that answers with the head and the body of the request.
     pub(super) fn echo() -> Self {
         Self::start(|exchange| {
             while let Some(head) = exchange.head() {
@@ -72,7 +72,7 @@ impl App {
         format!("http://{}", self.address)
     }
 
-    /// How many connections were made.
+    /// The number of connections.
     pub(super) fn connections(&self) -> usize {
         self.connections.load(SeqCst)
     }
@@ -84,7 +84,7 @@ impl App {
 }
 
 impl Exchange {
-    /// The next request's head; nothing when the client is gone.
+    /// The next request's head, or `None` if the client has disconnected.
     pub(super) fn head(&mut self) -> Option<String> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {

@@ -1,4 +1,4 @@
-//! The app is not there.
+//! The app is not running.
 
 use std::net::TcpListener;
 
@@ -36,7 +36,7 @@ fn an_app_that_is_down_is_a_502_that_says_what_to_do() {
 }
 
 #[test]
-fn an_app_that_gives_no_answer_is_not_said_to_be_down() {
+fn an_app_with_an_invalid_answer_is_not_reported_as_down() {
     for (bytes, why) in [("", "closed the connection before it answered"), ("SSH-2.0-x\r\n\r\n", "is not HTTP")] {
         let app = App::start(move |exchange| {
             if exchange.head().is_some() {

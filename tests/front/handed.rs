@@ -56,7 +56,7 @@ fn of_interest(answer: &Answer) -> Vec<(String, String)> {
 type Row<'a> = (&'a str, &'a str, String, &'a [(&'a str, &'a str)]);
 
 #[test]
-fn an_answer_that_is_handed_over_is_what_nginx_sends() {
+fn x_accel_redirect_answers_match_nginx() {
     let app = obedient();
     let server = before(&app, "");
     let Some(nginx) = Nginx::before(app.address, &server.outside.join("files")) else { return };
@@ -120,7 +120,7 @@ fn an_answer_that_is_handed_over_is_what_nginx_sends() {
 }
 
 #[test]
-fn a_mistake_explains_itself() {
+fn mistakes_are_explained() {
     let app = obedient();
     let server = before(&app, "");
     for (value, status, words) in [
@@ -150,9 +150,9 @@ fn a_mistake_explains_itself() {
     }
 }
 
-/// Apache's `mod_xsendfile`, lighttpd, Rails' `x_sendfile_header`.
+/// Apache's `mod_xsendfile`, lighttpd, and Rails' `x_sendfile_header`.
 #[test]
-fn a_path_of_the_disk_is_sent_from_the_mount_that_holds_it() {
+fn x_sendfile_paths_are_served_from_their_mount() {
     let app = obedient();
     let server = before(&app, "");
     server.put("public.txt", "hello world");
@@ -188,7 +188,7 @@ fn a_path_of_the_disk_is_sent_from_the_mount_that_holds_it() {
 }
 
 #[test]
-fn the_app_that_is_asked_may_name_a_file_too_and_a_loop_ends() {
+fn an_access_answer_may_redirect_to_a_file_and_a_loop_ends() {
     let app = App::start(|exchange| {
         while let Some(head) = exchange.head() {
             let target = if head.contains("/members/loop") { "/members/loop.pdf" } else { "/protected/a.pdf" };
@@ -211,7 +211,7 @@ fn the_app_that_is_asked_may_name_a_file_too_and_a_loop_ends() {
 }
 
 #[test]
-fn a_rate_limit_is_kept() {
+fn a_rate_limit_is_applied() {
     let app = obedient();
     let server = before(&app, "");
     let fields = "X-Accel-Redirect: /protected/a.pdf|X-Accel-Limit-Rate: 6";

@@ -1,4 +1,4 @@
-//! What passes through, and what becomes of it.
+//! What devmedia forwards to the app and back.
 
 use super::app::{App, field};
 use super::{ask, before, free_port};
@@ -6,7 +6,7 @@ use crate::support::{Answer, Server, Way};
 use std::io::{Read as _, Write as _};
 
 #[test]
-fn every_method_passes_with_its_target_fields_and_body_as_they_came() {
+fn every_method_is_forwarded_with_unchanged_target_headers_and_body() {
     let app = App::echo();
     let server = before(&app);
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"] {
@@ -38,7 +38,7 @@ fn every_method_passes_with_its_target_fields_and_body_as_they_came() {
 }
 
 #[test]
-fn a_mount_beats_the_app() {
+fn a_mount_takes_precedence_over_the_app() {
     let app = App::echo();
     let server = before(&app);
     server.put("a.txt", "of the mount");
@@ -56,7 +56,7 @@ fn a_mount_beats_the_app() {
 
 /// DNS rebinding reaches an app as it reaches media; who may read an answer is for the app's own fields to say.
 #[test]
-fn the_host_rule_protects_the_app_and_the_rules_for_strangers_are_its_own() {
+fn the_host_check_protects_the_app_and_cross_site_rules_are_its_own() {
     let app = App::saying("HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2\r\n\r\nok");
     let server = before(&app);
     let rebound = ask(server.address, "GET", "/", &[("Host", "evil.example")], b"");
@@ -70,7 +70,7 @@ fn the_host_rule_protects_the_app_and_the_rules_for_strangers_are_its_own() {
 }
 
 #[test]
-fn the_answer_passes_as_it_is() {
+fn the_answer_is_forwarded_unchanged() {
     let app = App::saying(
         "HTTP/1.1 418 Short And Stout\r\nSet-Cookie: a=1; Domain=localhost; Path=/\r\nSet-Cookie: b=2\r\nETag: W/\"x\"\r\n\
          Cache-Control: max-age=5\r\nVary: Cookie\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-Accel-Buffering: no\r\n\
@@ -122,7 +122,7 @@ fn a_redirect_to_the_apps_own_address_becomes_relative() {
 
 /// RFC 9112 section 7.1.2, RFC 9110 section 6.5.
 #[test]
-fn chunks_and_trailers_pass_both_ways() {
+fn chunks_and_trailers_are_forwarded_both_ways() {
     let app = App::start(|exchange| {
         while let Some(head) = exchange.head() {
             let body = exchange.body(&head);
@@ -153,7 +153,7 @@ fn chunks_and_trailers_pass_both_ways() {
 }
 
 #[test]
-fn an_informational_answer_is_not_taken_for_the_answer() {
+fn an_informational_answer_is_not_the_final_answer() {
     let app = App::saying(
         "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
     );
@@ -162,7 +162,7 @@ fn an_informational_answer_is_not_taken_for_the_answer() {
 }
 
 #[test]
-fn a_kept_connection_that_the_app_has_closed_costs_no_request() {
+fn no_request_is_lost_on_a_connection_that_the_app_has_closed() {
     // answers once on each connection; the next request on it meets a closed one
     let app = App::start(|exchange| {
         if let Some(head) = exchange.head() {
@@ -184,7 +184,7 @@ fn a_kept_connection_that_the_app_has_closed_costs_no_request() {
 }
 
 #[test]
-fn connections_to_the_app_are_kept() {
+fn connections_to_the_app_are_reused() {
     let app = App::echo();
     let server = before(&app);
     for _ in 0..20 {
@@ -194,7 +194,7 @@ fn connections_to_the_app_are_kept() {
 }
 
 #[test]
-fn a_request_that_comes_back_is_a_loop() {
+fn a_request_that_returns_to_devmedia_is_a_loop() {
     let address = format!("127.0.0.1:{}", free_port());
     let server = Server::start(Way::Fast, &["--listen", &address, "--app", &format!("http://{address}")]);
     let answer = server.get("/x");
@@ -203,7 +203,7 @@ fn a_request_that_comes_back_is_a_loop() {
 }
 
 #[test]
-fn what_is_no_path_is_refused_before_the_app_sees_it() {
+fn a_target_that_is_not_a_path_is_rejected() {
     let app = App::echo();
     let server = before(&app);
     for target in ["/%2e%2e/x", "/media/%2e%2e/x", "/a%00"] {

@@ -10,7 +10,7 @@ use super::ask;
 use crate::support::process::{Process, run as run_to_its_end};
 use crate::support::{self, python, wait_until};
 
-/// An app that says what is in its environment. Its second argument says how it behaves.
+/// An app that prints its environment. Its second argument selects its behaviour.
 const APP: &str = r#"
 import http.server, os, signal, subprocess, sys, threading
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -65,7 +65,7 @@ fn url(process: &Process) -> String {
     process.stdout.with("http://127.0.0.1:")
 }
 
-/// A word that is in the command line of this test's processes only.
+/// A word that occurs only in the command lines of this test's processes.
 fn marker(name: &str) -> String {
     format!("devmedia-test-{}-{name}", std::process::id())
 }
@@ -86,7 +86,7 @@ fn answer(url: &str) -> String {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_app_is_found_where_it_listens() {
+fn the_address_of_the_app_is_detected() {
     let Some(python) = python(&["http.server"]) else { return };
     for how in ["own", "port"] {
         let folder = folder();
@@ -103,7 +103,7 @@ fn the_app_is_found_where_it_listens() {
 }
 
 #[test]
-fn the_address_may_be_given() {
+fn the_address_of_the_app_may_be_given() {
     let app = super::app::App::echo();
     let folder = folder();
     let mut command = devmedia(&folder, &["sleep", "1000"]);
@@ -113,7 +113,7 @@ fn the_address_may_be_given() {
 }
 
 #[test]
-fn it_ends_with_the_command_and_its_exit_code() {
+fn run_ends_with_the_exit_code_of_the_command() {
     for (words, code) in [
         (&["sh", "-c", "exit 0"][..], 0),
         (&["sh", "-c", "exit 7"], 7),
@@ -129,7 +129,7 @@ fn it_ends_with_the_command_and_its_exit_code() {
 }
 
 #[test]
-fn without_a_yes_nothing_is_started() {
+fn nothing_is_started_without_confirmation() {
     let folder = folder();
     fs::create_dir(folder.path().join("media")).expect("the root");
     let mut command = support::command();
@@ -138,7 +138,7 @@ fn without_a_yes_nothing_is_started() {
     assert_eq!((ended.code, folder.path().join("started").exists()), (Some(2), false), "{ended:?}");
 }
 
-/// Whoever is killed, and however: no process of the app is left.
+/// No process of the app is left, whichever process is killed by whichever signal.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_process_is_left_behind() {
@@ -168,14 +168,14 @@ fn no_process_is_left_behind() {
         url(&process);
         let all = processes(&marker);
         let children = if how == "stubborn" { 3 } else { 2 };
-        assert!(all.len() >= 3 + children, "devmedia, its keeper, the app and its children: {all:#?}");
+        assert!(all.len() >= 3 + children, "devmedia, its supervisor, the app and its children: {all:#?}");
         let of_app = |(_, line): &&(Pid, String)| {
-            line.contains("serve_forever") && !line.contains("__keep") && !line.contains("run --debug")
+            line.contains("serve_forever") && !line.contains("__supervise") && !line.contains("run --debug")
         };
         let kill = |pid: Pid| kill_process(pid, signal).expect("it runs");
         match victim {
             Victim::Devmedia => process.signal(signal),
-            Victim::Keeper => kill(all.iter().find(|(_, line)| line.contains("__keep")).expect("it runs").0),
+            Victim::Keeper => kill(all.iter().find(|(_, line)| line.contains("__supervise")).expect("it runs").0),
             Victim::App => kill(all.iter().find(of_app).expect("it runs").0),
         }
         let what = format!("the end of all processes after {signal:?} to {victim:?}");
@@ -183,7 +183,7 @@ fn no_process_is_left_behind() {
     }
 }
 
-/// On a terminal the app gets Ctrl-C once, by the terminal, and may read what is typed.
+/// On a terminal, the app receives Ctrl-C once, from the terminal, and can read input.
 #[cfg(target_os = "linux")]
 #[test]
 fn on_a_terminal_the_app_reads_and_is_interrupted_once() {

@@ -1,4 +1,4 @@
-//! Bodies that are long, slow, unwanted or cut; upgrades.
+//! Long, slow, unwanted and truncated bodies, and upgrades.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ fn head(stream: &mut BufReader<TcpStream>) -> String {
 }
 
 #[test]
-fn events_arrive_one_by_one_and_the_app_learns_when_nobody_listens() {
+fn events_arrive_one_by_one_and_a_disconnect_reaches_the_app() {
     let (next, go_on) = channel::<()>();
     let (closed, is_closed) = channel();
     let (go_on, closed) = (Mutex::new(go_on), Mutex::new(closed));
@@ -57,7 +57,7 @@ fn events_arrive_one_by_one_and_the_app_learns_when_nobody_listens() {
 }
 
 #[test]
-fn an_answer_that_the_app_cuts_is_cut_for_the_client() {
+fn a_truncated_answer_is_truncated_for_the_client() {
     for answer in [
         "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
@@ -82,9 +82,9 @@ fn an_answer_that_the_app_cuts_is_cut_for_the_client() {
     }
 }
 
-/// A client that asks first is told to send when the app asks, and never where it does not (RFC 9110 section 10.1.1).
+/// A client that waits for `100 Continue` receives it only when the app sends it (RFC 9110 section 10.1.1).
 #[test]
-fn a_body_is_asked_for_only_when_the_app_asks_for_it() {
+fn a_100_continue_comes_only_from_the_app() {
     let app = App::start(|exchange| {
         let Some(head) = exchange.head() else { return };
         assert!(head.to_lowercase().contains("expect: 100-continue"), "{head}");
@@ -115,7 +115,7 @@ fn a_body_is_asked_for_only_when_the_app_asks_for_it() {
     assert_eq!(&body, b"bytes");
 }
 
-/// As Django's own server of HTTP/1.0 does, which says nothing before it has the body.
+/// Django's own HTTP/1.0 server, for example, sends nothing before it has the body.
 #[test]
 fn an_app_that_never_says_100_gets_the_body_after_a_moment() {
     let app = App::echo();
@@ -146,10 +146,10 @@ fn peak(server: &Server) -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().expect("kilobytes") * 1024
 }
 
-/// 100 MiB each way, by a client and an app that are in no hurry.
+/// 100 MiB each way, with a slow client and a slow app.
 #[cfg(target_os = "linux")]
 #[test]
-fn large_bodies_take_no_memory() {
+fn large_bodies_do_not_use_memory() {
     const LONG: usize = 100 * MIB;
     let app = App::start(|exchange| {
         while let Some(head) = exchange.head() {
@@ -229,7 +229,7 @@ fn an_upgraded_connection_carries_bytes_both_ways_and_does_not_hold_the_server()
 }
 
 #[test]
-fn an_app_that_switches_unasked_is_a_502() {
+fn an_unrequested_101_is_a_502() {
     let app = App::saying("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
     let server = before(&app);
     assert_eq!(ask(server.address, "GET", "/", &[], b"").status, 502);

@@ -442,7 +442,7 @@ fn a_preflight_is_granted_the_fields_that_it_asks_for() {
         [("Origin", EVIL), ("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "x-a")];
     let answer = server.request("OPTIONS", "/media/a.txt", &stranger);
     assert_eq!((answer.status, answer.field("access-control-allow-headers")), (403, ""));
-    server.logged("may not read media from here");
+    server.logged("may not read the media");
 }
 
 #[test]

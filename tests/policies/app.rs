@@ -1,4 +1,4 @@
-//! An app that is asked: as slow, dead or garrulous as a test wants it.
+//! An app that devmedia asks for access: it can be slow, unreachable, or send any answer.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::PATIENCE;
 
-/// A listener that answers every question with what a closure says.
+/// A listener that answers every request with the result of a closure.
 pub(super) struct App {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -16,7 +16,7 @@ pub(super) struct App {
 }
 
 impl App {
-    /// An app that answers each head of a request with these bytes, and closes where they are none.
+    /// An app that answers each request head with the returned bytes, and closes the connection if they are empty.
     pub(super) fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -39,27 +39,27 @@ impl App {
         Self { address, connections, questions: Mutex::new(questions) }
     }
 
-    /// An app with one answer.
+    /// An app that always gives the same answer.
     pub(super) fn saying(answer: &'static str) -> Self {
         Self::start(move |_| answer.as_bytes().to_vec())
     }
 
-    /// Where to ask.
+    /// The URL for access requests.
     pub(super) fn url(&self) -> String {
         format!("http://{}/media-auth/", self.address)
     }
 
-    /// The head of the next question.
+    /// The head of the next request.
     pub(super) fn question(&self) -> String {
         self.questions.lock().expect("one reader").recv_timeout(PATIENCE).expect("a question")
     }
 
-    /// How many questions came that nobody has read.
+    /// The number of requests that no test has read.
     pub(super) fn unread(&self) -> usize {
         self.questions.lock().expect("one reader").try_iter().count()
     }
 
-    /// How many connections were made.
+    /// The number of connections.
     pub(super) fn connections(&self) -> usize {
         self.connections.load(SeqCst)
     }

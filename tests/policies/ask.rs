@@ -11,7 +11,7 @@ use crate::support::{Answer, PATIENCE, Server, Way};
 const YES: &str = "HTTP/1.1 204 No Content\r\nX-User: ada\r\nSet-Cookie: mine=1\r\n\r\n";
 const NO: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nMembers only";
 
-/// `/media/` for everybody, `/members/` for requests that the app approves.
+/// `/media/` is public, `/members/` requires the app's approval.
 fn guarded(app: &App, options: &str) -> Server {
     let ask = app.url();
     Server::prepared(Way::Fast, &["--upload"], |folder| {
@@ -27,13 +27,13 @@ fn guarded(app: &App, options: &str) -> Server {
 }
 
 #[test]
-fn a_yes_lets_through_and_the_log_says_whose() {
+fn an_approval_is_honoured_and_logged() {
     let app = App::saying(YES);
     let server = guarded(&app, ", copy = [\"X-User\"]");
     let fields = [("Cookie", "sessionid=1"), ("Range", "bytes=0-2"), ("X-Forwarded-For", "6.6.6.6")];
     let answer = server.request("GET", "/members//a%20b%2Etxt?x=1", &fields);
     assert_eq!((answer.status, answer.text().as_str(), answer.field("x-user")), (206, "for", "ada"));
-    assert_eq!(answer.field("set-cookie"), "", "only what copy names");
+    assert_eq!(answer.field("set-cookie"), "", "only the headers in copy");
     let question = app.question();
     assert!(question.starts_with("GET /media-auth/ HTTP/1.1\r\n"), "{question}");
     for field in [
@@ -49,17 +49,17 @@ fn a_yes_lets_through_and_the_log_says_whose() {
         assert!(question.lines().any(|line| line.eq_ignore_ascii_case(field)), "{field} in {question}");
     }
     assert!(!question.to_lowercase().contains("range:"), "{question}");
-    assert!(server.logged("/members//a").contains(r#""access":"ask: yes (204)""#));
+    assert!(server.logged("/members//a").contains(r#""access":"ask: approved (204)""#));
 
     assert_eq!(server.request("HEAD", "/members/a%20b.txt", &[]).field("content-length"), "11");
     assert!(app.question().contains("x-original-method: HEAD"));
-    assert_eq!(server.get("/members/none.txt").status, 404, "a yes is no file");
+    assert_eq!(server.get("/members/none.txt").status, 404, "an approval does not make a missing file exist");
     assert_eq!(server.get("/members/").status, 200);
-    assert_eq!(app.connections(), 1, "the connection to the app is kept");
+    assert_eq!(app.connections(), 1, "the connection to the app is reused");
 }
 
 #[test]
-fn the_apps_own_no_is_passed_on() {
+fn the_apps_refusal_is_passed_on() {
     for (no, status, field, body) in [
         (NO, 403, ("cache-control", "no-store"), "Members only"),
         (
@@ -103,13 +103,14 @@ fn the_apps_own_no_is_passed_on() {
         let answer = server.get("/members/a%20b.txt");
         assert_eq!((answer.status, answer.field(field.0), answer.text().as_str()), (status, field.1, body));
         assert_eq!(server.request("HEAD", "/members/a%20b.txt", &[]).status, status);
-        assert!(server.logged("/members/a b.txt").contains("The app was asked and answered"));
+        assert!(server.logged("/members/a b.txt").contains("The app refused the request with"));
     }
 }
 
-/// Behind Vite or nginx the login page must be under the proxy's origin; the proxy of this machine may have taken the TLS off.
+/// Behind Vite or nginx, the login page must be on the proxy's origin. The proxy on this machine may have terminated
+/// TLS.
 #[test]
-fn a_login_page_stays_under_the_proxys_origin() {
+fn a_login_page_stays_on_the_proxys_origin() {
     let app = App::saying("HTTP/1.1 302 Found\r\nLocation: /login/?next=/a\r\nContent-Length: 0\r\n\r\n");
     let server = guarded(&app, "");
     let address = app.url().split('/').nth(2).expect("an authority").to_owned();
@@ -163,7 +164,7 @@ fn an_app_on_a_unix_socket_is_asked() {
         "{question}"
     );
     let no = server.get("/media/a.txt");
-    assert_eq!((no.status, no.field("location")), (302, "/login/"), "no browser reaches the socket");
+    assert_eq!((no.status, no.field("location")), (302, "/login/"), "a browser cannot reach the socket");
     fs::remove_file(&socket).expect("the socket");
     let gone = server.get("/media/a.txt");
     assert_eq!(gone.status, 502);
@@ -171,18 +172,18 @@ fn an_app_on_a_unix_socket_is_asked() {
 }
 
 #[test]
-fn an_app_that_gives_no_answer_is_a_502_that_says_why() {
+fn an_app_without_a_usable_answer_is_a_502_with_the_reason() {
     let long = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: 2000000\r\n\r\n{}", "x".repeat(2_000_000));
     let rows: [(Vec<u8>, &str); 8] = [
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 500"),
-        // by which a browser would show what it has kept
+        // a browser would show its cached copy
         (b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n".to_vec(), "it answered 304"),
         (b"HTTP/1.1 407 Proxy\r\nContent-Length: 0\r\n\r\n".to_vec(), "it answered 407"),
         (b"".to_vec(), "it closed the connection before it answered"),
         (b"HTTP/1.1 403 For...".to_vec(), "it closed the connection before it answered"),
-        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "it broke off"),
-        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "its answer is not HTTP"),
-        (long.into_bytes(), "its answer is longer than 1024 KiB"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort...".to_vec(), "its response is incomplete"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "its response is not HTTP"),
+        (long.into_bytes(), "its response is longer than 1024 KiB"),
     ];
     for (bytes, why) in rows {
         let server = guarded(&App::start(move |_| bytes.clone()), "");
@@ -193,13 +194,13 @@ fn an_app_that_gives_no_answer_is_a_502_that_says_why() {
     }
 }
 
-/// While the app holds its answer back nothing is served, stored or removed, by any door; the other mounts go on.
+/// While the app delays its answer, nothing is served, stored or removed by any method. The other mounts still work.
 #[test]
-fn nothing_happens_before_the_policy_said_yes() {
+fn nothing_happens_before_the_app_approves() {
     let (release, held) = channel::<()>();
     let held = Mutex::new(held);
     let app = App::start(move |_| {
-        // until the test lets go, or ends
+        // until the test releases it, or ends
         let _ = held.lock().expect("one at a time").recv();
         NO.as_bytes().to_vec()
     });
@@ -224,7 +225,7 @@ fn nothing_happens_before_the_policy_said_yes() {
         write!(stream, "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n")
             .expect("sent");
         app.question();
-        assert_eq!(server.get("/media/").status, 200, "the other mount goes on");
+        assert_eq!(server.get("/media/").status, 200, "the other mount still works");
         stream.set_nonblocking(true).expect("a socket");
         let early = stream.read(&mut [0; 1]);
         assert!(early.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "{method} {target} {fields}");
@@ -243,7 +244,7 @@ fn nothing_happens_before_the_policy_said_yes() {
 }
 
 #[test]
-fn an_app_that_hangs_is_given_up_after_the_timeout() {
+fn an_app_that_hangs_times_out() {
     let (keep, hung) = channel::<()>();
     let hung = Mutex::new(hung);
     let app = App::start(move |_| {
@@ -258,7 +259,7 @@ fn an_app_that_hangs_is_given_up_after_the_timeout() {
 }
 
 #[test]
-fn a_yes_is_remembered_for_the_same_question_and_a_no_never() {
+fn only_approvals_are_cached_and_only_for_the_same_request() {
     let app = App::start(|head| if head.contains("cookie: in") { YES.into() } else { NO.into() });
     let server = guarded(&app, ", cache = \"10s\", copy = \"X-User\"");
     let get = |target: &str, fields: &[(&str, &str)]| {
@@ -267,18 +268,18 @@ fn a_yes_is_remembered_for_the_same_question_and_a_no_never() {
     };
     let (inside, outside) = ([("Cookie", "in")], [("Cookie", "out")]);
     assert_eq!(get("/members/a%20b.txt", &inside), (200, 1));
-    assert_eq!(get("/members/a%20b.txt", &inside), (200, 0), "remembered");
+    assert_eq!(get("/members/a%20b.txt", &inside), (200, 0), "cached");
     assert_eq!(server.request("GET", "/members/a%20b.txt", &inside).field("x-user"), "ada");
     assert_eq!(get("/members/deep/c.txt", &inside), (200, 1), "another file");
     assert_eq!(get("/members/a%20b.txt?x", &inside), (200, 1), "another query");
-    assert_eq!(get("/members/a%20b.txt", &[("Cookie", "in"), ("Authorization", "x")]), (200, 1), "somebody else");
-    assert_eq!(get("/members/a%20b.txt", &[("Cookie", "in"), ("X-Api-Key", "x")]), (200, 1), "any field may decide");
+    assert_eq!(get("/members/a%20b.txt", &[("Cookie", "in"), ("Authorization", "x")]), (200, 1), "another user");
+    assert_eq!(get("/members/a%20b.txt", &[("Cookie", "in"), ("X-Api-Key", "x")]), (200, 1), "any header may decide");
     assert_eq!(get("/members/a%20b.txt", &outside), (403, 1));
-    assert_eq!(get("/members/a%20b.txt", &outside), (403, 1), "a no is not remembered");
+    assert_eq!(get("/members/a%20b.txt", &outside), (403, 1), "a refusal is not cached");
 }
 
 #[test]
-fn a_question_that_comes_back_is_not_asked_again() {
+fn an_access_request_that_loops_is_rejected() {
     let app = App::saying(YES);
     let server = guarded(&app, "");
     let answer = server.request("GET", "/members/a%20b.txt", &[("Via", "1.1 devmedia-ask")]);
@@ -286,9 +287,9 @@ fn a_question_that_comes_back_is_not_asked_again() {
     assert!(answer.text().contains("it is devmedia itself"), "{}", answer.text());
 }
 
-/// The Fetch standard's preflight carries no cookies, so an app could only say no to it.
+/// The Fetch standard's preflight carries no cookies, so an app could only reject it.
 #[test]
-fn a_preflight_is_not_asked_about_and_gives_nothing_away() {
+fn a_preflight_is_answered_without_the_app_and_reveals_nothing() {
     let app = App::saying(NO);
     let server = guarded(&app, "");
     let origin = [("Origin", "http://localhost:3000"), ("Access-Control-Request-Method", "PUT")];
@@ -297,5 +298,5 @@ fn a_preflight_is_not_asked_about_and_gives_nothing_away() {
         assert_eq!((answer.status, answer.body.len(), app.unread()), (204, 0, 0));
     }
     let answer = server.request("GET", "/members/a%20b.txt", &origin[..1]);
-    assert_eq!(answer.field("access-control-allow-origin"), "http://localhost:3000", "the page may read the no");
+    assert_eq!(answer.field("access-control-allow-origin"), "http://localhost:3000", "the page may read the refusal");
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::support::process::{Ended, Process, run};
 use crate::support::{Server, Way, command};
 
-/// A folder with a `media` folder and a configuration in it.
+/// A folder with a `media` folder and a configuration file.
 fn folder(text: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["media", "members", "elsewhere"] {
@@ -31,7 +31,7 @@ fn check(text: &str, args: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_wrong_file_is_told_by_line_and_with_what_to_type() {
+fn problems_name_the_line_and_a_correction() {
     const MOUNT: &str = "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n";
     for (text, says) in [
         ("graze = \"1s\"", r#"devmedia.toml:1: unknown key "graze"; did you mean grace?"#),
@@ -95,9 +95,9 @@ fn a_wrong_file_is_told_by_line_and_with_what_to_type() {
     assert_eq!(both.stderr.len(), 2, "all problems at once: {both:?}");
 }
 
-/// What nginx's users paste holds the secret; an address may hold a password or a key.
+/// Configuration pasted from nginx contains the secret, and a URL may contain a password or a key.
 #[test]
-fn no_problem_shows_a_secret() {
+fn problems_never_show_a_secret() {
     const MOUNT: &str = "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n";
     for access in [
         r#"{ signed = "secure_link", secret = "hunter2", expression = "$nothing hunter2" }"#,
@@ -112,9 +112,9 @@ fn no_problem_shows_a_secret() {
     assert!(ended.code == Some(0) && !ended.stdout.join("\n").contains("hunter2"), "{ended:?}");
 }
 
-/// A deployment's link to a release that is gone must not take the guards with it.
+/// If a deployment's link points to a removed release, the access rules must not disappear with it.
 #[test]
-fn a_file_that_is_a_dangling_link_is_no_missing_file() {
+fn a_configuration_file_that_is_a_dangling_link_is_an_error() {
     let folder = folder("");
     fs::remove_file(folder.path().join("devmedia.toml")).expect("the file");
     std::os::unix::fs::symlink("gone", folder.path().join("devmedia.toml")).expect("a link");
@@ -124,14 +124,14 @@ fn a_file_that_is_a_dangling_link_is_no_missing_file() {
 }
 
 #[test]
-fn a_file_that_was_named_must_be_there() {
+fn a_named_configuration_file_must_exist() {
     let ended = check("", &["--config", "nowhere.toml"]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr[0].contains(r#"--config "nowhere.toml": the configuration cannot be read"#), "{ended:?}");
 }
 
 #[test]
-fn flags_and_environment_beat_the_file() {
+fn flags_and_environment_override_the_file() {
     let text = "grace = \"3s\"\ncache_control = \"max-age=3\"\n\n[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n\n\
                 [[mount]]\nurl = \"/members/\"\nroot = \"members\"\ncache_control = \"max-age=4\"\nupload = true\n";
     let stdout = |args: &[&str]| check(text, args).stdout.join("\n");
@@ -143,7 +143,7 @@ fn flags_and_environment_beat_the_file() {
     assert_eq!(plain.matches("upload         up to").count(), 1);
     let flags = stdout(&["--grace", "5s", "--cache-control", "max-age=5", "--upload=/media/"]);
     assert!(flags.contains("grace          5 s"), "{flags}");
-    assert_eq!(flags.matches("max-age=5").count(), 2, "a flag is for all mounts: {flags}");
+    assert_eq!(flags.matches("max-age=5").count(), 2, "a flag applies to all mounts: {flags}");
     assert!(flags.find("upload         up to") < flags.find("/members/"), "{flags}");
     let moved = stdout(&["--root", "elsewhere", "--url", "/m/", "--mount", "/members/=media", "--mount", "/x/=media"]);
     let of = |prefix: &str| {
@@ -156,11 +156,11 @@ fn flags_and_environment_beat_the_file() {
     let mut by_environment = devmedia(folder.path(), &["check"]);
     by_environment.env("DEVMEDIA_GRACE", "7s");
     let ended = run(by_environment);
-    assert_eq!(ended.code, Some(0), "what is beaten is not read: {ended:?}");
+    assert_eq!(ended.code, Some(0), "an overridden value is not parsed: {ended:?}");
 }
 
 #[test]
-fn roots_are_relative_to_the_file_and_the_log_says_that_it_was_read() {
+fn roots_are_relative_to_the_configuration_file_which_the_log_names() {
     let folder = folder("[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n");
     fs::write(folder.path().join("media/a.txt"), "a").expect("a file");
     let below = folder.path().join("elsewhere");
@@ -171,7 +171,7 @@ fn roots_are_relative_to_the_file_and_the_log_says_that_it_was_read() {
 }
 
 #[test]
-fn check_shows_each_policy_and_no_secret() {
+fn check_shows_each_policy_without_secrets() {
     let text = "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\naccess = { signed = \"hmac\", secret = \"hunter2\" }\n\
                 [[mount.rule]]\nmatch = [\"a/**\", \"*.pdf\"]\naccess = \"deny\"\n\
                 [[mount]]\nurl = \"/members/\"\nroot = \"members\"\naccess = { ask = \"http://127.0.0.1:9/\" }\n";
@@ -204,7 +204,7 @@ fn the_landing_page_shows_each_policy() {
 }
 
 #[test]
-fn sign_makes_a_url_that_check_lets_through() {
+fn a_url_from_sign_is_accepted() {
     for policy in [
         r#"{ signed = "hmac", secret = "s" }"#,
         r#"{ signed = "secure_link", secret = "s" }"#,

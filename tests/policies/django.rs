@@ -1,4 +1,4 @@
-//! A real Django project with session login guards a mount.
+//! A real Django project with session login controls access to a mount.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -9,7 +9,7 @@ use crate::support::{Answer, Server, Way, python};
 
 const PROJECT: &str = include_str!("project.py");
 
-/// A running project; killed when dropped.
+/// A running project. Dropping it kills the process.
 struct Django {
     child: Child,
     authority: String,
@@ -45,7 +45,7 @@ impl Drop for Django {
 }
 
 #[test]
-fn whoever_is_logged_in_sees_the_members_files() {
+fn logged_in_users_see_the_members_files() {
     let Some(python) = python(&["django"]) else { return };
     let django = Django::start(&python);
     let server = Server::prepared(Way::Fast, &[], |folder| {
@@ -57,7 +57,7 @@ fn whoever_is_logged_in_sees_the_members_files() {
         fs::write(folder.join("devmedia.toml"), text).expect("the configuration");
         fs::create_dir(folder.join("media")).expect("the root");
     });
-    // --root and --url of the test's server are about the first mount
+    // --root and --url of the test server apply to the first mount
     server.put("a b.txt", "for members");
 
     let stranger = server.get("/members/a%20b.txt?x=1");
@@ -79,5 +79,5 @@ fn whoever_is_logged_in_sees_the_members_files() {
     assert_eq!(server.request("GET", "/members/staff/a.txt", &cookie).status, 403, "Django's PermissionDenied");
 
     django.post("/logout/", &cookie, "");
-    assert_eq!(server.request("GET", "/members/a%20b.txt", &cookie).status, 302, "logged out is out at once");
+    assert_eq!(server.request("GET", "/members/a%20b.txt", &cookie).status, 302, "logging out takes effect at once");
 }

@@ -1,4 +1,4 @@
-"""A Django project in one file: session login, and a view that says who may see media."""
+"""A Django project in one file: session login, and a view that decides who may see media."""
 
 import tempfile
 from wsgiref.simple_server import WSGIRequestHandler, make_server

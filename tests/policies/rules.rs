@@ -1,4 +1,4 @@
-//! `[[mount.rule]]`, and that no other way leads past a rule.
+//! `[[mount.rule]]`, and attempts to bypass a rule.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,7 +11,7 @@ use crate::support::{Answer, SECRET, Server, Way};
 
 const NO: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nMembers only";
 
-/// `/media/` for everybody but for its `private` folder; `/other/` beside it.
+/// `/media/` is public except for its `private` folder. `/other/` is another mount.
 fn guarded(policy: &str) -> Server {
     Server::prepared(Way::Fast, &["--upload"], |folder| {
         fs::create_dir_all(folder.join("media/private/deep")).expect("the folder");
@@ -33,7 +33,7 @@ fn guarded(policy: &str) -> Server {
     })
 }
 
-/// The policies that let nobody in who asks without more.
+/// The policies that reject a request without credentials.
 fn policies(app: &App) -> [String; 5] {
     [
         r#""deny""#.to_owned(),
@@ -44,9 +44,9 @@ fn policies(app: &App) -> [String; 5] {
     ]
 }
 
-/// [`Server::request`] fails the test where an answer holds the secret.
+/// [`Server::request`] fails the test if an answer contains the secret.
 #[test]
-fn no_other_spelling_leads_past_a_rule() {
+fn no_spelling_of_a_url_bypasses_a_rule() {
     let app = App::saying(NO);
     for policy in policies(&app) {
         let server = guarded(&policy);
@@ -119,11 +119,11 @@ fn no_other_spelling_leads_past_a_rule() {
 }
 
 #[test]
-fn what_is_guarded_is_not_named_elsewhere() {
+fn guarded_files_are_not_named_elsewhere() {
     let app = App::saying(NO);
     for policy in policies(&app) {
         let server = guarded(&policy);
-        // a listing of what everybody may see
+        // a public listing
         let names: Vec<String> = server
             .get("/media/?format=json")
             .json()
@@ -133,7 +133,7 @@ fn what_is_guarded_is_not_named_elsewhere() {
             .map(|entry| entry["name"].as_str().expect("a name").to_owned())
             .collect();
         assert_eq!(names, ["dangling.txt", "open.txt"], "{policy}: neither the folder nor a link to it or into it");
-        // what was probably meant: by case, by extension, on another mount, by a mistyped prefix
+        // suggestions: by case, by extension, on another mount, by a mistyped prefix
         for target in [
             "/media/privat/x.txt",
             "/media/x.txt",
@@ -150,11 +150,14 @@ fn what_is_guarded_is_not_named_elsewhere() {
             assert!(!answer.text().contains("private/x.txt ?"), "{policy} {target}: {}", answer.text());
             assert!(!answer.text().contains("link.txt ?"), "{policy} {target}: {}", answer.text());
         }
-        assert!(server.get("/media/OPEN.txt").text().contains("Did you mean /media/open.txt ?"), "others still are");
+        assert!(
+            server.get("/media/OPEN.txt").text().contains("Did you mean /media/open.txt ?"),
+            "other files are still suggested"
+        );
     }
 }
 
-/// Says so when dropped, by a failed test too.
+/// Sets the flag when dropped, also if the test fails.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {
@@ -163,9 +166,10 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Rule and open are two look-ups. A link that is pointed elsewhere between them gave the denied file in 3 % of the requests.
+/// Applying the rule and opening the file are two lookups. A link changed between them used to reveal the denied file
+/// in 3 % of the requests.
 #[test]
-fn what_was_opened_is_judged_not_what_was_asked() {
+fn rules_apply_to_the_opened_file() {
     const REQUESTS: usize = 20_000;
     let server = Server::prepared(Way::Fast, &["--upload"], |folder| {
         for name in ["media/private", "media/pub"] {
@@ -213,11 +217,11 @@ fn what_was_opened_is_judged_not_what_was_asked() {
                 open += usize::from(answer.text() == "open");
             }
         }
-        // what is written lands where everybody may, or not at all
+        // an upload lands in a public folder, or nowhere
         for at in 0..300 {
             let target = format!("/media/swap/{at}.txt");
             let status = send(server.address, "PUT", &target, &[], b"x").status;
-            // 409: the folder was replaced while the file came into it
+            // 409: the folder was replaced during the upload
             assert!([201, 403, 404, 409].contains(&status), "{status}");
             let status = send(server.address, "DELETE", "/media/swap/x.txt", &[("If-Match", "\"none\"")], b"").status;
             assert!([403, 404, 412].contains(&status), "{status}");
@@ -230,7 +234,7 @@ fn what_was_opened_is_judged_not_what_was_asked() {
 }
 
 #[test]
-fn a_hidden_file_stays_hidden_behind_a_link() {
+fn a_hidden_file_is_not_served_through_a_link() {
     let prepare = |folder: &std::path::Path| {
         fs::create_dir_all(folder.join("media/.cache")).expect("a folder");
         fs::create_dir_all(folder.join("media/sub")).expect("a folder");
@@ -267,9 +271,9 @@ fn a_hidden_file_stays_hidden_behind_a_link() {
     }
 }
 
-/// The names of a resumable upload are judged when it begins; a link that is pointed elsewhere later leads nowhere.
+/// The path of a resumable upload is checked when it begins. A link that is changed later does not redirect it.
 #[test]
-fn an_upload_does_not_follow_a_link_that_is_pointed_at_a_guarded_folder_meanwhile() {
+fn an_upload_does_not_follow_a_link_changed_to_a_guarded_folder() {
     let server = configured(DENY_KEYS, &["sub/a.key"], &["--upload"]);
     let rule = server.outside.join("devmedia.toml");
     assert!(rule.exists());
@@ -288,7 +292,7 @@ fn an_upload_does_not_follow_a_link_that_is_pointed_at_a_guarded_folder_meanwhil
 }
 
 #[test]
-fn a_rule_says_how_a_file_is_served() {
+fn a_rule_sets_the_headers_of_a_file() {
     let server = Server::prepared(Way::Fast, &[], |folder| {
         fs::create_dir_all(folder.join("media/docs")).expect("the folder");
         for name in ["docs/r\u{e9}sum\u{e9}.pdf", "a.svg", "b.txt"] {
@@ -325,7 +329,7 @@ fn a_rule_says_how_a_file_is_served() {
     assert_eq!((same.status, same.field("cache-control")), (304, "public, max-age=3600"));
 }
 
-/// A server with this configuration, and these files below the root.
+/// A server with this configuration and these files below the root.
 fn configured(text: &str, files: &[&str], args: &[&str]) -> Server {
     Server::prepared(Way::Fast, args, |folder| {
         for name in files {
@@ -341,7 +345,7 @@ fn configured(text: &str, files: &[&str], args: &[&str]) -> Server {
 const DENY_KEYS: &str = "[[mount.rule]]\nmatch = \"sub/*.key\"\naccess = \"deny\"\n";
 
 #[test]
-fn a_rule_about_caching_lifts_no_guard() {
+fn a_rule_about_caching_does_not_override_access() {
     let server = configured(
         "[[mount.rule]]\nmatch = \"*.jpg\"\ncache_control = \"max-age=60\"\n\
          [[mount.rule]]\nmatch = \"private/**\"\naccess = \"deny\"\n",
@@ -351,9 +355,10 @@ fn a_rule_about_caching_lifts_no_guard() {
     assert_eq!(server.get("/media/private/x.jpg").status, 403);
 }
 
-/// Where a file lands counts, not where it was posted to; nor may the name that it gets tell what is there.
+/// Access depends on where a file is stored, not on the URL of the POST. The generated name must not reveal which files
+/// exist.
 #[test]
-fn an_upload_is_judged_where_it_lands() {
+fn an_upload_needs_access_to_its_destination() {
     let server = configured(
         &format!("{DENY_KEYS}[[mount.rule]]\nmatch = \"private/**\"\naccess = \"deny\"\n"),
         &["private/there.txt", "sub/a.txt"],
@@ -378,9 +383,9 @@ fn an_upload_is_judged_where_it_lands() {
     assert!(!server.root.join("private/new.txt").exists() && !server.root.join("sub/a.key").exists());
 }
 
-/// An upload was let in when it began; the URL that it got is the permission to go on.
+/// The upload was authorised when it began. Its URL is the permission to continue.
 #[test]
-fn an_upload_goes_on_where_only_a_rule_opens_a_folder() {
+fn an_upload_continues_in_a_folder_that_only_a_rule_makes_public() {
     let server =
         configured("access = \"deny\"\n[[mount.rule]]\nmatch = \"open/**\"\naccess = \"public\"\n", &[], &["--upload"]);
     let fields = [("Tus-Resumable", "1.0.0"), ("Upload-Length", "1"), ("Upload-Metadata", "filename YS50eHQ=")];
@@ -393,7 +398,7 @@ fn an_upload_goes_on_where_only_a_rule_opens_a_folder() {
 }
 
 #[test]
-fn a_link_to_a_folder_shows_no_more_than_the_folder() {
+fn a_link_to_a_folder_shows_only_what_the_folder_shows() {
     let server = configured(DENY_KEYS, &["sub/secret.key"], &[]);
     server.put("sub/open.txt", "open");
     symlink("sub", server.root.join("link")).expect("a link");
@@ -403,9 +408,10 @@ fn a_link_to_a_folder_shows_no_more_than_the_folder() {
     }
 }
 
-/// The system follows 40 links at most, and counts those of the root's own path; beneath the root's handle it does not.
+/// The system follows at most 40 links, including those in the root's own path. Below the root's handle it does not
+/// count those.
 #[test]
-fn a_way_that_cannot_be_followed_to_its_end_leads_nowhere() {
+fn a_chain_of_too_many_links_is_not_served() {
     let server = Server::prepared(Way::Fast, &[], |folder| {
         fs::create_dir_all(folder.join("real/private")).expect("the folder");
         fs::write(folder.join("real/private/x.txt"), SECRET).expect("the file");
@@ -422,7 +428,7 @@ fn a_way_that_cannot_be_followed_to_its_end_leads_nowhere() {
 }
 
 #[test]
-fn a_suggestion_leads_to_the_mount_that_it_is_of() {
+fn a_suggestion_is_a_url_of_its_own_mount() {
     let server = Server::prepared(Way::Fast, &[], |folder| {
         fs::create_dir_all(folder.join("media/nested")).expect("the folder");
         fs::write(folder.join("media/nested/in.txt"), SECRET).expect("the file");
@@ -438,7 +444,7 @@ fn a_suggestion_leads_to_the_mount_that_it_is_of() {
 }
 
 #[test]
-fn a_stream_of_events_ends_to_tell_when_a_link_is_pointed_elsewhere() {
+fn an_event_stream_ends_when_a_link_on_its_path_changes() {
     let server = configured(DENY_KEYS, &["sub/a.key"], &["--poll", "50ms"]);
     server.put("first/a.txt", "a");
     symlink("first", server.root.join("current")).expect("a link");
@@ -450,9 +456,9 @@ fn a_stream_of_events_ends_to_tell_when_a_link_is_pointed_elsewhere() {
         let mut line = String::new();
         while !line.contains(text) {
             line.clear();
-            assert!(reader.read_line(&mut line).expect("a line") > 0, "the stream goes on");
-            assert!(!line.contains("open.txt"), "what is told is of another folder: {line}");
-            assert!(!line.starts_with(':'), "nothing came until the line that keeps a stream alive");
+            assert!(reader.read_line(&mut line).expect("a line") > 0, "the stream ended");
+            assert!(!line.contains("open.txt"), "the event is from another folder: {line}");
+            assert!(!line.starts_with(':'), "nothing arrived before the keep-alive line");
         }
     };
     until("retry:");

@@ -1,12 +1,12 @@
-//! What nobody has is drawn.
+//! Placeholders for files that neither the root nor the upstream has.
 
 use super::*;
 
 #[test]
-fn a_missing_picture_is_drawn_in_the_size_that_was_asked_for() {
+fn a_missing_image_is_drawn_in_the_requested_size() {
     let server = Server::start(Way::Fast, &["--placeholder"]);
     server.put("here.jpg", "here");
-    assert_eq!(server.get("/media/here.jpg").text(), "here", "what is here is served");
+    assert_eq!(server.get("/media/here.jpg").text(), "here", "an existing file is served");
     for (target, size) in [
         ("/media/photo.jpg", r#"width="1200" height="800""#),
         ("/media/photo.jpg?w=300&h=100", r#"width="300" height="100""#),
@@ -19,7 +19,7 @@ fn a_missing_picture_is_drawn_in_the_size_that_was_asked_for() {
         assert_eq!(answer.field("x-devmedia"), "placeholder");
         assert_eq!(answer.field("cache-control"), "no-store");
         assert_eq!(answer.field("content-security-policy"), "sandbox");
-        assert_eq!(server.get(target).body, answer.body, "the same for the same name");
+        assert_eq!(server.get(target).body, answer.body, "the same name has the same placeholder");
         let line = server.logged("placeholder");
         assert!(line.contains("There is no "), "the log says why: {line}");
     }
@@ -29,13 +29,13 @@ fn a_missing_picture_is_drawn_in_the_size_that_was_asked_for() {
     let part = server.request("GET", "/media/photo.jpg", &[("Range", "bytes=5-9")]);
     assert_eq!((part.status, &*part.body), (206, &whole.body[5..10]));
     let other = server.request("GET", "/media/photo.jpg", &[("If-None-Match", "*"), ("If-Match", "\"one\"")]);
-    assert_eq!((other.status, &other.body), (200, &whole.body), "conditions are about a file");
+    assert_eq!((other.status, &other.body), (200, &whole.body), "conditions apply only to files");
     let parts = server.request("GET", "/media/photo.jpg", &[("Range", "bytes=0-4,200-204")]);
     assert!(parts.field("content-type").starts_with("multipart/byteranges"), "{parts:?}");
 }
 
 #[test]
-fn film_and_sound_are_silent_ones_and_the_rest_is_missing() {
+fn video_and_audio_placeholders_are_silent_and_other_types_are_404() {
     let server = Server::start(Way::Fast, &["--placeholder"]);
     for (target, media_type) in [
         ("/media/a.mp4", "video/mp4"),
@@ -56,11 +56,15 @@ fn film_and_sound_are_silent_ones_and_the_rest_is_missing() {
     for target in ["/media/a.pdf", "/media/a.html", "/media/a.js", "/media/a", "/media/photo.jpg/", "/media/.a.jpg"] {
         assert_eq!(server.get(target).status, 404, "{target}");
     }
-    assert_eq!(server.request("GET", "/media/a.jpg", &[("Via", "1.1 devmedia-1")]).status, 404, "it would be stored");
+    assert_eq!(
+        server.request("GET", "/media/a.jpg", &[("Via", "1.1 devmedia-1")]).status,
+        404,
+        "the other devmedia would store it"
+    );
 }
 
 #[test]
-fn with_status_the_404_stays() {
+fn with_status_the_placeholder_is_a_404() {
     let server = Server::start(Way::Fast, &["--placeholder=status"]);
     let answer = server.request("GET", "/media/photo.jpg", &[("Range", "bytes=0-0")]);
     assert_eq!((answer.status, answer.field("content-type")), (404, "image/svg+xml"));
@@ -68,8 +72,8 @@ fn with_status_the_404_stays() {
 }
 
 #[test]
-fn a_drawing_comes_after_production() {
-    let origin = Origin::start(|asked, stream| {
+fn a_placeholder_is_drawn_only_if_production_has_no_file() {
+    let upstream = Upstream::start(|asked, stream| {
         use std::io::Write as _;
         let bytes: &[u8] = match asked.target.as_str() {
             "/files/there.jpg" => b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole",
@@ -77,18 +81,18 @@ fn a_drawing_comes_after_production() {
         };
         let _ = stream.write_all(bytes);
     });
-    let server = server(&origin.url(), &["--placeholder"]);
+    let server = server(&upstream.url(), &["--placeholder"]);
     assert_eq!(server.get("/media/there.jpg").text(), "whole");
     for _ in 0..2 {
         assert_eq!(server.get("/media/nowhere.jpg").field("x-devmedia"), "placeholder");
     }
-    assert_eq!(origin.count(), 2, "a miss is remembered");
-    assert_eq!(files(&server.root).len(), 1, "a drawing is not stored");
+    assert_eq!(upstream.count(), 2, "a miss is cached");
+    assert_eq!(files(&server.root).len(), 1, "a placeholder is not stored");
 }
 
-/// A placeholder in the place of a refusal would hide a fallback that is configured wrongly.
+/// A placeholder instead of a refusal would hide a misconfigured fallback.
 #[test]
-fn only_a_missing_file_is_drawn() {
+fn placeholders_replace_only_missing_files() {
     for (bytes, is_drawn) in [
         (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], true),
         (b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", true),
@@ -103,9 +107,9 @@ fn only_a_missing_file_is_drawn() {
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false),
         (b"SSH-2.0-OpenSSH_9.2\r\n", false),
     ] {
-        let origin = Origin::saying(bytes);
+        let upstream = Upstream::saying(bytes);
         for store in ["--fallback-store=yes", "--fallback-store=no"] {
-            let server = server(&origin.url(), &["--placeholder", store]);
+            let server = server(&upstream.url(), &["--placeholder", store]);
             let answer = server.get("/media/a.jpg");
             let shown = String::from_utf8_lossy(bytes);
             assert_eq!(answer.field("x-devmedia") == "placeholder", is_drawn, "{shown}: {answer:?}");
@@ -115,10 +119,10 @@ fn only_a_missing_file_is_drawn() {
 }
 
 #[test]
-fn what_is_guarded_is_neither_fetched_nor_drawn_unless_its_mount_says_so() {
-    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
-    let app = Origin::saying("HTTP/1.1 204 No Content\r\n\r\n");
-    let url = origin.url();
+fn guarded_files_are_fetched_or_drawn_only_if_their_mount_says_so() {
+    let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    let app = Upstream::saying("HTTP/1.1 204 No Content\r\n\r\n");
+    let url = upstream.url();
     for (says, flags, fetched) in [
         (String::new(), vec!["--placeholder", "--fallback", &url], false),
         (format!("fallback = {url:?}"), vec![], true),

@@ -1,4 +1,4 @@
-//! From a real nginx over TLS.
+//! Fetching from a real nginx over TLS.
 
 use std::io::Read as _;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use super::*;
 use crate::support::command;
 use crate::support::process::Process;
 
-/// A server that falls back to this nginx, and trusts it.
+/// A server that falls back to this nginx and trusts its certificate.
 fn beside(nginx: &Nginx, args: &[&str]) -> Server {
     let trust = [("SSL_CERT_FILE", nginx.authority())];
     let trust: Vec<(&str, &str)> = trust.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -19,7 +19,7 @@ fn beside(nginx: &Nginx, args: &[&str]) -> Server {
 }
 
 #[test]
-fn a_hundred_misses_make_one_fetch_and_tell_nothing_of_who_asks() {
+fn a_hundred_requests_cause_one_fetch_that_reveals_nothing_about_the_clients() {
     let Some(nginx) = Nginx::start(Some(2_000_000)) else { return };
     let file = content(1_000_000);
     nginx.put("a/b c/photo \u{e9}.jpg", &file);
@@ -35,7 +35,7 @@ fn a_hundred_misses_make_one_fetch_and_tell_nothing_of_who_asks() {
         })
     });
     assert!(all_answered);
-    assert_eq!(server.get(target).body, file, "and then it is local");
+    assert_eq!(server.get(target).body, file, "now it is local");
     let host = nginx.host();
     let line = format!(
         "GET /media/a/b c/photo \\xC3\\xA9.jpg 200 cookie=- authorization=- host={host} sni=localhost range=- none=-"
@@ -45,7 +45,7 @@ fn a_hundred_misses_make_one_fetch_and_tell_nothing_of_who_asks() {
 }
 
 #[test]
-fn a_copy_has_the_origins_time() {
+fn a_copy_has_the_upstreams_modification_time() {
     let Some(nginx) = Nginx::start(None) else { return };
     let path = nginx.put("photo.jpg", b"whole");
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
@@ -60,7 +60,7 @@ fn a_copy_has_the_origins_time() {
 }
 
 #[test]
-fn an_authority_that_the_system_does_not_trust_is_not_trusted() {
+fn a_certificate_of_an_unknown_authority_is_rejected() {
     let (Some(nginx), Some(other)) = (Nginx::start(None), Nginx::start(None)) else { return };
     nginx.put("photo.jpg", b"whole");
     let trust = other.authority();
@@ -73,7 +73,7 @@ fn an_authority_that_the_system_does_not_trust_is_not_trusted() {
 }
 
 #[test]
-fn a_kill_in_mid_fetch_leaves_no_half_file() {
+fn a_kill_during_a_fetch_leaves_no_partial_file() {
     let Some(nginx) = Nginx::start(Some(1_000_000)) else { return };
     let file = content(3_000_000);
     nginx.put("video.mp4", &file);
@@ -93,11 +93,12 @@ fn a_kill_in_mid_fetch_leaves_no_half_file() {
         let mut stream = std::net::TcpStream::connect(&address).expect("the server accepts");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         write!(stream, "GET /media/video.mp4 HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("open");
-        stream.read_exact(&mut vec![0; bytes]).expect("the file begins to come");
+        stream.read_exact(&mut vec![0; bytes]).expect("the file begins to arrive");
         process.signal(Signal::KILL);
         process.wait();
-        // on a busy machine all of it may have come by then
-        let is_whole = files(&root).get("video.mp4").inspect(|left| assert!(**left == file, "half a file")).is_some();
+        // on a busy machine the whole file may have arrived by then
+        let is_whole =
+            files(&root).get("video.mp4").inspect(|left| assert!(**left == file, "a partial file")).is_some();
         if is_whole {
             fs::remove_file(root.join("video.mp4")).expect("it is there");
         }

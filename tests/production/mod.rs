@@ -1,10 +1,10 @@
-//! Fetching over real sockets, from a real nginx and from origins that are anything but.
+//! Fetching over real sockets, from a real nginx and from faulty upstreams.
 
 mod drawn;
 mod faults;
 mod fetching;
 mod nginx;
-mod origin;
+mod upstream;
 mod pulling;
 mod refreshing;
 mod sharing;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use self::origin::Origin;
+use self::upstream::Upstream;
 use crate::support::{Answer, PATIENCE, Server, Way, wait_until};
 
 /// A server whose first mount falls back to this URL.

@@ -1,4 +1,4 @@
-//! Production: Debian's nginx with TLS, on this machine.
+//! A production server: Debian's nginx with TLS, on this machine.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,13 +11,13 @@ use crate::support::nginx;
 /// A running nginx.
 pub(super) struct Nginx {
     nginx: nginx::Nginx,
-    /// What it serves at `/media/`, and as a listing in JSON at `/listed/`.
+    /// Its files are served at `/media/`, and as a JSON listing at `/listed/`.
     pub(super) root: PathBuf,
 }
 
 impl Nginx {
-    /// Starts one with a certificate for `localhost` by an authority of its own; `None` where nginx is not installed.
-    /// `slowly` sends at most this many bytes a second.
+    /// Starts nginx with a certificate for `localhost` from its own authority. Returns `None` if nginx is not
+    /// installed. `slowly` limits the bytes per second.
     pub(super) fn start(slowly: Option<u32>) -> Option<Self> {
         let nginx = nginx::Nginx::start("--with-http_ssl_module", |address, home| {
             let root = home.path().join("files");
@@ -29,17 +29,17 @@ impl Nginx {
         Some(Self { nginx, root })
     }
 
-    /// The URL of a folder of it, over TLS.
+    /// The URL of a folder, over TLS.
     pub(super) fn url(&self, folder: &str) -> String {
         format!("https://{}/{folder}/", self.host())
     }
 
-    /// The authority that signed its certificate, as a file.
+    /// The certificate of the authority, as a file.
     pub(super) fn authority(&self) -> String {
         self.file("authority.pem").display().to_string()
     }
 
-    /// What `Host` says in a request to it.
+    /// The `Host` header of requests to it.
     pub(super) fn host(&self) -> String {
         format!("localhost:{}", self.nginx.address.port())
     }
@@ -51,7 +51,7 @@ impl Nginx {
         path
     }
 
-    /// Its access log, a line a request that has been answered.
+    /// Its access log, one line per completed request.
     pub(super) fn log(&self) -> Vec<String> {
         let log = fs::read_to_string(self.file("access.log")).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
@@ -86,7 +86,7 @@ fn configuration(address: SocketAddr, root: &Path, slowly: Option<u32>) -> Strin
     )
 }
 
-/// Writes an authority, and a certificate for `localhost` that it signed, with its key.
+/// Writes an authority, a certificate for `localhost` signed by it, and the key.
 pub(super) fn certify(folder: &Path) {
     let mut authority = CertificateParams::new(Vec::new()).expect("no names");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -19,7 +19,7 @@ fn pull(folder: &TempDir, args: &[&str], trust: Option<&str>) -> Ended {
 }
 
 #[test]
-fn a_tree_is_fetched_by_its_listing_and_once_only() {
+fn a_tree_is_downloaded_once_by_its_listing() {
     let Some(nginx) = Nginx::start(None) else { return };
     let names = ["a.jpg", "b/c d.jpg", "b/e/\u{e9}.jpg", "b/f.png", "g/h.jpg", "g/.hidden.jpg"];
     for name in names {
@@ -47,8 +47,8 @@ fn a_tree_is_fetched_by_its_listing_and_once_only() {
 }
 
 #[test]
-fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
-    let origin = Origin::start(|asked, stream| {
+fn a_list_names_files_by_url_by_path_or_by_stored_name() {
+    let upstream = Upstream::start(|asked, stream| {
         use std::io::Write as _;
         let _ = match asked.target.as_str() {
             "/files/gone.jpg" => stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
@@ -57,7 +57,7 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
         };
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let url = origin.url();
+    let url = upstream.url();
     let list = format!("# from the database\n{url}a.jpg?v=1\n\n/media/b%20b.jpg\nc/50% off.jpg\nc/50% off.jpg\n");
     fs::write(folder.path().join("list"), &list).expect("a list");
     let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
@@ -66,7 +66,7 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
     let stored = files(&folder.path().join("media"));
     assert_eq!(stored.keys().collect::<Vec<_>>(), ["a.jpg", "b b.jpg", "c/50% off.jpg"]);
 
-    // what cannot be read, or stored, hinders nothing else
+    // an entry that cannot be read or stored does not affect the others
     let strange = b"\xef\xbb\xbfHTTPS://gravatar.example/a.png\nlatin-\xe9.jpg\na.jpg/below.jpg\n".as_slice();
     fs::write(folder.path().join("list"), strange).expect("a list");
     let ended = pull(&folder, &["--fallback", &url, "--from", "list"], None);
@@ -81,7 +81,7 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
     let told = ended.stderr.join("\n");
     for says in [
         "gone.jpg: the fallback does not have it",
-        "broken.jpg: the fallback broke off",
+        "broken.jpg: the fallback's response is incomplete",
         "start with a dot",
         "run it again",
     ] {
@@ -90,10 +90,10 @@ fn a_list_names_files_by_url_by_path_or_as_they_are_stored() {
 }
 
 #[test]
-fn what_cannot_be_pulled_says_why() {
-    let origin = Origin::saying("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>");
+fn failures_are_explained() {
+    let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>");
     let folder = tempfile::tempdir().expect("a folder");
-    let url = origin.url();
+    let url = upstream.url();
     fs::write(folder.path().join("list"), "https://elsewhere.example/a.jpg\n").expect("a list");
     fs::create_dir(folder.path().join("media")).expect("a root");
     for (args, code, says) in [
@@ -116,7 +116,7 @@ fn what_cannot_be_pulled_says_why() {
 }
 
 #[test]
-fn a_secret_is_shown_by_no_problem_and_no_report() {
+fn secrets_appear_in_no_problem_and_no_report() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("media")).expect("a root");
     for (field, code) in [
@@ -143,7 +143,7 @@ fn a_secret_is_shown_by_no_problem_and_no_report() {
 }
 
 #[test]
-fn another_devmedia_is_read_as_well() {
+fn another_devmedia_can_be_pulled_from() {
     let production = Server::start(Way::Fast, &[]);
     production.put("a/b.jpg", "whole");
     production.put("a/c.txt", "whole");
@@ -161,15 +161,15 @@ fn another_devmedia_is_read_as_well() {
     assert!(text.contains("placeholder    with status 404"), "{text}");
 }
 
-/// A mount within another's prefix has its own folder; the outer one never serves what would lie there.
+/// A mount below another mount has its own folder. The outer mount never serves files from there.
 #[test]
-fn a_name_goes_to_the_mount_that_serves_it() {
-    let origin = Origin::start(|_, stream| {
+fn a_file_is_stored_for_the_mount_that_serves_it() {
+    let upstream = Upstream::start(|_, stream| {
         use std::io::Write as _;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let url = origin.url();
+    let url = upstream.url();
     let text = format!(
         "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\nfallback = \"{url}\"\n\
          [[mount]]\nurl = \"/media/inner/\"\nroot = \"inner\"\nfallback = \"{url}inner/\"\n"

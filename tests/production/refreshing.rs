@@ -1,4 +1,4 @@
-//! Copies are kept up to date, the developer's own files are left alone.
+//! Copies are kept up to date, and the developer's own files are left alone.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 
-/// An origin whose one file has versions, and whose answers to conditions can be switched off.
-fn versioned() -> (Origin, Arc<AtomicUsize>) {
+/// An upstream whose only file has versions, and whose conditional answers can be disabled.
+fn versioned() -> (Upstream, Arc<AtomicUsize>) {
     let version = Arc::new(AtomicUsize::new(1));
     let current = Arc::clone(&version);
-    let origin = Origin::start(move |asked, stream| {
+    let upstream = Upstream::start(move |asked, stream| {
         let version = current.load(SeqCst);
         let tag = format!("\"v{version}\"");
         let answer = if asked.field("if-none-match") == tag {
@@ -23,17 +23,17 @@ fn versioned() -> (Origin, Arc<AtomicUsize>) {
         };
         let _ = stream.write_all(answer.as_bytes());
     });
-    (origin, version)
+    (upstream, version)
 }
 
 #[test]
-fn a_copy_follows_production_and_an_unchanged_one_keeps_its_validator() {
-    let (origin, version) = versioned();
-    let server = server(&origin.url(), &["--fallback-refresh", "0s"]);
+fn a_copy_is_updated_and_an_unchanged_copy_keeps_its_validator() {
+    let (upstream, version) = versioned();
+    let server = server(&upstream.url(), &["--fallback-refresh", "0s"]);
     assert_eq!(server.get("/media/a.jpg").text(), "version 1");
     let etag = server.settled("/media/a.jpg").field("etag").to_owned();
-    server.logged("still what the fallback has");
-    assert!(origin.asked()[1..].iter().all(|asked| asked.field("if-none-match") == "\"v1\""));
+    server.logged("is up to date");
+    assert!(upstream.asked()[1..].iter().all(|asked| asked.field("if-none-match") == "\"v1\""));
     assert_eq!(server.get("/media/a.jpg").field("etag"), etag);
 
     version.store(2, SeqCst);
@@ -44,22 +44,22 @@ fn a_copy_follows_production_and_an_unchanged_one_keeps_its_validator() {
 }
 
 #[test]
-fn what_is_young_is_not_asked_about() {
-    let (origin, _) = versioned();
-    let server = server(&origin.url(), &["--fallback-refresh", "1d"]);
+fn a_recent_copy_is_not_refreshed() {
+    let (upstream, _) = versioned();
+    let server = server(&upstream.url(), &["--fallback-refresh", "1d"]);
     for _ in 0..3 {
         assert_eq!(server.get("/media/a.jpg").text(), "version 1");
     }
     server.settled("/media/a.jpg");
-    assert_eq!(origin.count(), 1);
+    assert_eq!(upstream.count(), 1);
 }
 
 #[test]
 fn the_developers_own_files_are_never_touched() {
-    let (origin, version) = versioned();
-    let server = server(&origin.url(), &["--fallback-refresh", "0s"]);
+    let (upstream, version) = versioned();
+    let server = server(&upstream.url(), &["--fallback-refresh", "0s"]);
     let old = SystemTime::now() - Duration::from_secs(3600);
-    // one of the developer's own from the start; one put in a copy's place; a copy that was edited, or moved; a
+    // one of the developer's own files from the start; one that replaced a copy; a copy that was edited or moved; a
     // link to a copy
     server.put("own.jpg", "mine");
     for name in ["replaced.jpg", "edited.jpg", "before.jpg", "copy.jpg"] {
@@ -73,7 +73,7 @@ fn the_developers_own_files_are_never_touched() {
     std::os::unix::fs::symlink("copy.jpg", server.root.join("link.jpg")).expect("a link");
 
     version.store(2, SeqCst);
-    let before = origin.count();
+    let before = upstream.count();
     let own = [
         ("/media/own.jpg", "mine"),
         ("/media/replaced.jpg", "mine"),
@@ -84,18 +84,18 @@ fn the_developers_own_files_are_never_touched() {
         assert_eq!(server.get(target).text(), content);
     }
     server.get("/media/link.jpg");
-    // what is looked at later is renewed, so the others have had their turn
+    // this copy is checked last and updated, so the others have been checked
     server.until("/media/copy.jpg", |answer| answer.text() == "version 2");
     for (target, content) in own {
         assert_eq!(server.get(target).text(), content);
     }
     assert!(fs::symlink_metadata(server.root.join("link.jpg")).expect("a link").is_symlink());
-    for asked in &origin.asked()[before..] {
+    for asked in &upstream.asked()[before..] {
         assert_eq!(asked.target, "/files/copy.jpg");
     }
 }
 
-/// The developer is faster than the answer about the copy.
+/// The developer replaces the copy before the answer about it arrives.
 #[test]
 fn a_file_that_replaces_a_copy_while_it_is_refreshed_stays() {
     let replace: [fn(&Server); 3] = [
@@ -112,7 +112,7 @@ fn a_file_that_replaces_a_copy_while_it_is_refreshed_stays() {
     for replace in replace {
         let (sender, gate) = std::sync::mpsc::channel::<()>();
         let gate = std::sync::Mutex::new(gate);
-        let origin = Origin::start(move |asked, stream| {
+        let upstream = Upstream::start(move |asked, stream| {
             if asked.field("if-none-match").is_empty() {
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 9\r\n\r\nversion 1");
                 return;
@@ -121,26 +121,26 @@ fn a_file_that_replaces_a_copy_while_it_is_refreshed_stays() {
             let _ = gate.lock().expect("one request").recv_timeout(PATIENCE);
             let _ = stream.write_all(b"on 2");
         });
-        let server = server(&origin.url(), &["--fallback-refresh", "0s"]);
+        let server = server(&upstream.url(), &["--fallback-refresh", "0s"]);
         assert_eq!(server.get("/media/a.jpg").text(), "version 1");
         server.settled("/media/a.jpg");
-        origin.is_asked(2);
+        upstream.is_asked(2);
         replace(&server);
-        sender.send(()).expect("the origin waits");
-        server.logged("a.jpg is no copy any more");
+        sender.send(()).expect("the upstream waits");
+        server.logged("a.jpg was modified locally");
         assert_eq!(files(&server.root), [("a.jpg".to_owned(), b"mine".to_vec())].into());
     }
 }
 
 #[test]
 fn a_copy_outlives_production() {
-    let (origin, _) = versioned();
-    let url = origin.url();
+    let (upstream, _) = versioned();
+    let url = upstream.url();
     let server = server(&url, &["--fallback-refresh", "0s"]);
     assert_eq!(server.get("/media/a.jpg").text(), "version 1");
     // stored under its name, a moment after it was sent
     server.settled("/media/a.jpg");
-    let failing = Origin::saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let failing = Upstream::saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let again = Server::prepared(Way::Fast, &["--fallback", &failing.url(), "--fallback-refresh", "0s"], |folder| {
         let copied = std::process::Command::new("cp").arg("-a").arg(&server.root).arg(folder).status();
         assert!(copied.expect("cp").success());

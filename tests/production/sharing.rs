@@ -1,4 +1,4 @@
-//! One fetch, and all that is answered out of it while it runs.
+//! A single fetch, and all requests that share it while it runs.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,19 +9,19 @@ use super::*;
 
 const MIB: usize = 1024 * 1024;
 
-/// The fields by which an origin names the state of its file.
+/// The headers with which an upstream identifies the state of its file.
 const VALIDATORS: &str = "ETag: \"one\"\r\nLast-Modified: Tue, 01 Feb 2022 10:00:00 GMT\r\n";
 
-/// An origin that sends as much of its one file as it is told to, and answers ranges at once.
-fn gated(file: Vec<u8>) -> (Origin, Sender<usize>) {
+/// An upstream that sends as much of its only file as it is told to, and answers ranges at once.
+fn gated(file: Vec<u8>) -> (Upstream, Sender<usize>) {
     gated_as(VALIDATORS, "ETag: \"one\"\r\n", 0, file)
 }
 
-/// The same with these fields; a range is answered with `part`, of a file that is `longer`.
-fn gated_as(whole: &'static str, part: &'static str, longer: usize, file: Vec<u8>) -> (Origin, Sender<usize>) {
+/// The same with these headers. A range is answered with `part`, of a file that is `longer`.
+fn gated_as(whole: &'static str, part: &'static str, longer: usize, file: Vec<u8>) -> (Upstream, Sender<usize>) {
     let (sender, gate) = channel::<usize>();
     let gate: Arc<Mutex<Receiver<usize>>> = Arc::new(Mutex::new(gate));
-    let origin = Origin::start(move |asked, stream| {
+    let upstream = Upstream::start(move |asked, stream| {
         let len = file.len();
         if let Some(range) = asked.field("range").strip_prefix("bytes=") {
             let (first, last) = range.split_once('-').expect("a range");
@@ -34,7 +34,7 @@ fn gated_as(whole: &'static str, part: &'static str, longer: usize, file: Vec<u8
                 last + 1 - first
             );
             let _ = stream.write_all(head.as_bytes());
-            // other bytes, if it is a part of another state
+            // other bytes if this is a part of another state
             let turned = if whole.contains(part) { 0 } else { 0xff };
             let _ = stream.write_all(&file[first..=last].iter().map(|byte| byte ^ turned).collect::<Vec<_>>());
             return;
@@ -51,10 +51,10 @@ fn gated_as(whole: &'static str, part: &'static str, longer: usize, file: Vec<u8
             }
         }
     });
-    (origin, sender)
+    (upstream, sender)
 }
 
-/// Asks on a connection of its own, and reads the head.
+/// Sends a request on its own connection and reads the head.
 fn ask(server: &Server, target: &str, fields: &str) -> (String, TcpStream) {
     let mut stream = server.connect();
     let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{fields}\r\n", server.address);
@@ -70,24 +70,24 @@ fn ask(server: &Server, target: &str, fields: &str) -> (String, TcpStream) {
 
 fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
-    stream.read_exact(&mut bytes).expect("the bytes come");
+    stream.read_exact(&mut bytes).expect("the bytes arrive");
     bytes
 }
 
 #[test]
-fn all_who_wait_get_what_has_come_so_far_and_the_rest_as_it_comes() {
+fn all_waiting_clients_share_one_fetch() {
     for way in [Way::Fast, Way::Reading, Way::NoSendfile, Way::HandWalk] {
-        all_who_wait_get_it(way);
+        clients_share_a_fetch(way);
     }
 }
 
-fn all_who_wait_get_it(way: Way) {
+fn clients_share_a_fetch(way: Way) {
     let file = content(3 * MIB);
-    let (origin, gate) = gated(file.clone());
-    let server = Server::start(way, &["--fallback", &origin.url()]);
+    let (upstream, gate) = gated(file.clone());
+    let server = Server::start(way, &["--fallback", &upstream.url()]);
     let mut clients: Vec<TcpStream> = Vec::new();
     for until in [1, MIB, 2 * MIB] {
-        gate.send(until).expect("the origin waits");
+        gate.send(until).expect("the upstream waits");
         let (head, stream) = ask(&server, "/media/video.mp4", "");
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         assert!(head.contains(&format!("content-length: {}\r\n", file.len())), "{head}");
@@ -98,8 +98,8 @@ fn all_who_wait_get_it(way: Way) {
     for client in &mut clients {
         assert!(read(client, 2 * MIB) == file[..2 * MIB]);
     }
-    assert_eq!(files(&server.root).len(), 0, "nobody sees a file that is not whole");
-    gate.send(file.len()).expect("the origin waits");
+    assert_eq!(files(&server.root).len(), 0, "an incomplete file is not visible");
+    gate.send(file.len()).expect("the upstream waits");
     for client in &mut clients {
         let mut rest = Vec::new();
         client.read_to_end(&mut rest).expect("the rest");
@@ -107,8 +107,8 @@ fn all_who_wait_get_it(way: Way) {
     }
     let local = server.until("/media/video.mp4", |answer| !answer.field("etag").is_empty());
     assert!(local.body == file);
-    assert_eq!(local.field("last-modified"), "Tue, 01 Feb 2022 10:00:00 GMT", "the origin's");
-    assert_eq!(origin.count(), 1);
+    assert_eq!(local.field("last-modified"), "Tue, 01 Feb 2022 10:00:00 GMT", "the upstream's");
+    assert_eq!(upstream.count(), 1);
     let line = server.logged("/media/video.mp4");
     assert!(line.contains(r#""source":"fetched""#), "{line}");
 }
@@ -116,41 +116,41 @@ fn all_who_wait_get_it(way: Way) {
 #[test]
 fn ranges_are_answered_while_the_file_is_fetched() {
     let file = content(8 * MIB);
-    let (origin, gate) = gated(file.clone());
-    let server = server(&origin.url(), &[]);
-    gate.send(MIB).expect("the origin waits");
+    let (upstream, gate) = gated(file.clone());
+    let server = server(&upstream.url(), &[]);
+    gate.send(MIB).expect("the upstream waits");
     let (_, mut whole) = ask(&server, "/media/video.mp4", "");
     assert!(read(&mut whole, MIB) == file[..MIB]);
 
-    // what is there already
+    // bytes that have already arrived
     let near = server.request("GET", "/media/video.mp4", &[("Range", "bytes=100-199")]);
     assert_eq!((near.status, near.field("content-range")), (206, "bytes 100-199/8388608"));
     assert!(near.body == file[100..200]);
-    // what comes soon is waited for
+    // bytes that will arrive soon
     let (head, mut soon) = ask(&server, "/media/video.mp4", "Range: bytes=1048570-1048585\r\n");
     assert!(head.starts_with("HTTP/1.1 206 ") && head.contains("bytes 1048570-1048585/8388608"), "{head}");
     assert!(read(&mut soon, 6) == file[1_048_570..1_048_576]);
-    assert_eq!(origin.count(), 1, "all out of one fetch");
-    // what is far is asked for by itself, on the condition that it is the same file
+    assert_eq!(upstream.count(), 1, "all from one fetch");
+    // distant bytes are requested separately, on condition that the file is unchanged
     let far = server.request("GET", "/media/video.mp4", &[("Range", "bytes=-1000"), ("Cookie", "a=b")]);
     assert_eq!((far.status, far.field("content-range")), (206, "bytes 8387608-8388607/8388608"));
     assert!(far.body == file[8_387_608..]);
-    let asked = origin.asked();
+    let asked = upstream.asked();
     assert_eq!((asked[1].field("if-range"), asked[1].field("cookie")), ("\"one\"", ""));
-    // beyond the end, and by the validator that the client was given
+    // beyond the end, and with the validator that the client received
     let beyond = server.request("GET", "/media/video.mp4", &[("Range", "bytes=8388608-")]);
     assert_eq!((beyond.status, beyond.field("content-range")), (416, "bytes */8388608"));
     let unchanged = [("If-Modified-Since", "Tue, 01 Feb 2022 10:00:00 GMT")];
     assert_eq!(server.request("GET", "/media/video.mp4", &unchanged).status, 304);
     assert_eq!(server.request("HEAD", "/media/video.mp4", &[]).field("content-length"), "8388608");
 
-    gate.send(file.len()).expect("the origin waits");
+    gate.send(file.len()).expect("the upstream waits");
     assert!(read(&mut soon, 10) == file[1_048_576..1_048_586]);
     assert!(read(&mut whole, 7 * MIB) == file[MIB..]);
-    assert_eq!(origin.count(), 2);
+    assert_eq!(upstream.count(), 2);
 }
 
-/// RFC 9110 section 15.3.7.3: parts are put together only if they have the same strong validator.
+/// RFC 9110 section 15.3.7.3: parts may be combined only if they have the same strong validator.
 #[test]
 fn a_part_of_another_state_is_not_mixed_into_the_file() {
     let other = "ETag: \"two\"\r\n";
@@ -165,22 +165,22 @@ fn a_part_of_another_state_is_not_mixed_into_the_file() {
         ),
     ] {
         let file = content(8 * MIB);
-        let (origin, gate) = gated_as(whole, part, longer, file.clone());
-        let server = server(&origin.url(), &[]);
-        gate.send(1).expect("the origin waits");
+        let (upstream, gate) = gated_as(whole, part, longer, file.clone());
+        let server = server(&upstream.url(), &[]);
+        gate.send(1).expect("the upstream waits");
         let (_, mut rest) = ask(&server, "/media/video.mp4", "");
         let (head, mut far) = ask(&server, "/media/video.mp4", "Range: bytes=-1000\r\n");
         assert!(head.starts_with("HTTP/1.1 206 ") && head.contains("bytes 8387608-8388607/8388608"), "{what}: {head}");
-        origin.is_asked(2);
-        gate.send(file.len()).expect("the origin waits");
+        upstream.is_asked(2);
+        gate.send(file.len()).expect("the upstream waits");
         assert!(read(&mut rest, file.len()) == file, "{what}");
         assert!(read(&mut far, 1000) == file[8_387_608..], "{what}");
     }
 }
 
-/// RFC 9110 section 13.1.5: no weak `ETag`, and no date where there is an `ETag`.
+/// RFC 9110 section 13.1.5: no weak `ETag`, and no date if there is an `ETag`.
 #[test]
-fn only_a_strong_validator_stands_in_if_range() {
+fn if_range_contains_only_a_strong_validator() {
     let date = "Tue, 01 Feb 2022 10:00:00 GMT";
     for (whole, expected) in [
         ("ETag: \"one\"\r\n", Some("\"one\"")),
@@ -190,40 +190,40 @@ fn only_a_strong_validator_stands_in_if_range() {
         ("", None),
     ] {
         let file = content(8 * MIB);
-        let (origin, gate) = gated_as(whole, "", 0, file.clone());
-        let server = server(&origin.url(), &[]);
-        gate.send(1).expect("the origin waits");
+        let (upstream, gate) = gated_as(whole, "", 0, file.clone());
+        let server = server(&upstream.url(), &[]);
+        gate.send(1).expect("the upstream waits");
         let (_, mut rest) = ask(&server, "/media/video.mp4", "");
         let (_, mut far) = ask(&server, "/media/video.mp4", "Range: bytes=-1000\r\n");
-        let sent: Vec<_> = origin.asked()[1..].iter().map(|asked| asked.field("if-range").to_owned()).collect();
+        let sent: Vec<_> = upstream.asked()[1..].iter().map(|asked| asked.field("if-range").to_owned()).collect();
         assert_eq!(sent, expected.into_iter().collect::<Vec<_>>(), "{whole}");
-        gate.send(file.len()).expect("the origin waits");
+        gate.send(file.len()).expect("the upstream waits");
         assert!(read(&mut rest, file.len()) == file);
         assert!(read(&mut far, 1000) == file[8_387_608..], "{whole}");
     }
 }
 
 #[test]
-fn a_client_that_goes_away_takes_nothing_from_the_next() {
+fn a_client_that_disconnects_does_not_affect_the_next() {
     let file = content(2 * MIB);
-    let (origin, gate) = gated(file.clone());
-    let server = server(&origin.url(), &[]);
-    gate.send(MIB).expect("the origin waits");
+    let (upstream, gate) = gated(file.clone());
+    let server = server(&upstream.url(), &[]);
+    gate.send(MIB).expect("the upstream waits");
     drop(ask(&server, "/media/a/b/photo.jpg", ""));
     server.logged("hung up");
-    gate.send(file.len()).expect("the origin waits");
+    gate.send(file.len()).expect("the upstream waits");
     let settled = server.settled("/media/a/b/photo.jpg");
     assert!(settled.body == file);
-    assert_eq!(origin.count(), 1);
+    assert_eq!(upstream.count(), 1);
 }
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
-fn a_client_that_goes_away_leaves_nothing_open() {
+fn a_client_that_disconnects_leaves_no_open_files() {
     let file = content(4 * MIB);
-    let (origin, gate) = gated(file.clone());
-    let server = server(&origin.url(), &[]);
-    gate.send(MIB).expect("the origin waits");
+    let (upstream, gate) = gated(file.clone());
+    let server = server(&upstream.url(), &[]);
+    gate.send(MIB).expect("the upstream waits");
     let (_, mut whole) = ask(&server, "/media/video.mp4", "");
     assert!(read(&mut whole, MIB) == file[..MIB]);
     let open = || fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("Linux").count();
@@ -231,7 +231,7 @@ fn a_client_that_goes_away_leaves_nothing_open() {
     for _ in 0..40 {
         drop(ask(&server, "/media/video.mp4", "Range: bytes=3000000-\r\n"));
     }
-    wait_until("the end of what nobody reads", || open() <= before + 5);
-    gate.send(file.len()).expect("the origin waits");
+    wait_until("the files that nobody reads to be closed", || open() <= before + 5);
+    gate.send(file.len()).expect("the upstream waits");
     assert!(read(&mut whole, 3 * MIB) == file[MIB..]);
 }

@@ -55,7 +55,7 @@ fn files_get_the_names_that_django_gives_them() {
 
 /// Names in a charset, names without letters, boundaries without quotes.
 #[test]
-fn what_django_reads_is_read() {
+fn unusual_forms_are_read_like_django() {
     let server = server(&[]);
     for (disposition, expected) in [
         ("form-data; name=f; filename=\"lost.txt\"; filename*=klingon''%C1.txt", "lost.txt"),
@@ -79,9 +79,9 @@ fn what_django_reads_is_read() {
     }
 }
 
-/// Random forms, among them garbled ones, come to the same files as in Django's own parser.
+/// Random forms, including malformed ones, store the same files as Django's own parser finds.
 #[test]
-fn forms_are_what_a_real_django_makes_of_them() {
+fn random_forms_match_django() {
     const JUDGE: &str = r#"
 import base64, io, json, sys
 from django.conf import settings
@@ -96,7 +96,7 @@ for line in sys.stdin:
     print(json.dumps([[file.name, base64.b64encode(file.read()).decode()] for file in files]), flush=True)
 "#;
     let Some(python) = python(&["django"]) else { return };
-    // a generator that any run can repeat
+    // a generator with a fixed seed
     let mut state = 7_u32;
     let mut pick = |of: &[&'static str]| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -153,14 +153,14 @@ for line in sys.stdin:
         let wanted: Vec<_> = expected.iter().map(|(_, content)| content.clone()).collect();
         assert_eq!(contents, wanted, "{:?}", String::from_utf8_lossy(body));
         for (name, (wanted, _)) in stored.iter().zip(&expected) {
-            // a name that is taken within the form gets seven random characters
+            // a name that occurs twice in the form gets seven random characters
             let stem = wanted.split('.').next().unwrap_or_default();
             assert!(name.starts_with(&format!("{index}/{stem}")), "{name}: {wanted}");
         }
     }
 }
 
-/// Fields as the widgets send them.
+/// The fields as the widgets send them.
 #[test]
 fn a_chunk_is_never_stored_as_the_whole_file() {
     type Row<'a> = (&'a str, Fields<'a>, &'a [(&'a str, &'a str)]);
@@ -198,9 +198,9 @@ fn a_chunk_is_never_stored_as_the_whole_file() {
     assert_eq!(send(server.address, "POST", "/media/", &[FORM], &whole).status, 201, "a file of one chunk is whole");
 }
 
-/// Resumable.js and flow.js take 200, 201 and 202 for "the chunk is here", and do not send it.
+/// Resumable.js and flow.js understand 200, 201 and 202 as "the chunk exists", and do not send it.
 #[test]
-fn a_question_for_a_chunk_is_answered_with_no() {
+fn a_chunk_test_is_answered_with_204() {
     for args in [&["--upload"][..], &[]] {
         let server = Server::start(Way::Fast, args);
         server.put("a.txt", "x");
@@ -245,7 +245,7 @@ fn a_form_into_a_folder_that_changes_stores_nothing() {
 }
 
 #[test]
-fn many_files_are_stored_together_and_fields_are_passed_over() {
+fn many_files_are_stored_together_and_fields_are_ignored() {
     let server = server(&[]);
     let body = form(&[
         ("form-data; name=csrf", b"token"),
@@ -270,7 +270,7 @@ fn many_files_are_stored_together_and_fields_are_passed_over() {
 }
 
 #[test]
-fn upload_to_is_where_posts_to_the_top_go() {
+fn posts_to_the_top_are_stored_in_upload_to() {
     let server = server(&["--upload-to", "uploads/%Y/%m/"]);
     let body = form(&[("form-data; name=f; filename=a.txt", b"x")]);
     let [name] = &names(&send(server.address, "POST", "/media/", &[FORM], &body))[..] else { panic!("one file") };
@@ -335,11 +335,11 @@ fn a_form_that_cannot_be_read_stores_nothing() {
         assert!(answer.text().contains(says), "{row}: {}", answer.text());
         assert_eq!(files(&server.root).len(), 0, "{row}");
     }
-    assert!(!server.root.join("in").exists(), "not even the folder is made");
+    assert!(!server.root.join("in").exists(), "not even the folder is created");
 }
 
 #[test]
-fn a_form_cut_off_by_the_connection_stores_nothing() {
+fn a_truncated_form_stores_nothing() {
     let server = server(&[]);
     let body = form(&[("form-data; name=f; filename=a.txt", &vec![b'x'; 100_000])]);
     for sent in [0, 100, body.len() / 2, body.len() - 1] {
@@ -353,7 +353,7 @@ fn a_form_cut_off_by_the_connection_stores_nothing() {
 }
 
 #[test]
-fn hidden_names_are_taken_where_they_are_served() {
+fn hidden_names_are_accepted_if_they_are_served() {
     let server = server(&["--hidden"]);
     let body = form(&[("form-data; name=f; filename=.bashrc", b"x")]);
     assert_eq!(names(&send(server.address, "POST", "/media/", &[FORM], &body)), [".bashrc"]);

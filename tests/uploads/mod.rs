@@ -15,12 +15,12 @@ use std::time::Instant;
 use crate::support::client::{Fields, answer, head, send};
 use crate::support::{Answer, PATIENCE, Server, Way, command, python, skip};
 
-/// A server that takes uploads.
+/// A server that accepts uploads.
 fn server(args: &[&str]) -> Server {
     Server::start(Way::Fast, &[&["--upload"], args].concat())
 }
 
-/// All files below a folder, whatever their names are.
+/// All files below a folder, whatever their names.
 fn files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root).into_iter().flatten() {
@@ -31,7 +31,7 @@ fn files(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A part of a form: its header lines after the first, and its content.
+/// A form with these parts: header lines and content.
 fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (disposition, content) in parts {
@@ -47,14 +47,14 @@ fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
 
 const FORM: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=frontier");
 
-/// Reads the go-ahead of a server that wants the body of a request with `Expect: 100-continue`.
+/// Reads the `100 Continue` of a server that wants the body.
 fn go_ahead(stream: &mut TcpStream) {
     let mut line = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
     stream.read_exact(&mut line).expect("a go-ahead");
     assert_eq!(&line, b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 fn until(is_so: impl Fn() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !is_so() {
@@ -63,7 +63,7 @@ fn until(is_so: impl Fn() -> bool) {
     }
 }
 
-/// Whether a process holds a file open whose path contains this text.
+/// True if a process has a file open whose path contains this text.
 fn holds(pid: u32, text: &str) -> bool {
     let handles = fs::read_dir(format!("/proc/{pid}/fd")).expect("a process");
     let paths = handles.filter_map(|handle| fs::read_link(handle.ok()?.path()).ok());

@@ -25,7 +25,7 @@ fn a_new_file_is_created_with_its_folders_and_an_old_one_replaced() {
 }
 
 #[test]
-fn modes_are_those_of_the_umask() {
+fn modes_follow_the_umask() {
     let server = server(&[]);
     send(server.address, "PUT", "/media/new/a.txt", &[], b"x");
     let beside = server.outside.join("folder");
@@ -37,7 +37,7 @@ fn modes_are_those_of_the_umask() {
 }
 
 #[test]
-fn conditions_decide_at_the_moment_of_change() {
+fn preconditions_are_checked_when_the_file_changes() {
     let server = server(&[]);
     let put = |fields: Fields<'_>| send(server.address, "PUT", "/media/a.txt", fields, b"new").status;
     assert_eq!(put(&[("If-Match", "*")]), 412, "there is nothing yet");
@@ -58,7 +58,7 @@ fn conditions_decide_at_the_moment_of_change() {
 }
 
 #[test]
-fn of_many_who_create_one_file_one_wins_and_of_many_who_change_it_too() {
+fn exactly_one_of_many_concurrent_writers_wins() {
     let server = server(&[]);
     let race = |fields: Fields<'_>, won: u16| {
         let answers: Vec<u16> = std::thread::scope(|scope| {
@@ -76,7 +76,7 @@ fn of_many_who_create_one_file_one_wins_and_of_many_who_change_it_too() {
 }
 
 #[test]
-fn what_cannot_be_stored_is_refused_with_advice_and_leaves_nothing() {
+fn rejected_requests_get_advice_and_leave_nothing_behind() {
     type Row<'a> = (&'a str, &'a str, Fields<'a>, &'a [u8], u16, &'a str);
     let server = server(&["--max-upload", "1KB"]);
     server.put("file.txt", "old");
@@ -98,8 +98,8 @@ fn what_cannot_be_stored_is_refused_with_advice_and_leaves_nothing() {
         ("PUT", "/media/", &[], b"ab", 409, "This is a folder"),
         ("PUT", "/media/file.txt/a/b.txt", &[], b"ab", 409, "file.txt is a file"),
         ("PUT", "/media/.hidden", &[], b"ab", 404, "--hidden"),
-        ("PUT", "/media/.devmedia-x", &[], b"ab", 404, "uploads that are not complete"),
-        ("PUT", "/media/.devmedia-partial/x", &[], b"ab", 404, "uploads that are not complete"),
+        ("PUT", "/media/.devmedia-x", &[], b"ab", 404, "reserved for incomplete uploads"),
+        ("PUT", "/media/.devmedia-partial/x", &[], b"ab", 404, "reserved for incomplete uploads"),
         ("PUT", "/media/../a.txt", &[], b"ab", 400, "'..'"),
         ("PUT", &long, &[], b"ab", 400, "at most 255"),
         ("PUT", "/media/large", &[], &large, 413, "--max-upload"),
@@ -129,9 +129,9 @@ fn what_cannot_be_stored_is_refused_with_advice_and_leaves_nothing() {
     assert_eq!(fs::read(server.root.join("file.txt")).expect("there"), b"old");
 }
 
-/// The words of S3 and its relatives that devmedia does not know change nothing.
+/// Features of S3 and similar protocols that devmedia does not implement change nothing.
 #[test]
-fn what_is_not_implemented_is_501_and_changes_nothing() {
+fn unimplemented_features_are_501_and_change_nothing() {
     let server = server(&[]);
     server.put("a.txt", "precious");
     let queries = [
@@ -186,7 +186,7 @@ fn what_is_not_implemented_is_501_and_changes_nothing() {
     }
     assert_eq!(files(&server.root), [server.root.join("a.txt")]);
     assert_eq!(fs::read(server.root.join("a.txt")).expect("there"), b"precious");
-    // what a presigned URL has in its query, and the SDKs of AWS, is taken
+    // the parameters of presigned URLs and of the AWS SDKs are accepted
     let presigned = "/media/a.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0&x-id=PutObject";
     let fields = [("x-amz-acl", "public-read"), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")];
     assert_eq!(send(server.address, "PUT", presigned, &fields, b"new").status, 204);
@@ -211,9 +211,9 @@ fn a_body_in_another_transfer_coding_is_501() {
     assert_eq!(files(&server.root).len(), 0);
 }
 
-/// What becomes of a folder while a file for it arrives.
+/// Changes to a folder while a file for it arrives.
 #[test]
-fn a_file_for_a_folder_that_changes_is_409_and_leaves_nothing() {
+fn a_file_for_a_folder_that_changes_is_409_and_is_not_stored() {
     type Change = fn(&Path);
     let rows: &[(&str, Change)] = &[
         ("replaced", |folder| {
@@ -249,9 +249,9 @@ fn a_file_for_a_folder_that_changes_is_409_and_leaves_nothing() {
     }
 }
 
-/// A client that waits for a go-ahead sends no body after a refusal, so the next request must not be read as one.
+/// A client that waits for `100 Continue` sends no body after a refusal, so the next request must not be read as one.
 #[test]
-fn a_refusal_before_the_go_ahead_closes_the_connection() {
+fn a_refusal_before_100_continue_closes_the_connection() {
     let server = server(&["--max-upload", "10B"]);
     let fields = [("Expect", "100-continue")];
     for (method, target, length, status) in [
@@ -266,7 +266,7 @@ fn a_refusal_before_the_go_ahead_closes_the_connection() {
         let mut stream = server.connect();
         let request = head(server.address, method, target, &fields, length);
         let request = String::from_utf8(request).expect("text").replace("Connection: close\r\n", "");
-        // what boto3 does: it sees the refusal, and sends the next request
+        // like boto3: it reads the refusal and sends the next request
         stream.write_all(request.as_bytes()).expect("open");
         let mut first = [0; 12];
         stream.read_exact(&mut first).expect("an answer");
@@ -277,7 +277,7 @@ fn a_refusal_before_the_go_ahead_closes_the_connection() {
         assert!(rest.to_ascii_lowercase().contains("connection: close"), "{method} {target}: {rest}");
         assert!(!rest.contains("HTTP/1.1"), "{method} {target}: the next request is not answered: {rest}");
     }
-    // a body that comes at once is received, and the connection is kept
+    // a body that is sent at once is received, and the connection stays open
     let mut stream = server.connect();
     let request = format!("PUT /media/a.txt HTTP/1.1\r\nHost: {}\r\nExpect: 100-continue\r\n", server.address);
     stream.write_all(format!("{request}Content-Length: 2\r\n\r\nok").as_bytes()).expect("open");
@@ -288,7 +288,7 @@ fn a_refusal_before_the_go_ahead_closes_the_connection() {
     assert!(all.contains("201 Created") && all.ends_with("ok"), "{all}");
 }
 
-/// boto3 sends its bodies with Expect: 100-continue, and uses its connection again.
+/// boto3 sends its bodies with Expect: 100-continue and reuses its connection.
 #[test]
 fn boto3_loses_no_request_after_a_refusal() {
     let Some(python) = python(&["boto3"]) else { return };
@@ -328,7 +328,7 @@ s3.delete_object(Bucket='media', Key='a.txt')
 }
 
 #[test]
-fn without_upload_nothing_is_taken_and_with_a_prefix_only_there() {
+fn uploads_are_accepted_only_where_they_are_enabled() {
     let read_only = Server::start(Way::Fast, &[]);
     for method in ["PUT", "POST", "DELETE", "PATCH"] {
         let answer = send(read_only.address, method, "/media/a.txt", &[], b"x");
@@ -345,7 +345,7 @@ fn without_upload_nothing_is_taken_and_with_a_prefix_only_there() {
 }
 
 #[test]
-fn a_link_leads_an_upload_nowhere_but_beneath_the_root() {
+fn an_upload_through_a_link_stays_below_the_root() {
     for args in [&[][..], &["--follow-links"]] {
         let server = server(args);
         let out = server.outside.join("out");
@@ -378,7 +378,7 @@ fn a_link_leads_an_upload_nowhere_but_beneath_the_root() {
 }
 
 #[test]
-fn a_page_of_a_stranger_changes_nothing() {
+fn a_page_of_another_site_cannot_change_anything() {
     let server = server(&[]);
     server.put("precious.txt", "precious");
     let evil = ("Origin", "https://evil.example");
@@ -412,7 +412,7 @@ fn a_page_of_a_stranger_changes_nothing() {
 }
 
 #[test]
-fn a_preflight_says_what_the_mount_takes() {
+fn a_preflight_lists_the_methods_of_the_mount() {
     let server = server(&[]);
     let fields = [("Origin", "http://localhost:3000"), ("Access-Control-Request-Method", "PUT")];
     let answer = server.request("OPTIONS", "/media/a.txt", &fields);
@@ -455,7 +455,7 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
 }
 
 #[test]
-fn a_connection_that_has_uploaded_is_used_again() {
+fn a_connection_is_reused_after_an_upload() {
     let server = server(&[]);
     let mut stream = server.connect();
     for index in 0..3 {
@@ -472,7 +472,7 @@ fn a_connection_that_has_uploaded_is_used_again() {
 }
 
 #[test]
-fn curl_works_as_everyone_types_it() {
+fn common_curl_commands_work() {
     if Command::new("curl").arg("--version").output().is_err() {
         skip("there is no curl");
         return;

@@ -35,7 +35,7 @@ fn offset(address: SocketAddr, url: &str) -> Option<usize> {
 }
 
 #[test]
-fn an_upload_in_pieces_becomes_one_file_when_it_is_complete() {
+fn an_upload_in_pieces_is_published_when_it_is_complete() {
     let server = server(&[]);
     server.put("in/a.txt", "taken");
     let url = create(server.address, "/media/in/", 10);
@@ -67,7 +67,7 @@ fn an_upload_in_pieces_becomes_one_file_when_it_is_complete() {
     let again = send(server.address, "HEAD", &url, &[TUS], b"");
     assert_eq!((again.status, again.field("upload-offset"), again.field("content-location")), (200, "10", stored));
     assert_eq!(patch(server.address, &url, 10, b"").status, 204);
-    // the URL that Uppy shows as the result leads to the file
+    // the URL that Uppy shows as the result redirects to the file
     for method in ["GET", "HEAD"] {
         let answer = server.request(method, &url, &[]);
         assert_eq!((answer.status, answer.field("location")), (302, stored), "{method}");
@@ -76,7 +76,7 @@ fn an_upload_in_pieces_becomes_one_file_when_it_is_complete() {
 
 /// The extension "creation-with-upload": a POST may bring the first bytes, or all of them.
 #[test]
-fn an_upload_may_begin_with_bytes() {
+fn a_creation_may_contain_the_first_bytes() {
     let server = server(&["--max-upload", "100B"]);
     let create = |length: &str, fields: Fields<'_>, body: &[u8]| {
         send(server.address, "POST", "/media/", &[&[TUS, NAMED, ("Upload-Length", length)], fields].concat(), body)
@@ -96,7 +96,7 @@ fn an_upload_may_begin_with_bytes() {
 
 /// The extension "concatenation", as tus-js-client with `parallelUploads` speaks it.
 #[test]
-fn parts_are_put_together() {
+fn parts_are_joined() {
     let server = server(&["--max-upload", "20B"]);
     let partial = ("Upload-Concat", "partial");
     let part = |content: &[u8], sent: usize| {
@@ -136,7 +136,7 @@ fn parts_are_put_together() {
     assert_eq!(server.get("/media/?format=text").text(), "/media/in/\n");
 }
 
-/// A client must not learn only after the last byte that nothing can be stored there.
+/// A client must learn before the last byte that nothing can be stored there.
 #[test]
 fn an_upload_into_a_folder_that_cannot_be_written_is_403_at_once() {
     let prepared = Server::unprivileged(Way::Fast, &["--upload"], |folder| {
@@ -151,7 +151,7 @@ fn an_upload_into_a_folder_that_cannot_be_written_is_403_at_once() {
     assert!(answer.text().contains("permission"), "{}", answer.text());
 }
 
-/// dates that no HTTP field can hold.
+/// File systems can store dates that do not fit into an HTTP header.
 #[test]
 fn an_upload_with_an_odd_time_can_be_resumed() {
     let server = server(&[]);
@@ -176,7 +176,7 @@ fn an_upload_with_an_odd_time_can_be_resumed() {
 }
 
 #[test]
-fn messages_that_cannot_be_followed() {
+fn invalid_requests_are_rejected() {
     let server = server(&["--max-upload", "100B"]);
     server.put("file", "x");
     let length = ("Upload-Length", "3");
@@ -213,7 +213,7 @@ fn messages_that_cannot_be_followed() {
 }
 
 #[test]
-fn an_upload_can_be_ended_and_empty_and_spoken_by_post() {
+fn an_upload_can_be_terminated_or_empty_or_use_a_method_override() {
     let server = server(&[]);
     let url = create(server.address, "/media/", 10);
     patch(server.address, &url, 0, b"01234");
@@ -232,7 +232,7 @@ fn an_upload_can_be_ended_and_empty_and_spoken_by_post() {
 }
 
 #[test]
-fn what_has_come_survives_the_client_and_the_process() {
+fn received_bytes_survive_a_disconnect_and_a_kill() {
     const LEN: usize = 8 * 1024 * 1024;
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("media");
@@ -254,7 +254,7 @@ fn what_has_come_survives_the_client_and_the_process() {
         stream.write_all(&head(address, "PATCH", &url, &fields, LEN - at)).expect("open");
         stream.write_all(&content[at..LEN * round / 6]).expect("open");
         if round % 2 == 0 {
-            // the client is cut off, and asks again once the server has noticed
+            // the client is disconnected, and retries once the server has noticed
             stream.shutdown(std::net::Shutdown::Write).expect("open");
             assert_eq!(answer(&mut stream, "PATCH").status, 400);
         } else {
@@ -275,7 +275,7 @@ fn what_has_come_survives_the_client_and_the_process() {
 }
 
 #[test]
-fn two_who_add_to_one_upload_do_not_mix() {
+fn concurrent_appends_do_not_mix() {
     let server = server(&[]);
     let url = create(server.address, "/media/", 1000);
     let mut first = server.connect();

@@ -1,4 +1,4 @@
-//! Nothing half-made is ever seen: not when a client hangs up, the disk is full, or the process is killed.
+//! An incomplete file is never visible: not if a client disconnects, the disk is full, or the process is killed.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ fn content(upload: usize, len: usize) -> Vec<u8> {
     (0..len).map(|at| (at.wrapping_mul(31) ^ (at >> 8) ^ upload.wrapping_mul(17)).to_le_bytes()[0]).collect()
 }
 
-/// A process that takes uploads to `folder`, and where it listens.
+/// A process that accepts uploads to `folder`, and its address.
 fn start(folder: &TempDir, args: &[&str]) -> (Process, SocketAddr) {
     let mut command = command();
     command.args(["--debug", "--upload", "--listen", "127.0.0.1:0", "--root"]).arg(folder.path().join("media"));
@@ -29,7 +29,7 @@ fn start(folder: &TempDir, args: &[&str]) -> (Process, SocketAddr) {
 }
 
 #[test]
-fn a_client_that_hangs_up_leaves_nothing() {
+fn a_client_that_disconnects_leaves_nothing_behind() {
     let server = server(&[]);
     server.put("old.bin", "old");
     for target in ["/media/new.bin", "/media/old.bin"] {
@@ -44,7 +44,7 @@ fn a_client_that_hangs_up_leaves_nothing() {
 }
 
 #[test]
-fn while_an_upload_runs_nobody_sees_it() {
+fn a_running_upload_is_not_visible() {
     let server = server(&["--hidden"]);
     server.put("old.bin", "old");
     let mut stream = server.connect();
@@ -62,7 +62,7 @@ fn while_an_upload_runs_nobody_sees_it() {
 }
 
 #[test]
-fn names_of_devmedias_own_are_never_seen() {
+fn temporary_names_are_never_visible() {
     for args in [&[][..], &["--hidden"], &["--hidden", "--upload"]] {
         let server = Server::start(Way::Fast, args);
         server.put(".devmedia-abc", "half");
@@ -88,7 +88,7 @@ fn names_of_devmedias_own_are_never_seen() {
 }
 
 #[test]
-fn a_kill_in_mid_upload_leaves_only_whole_files() {
+fn a_kill_during_an_upload_leaves_only_complete_files() {
     const LEN: usize = 1024 * 1024;
     const ROUNDS: usize = 50;
     let folder = tempfile::tempdir().expect("a folder");
@@ -129,7 +129,7 @@ fn a_kill_in_mid_upload_leaves_only_whole_files() {
 }
 
 #[test]
-fn what_an_earlier_run_left_is_swept_at_start_but_not_what_somebody_holds() {
+fn abandoned_files_are_swept_at_start_and_locked_files_are_kept() {
     use rustix::fs::{FlockOperation, flock};
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("media");
@@ -158,7 +158,7 @@ fn what_an_earlier_run_left_is_swept_at_start_but_not_what_somebody_holds() {
 }
 
 #[test]
-fn a_full_disk_is_507_and_leaves_nothing() {
+fn a_full_disk_is_507_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("media");
     fs::create_dir(&root).expect("a folder");
@@ -185,9 +185,9 @@ fn a_full_disk_is_507_and_leaves_nothing() {
     }
 }
 
-/// `ulimit -f`: to write beyond it sends a signal that ends a process which does not handle it.
+/// `ulimit -f`: writing beyond it sends a signal that ends a process without a handler.
 #[test]
-fn a_file_beyond_the_limit_of_the_process_is_507_and_the_server_lives() {
+fn a_file_over_the_process_limit_is_507_and_the_server_survives() {
     if Command::new("prlimit").arg("--version").output().is_err() {
         eprintln!("skipped: there is no prlimit");
         return;
@@ -211,7 +211,7 @@ fn a_file_beyond_the_limit_of_the_process_is_507_and_the_server_lives() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
-fn memory_stays_flat_for_any_size() {
+fn memory_use_does_not_grow_with_the_upload() {
     const MIB: usize = 1024 * 1024;
     let peak = |pid: u32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
@@ -247,7 +247,7 @@ fn memory_stays_flat_for_any_size() {
 }
 
 #[test]
-fn a_real_django_reads_what_was_uploaded() {
+fn django_reads_an_uploaded_file() {
     let Some(python) = python(&["django"]) else { return };
     let server = server(&["--upload-to", "uploads/%Y/"]);
     let body = form(&[("form-data; name=f; filename=\"na\u{ef}ve photo.jpg\"", b"content")]);

@@ -1,4 +1,4 @@
-//! A yes, remembered for a few seconds. A no is never remembered: a user who logs in expects access at once.
+//! Caches the app's approvals for a few seconds. Refusals are never cached: a user who logs in expects access at once.
 
 use std::time::{Duration, Instant};
 
@@ -7,24 +7,23 @@ use sha2::{Digest as _, Sha256};
 
 use crate::remembered::Remembered;
 
-/// Yeses at once.
+/// The maximum number of cached approvals.
 const MAX: usize = 4096;
 
-/// What a yes holds for: the whole question, hashed. An app may decide by any field of it, so another token in a field of
-/// its own is another question.
+/// A hash of all header fields of the request to the app. The app may decide by any of them, so requests that differ in any
+/// field have different keys.
 pub(super) type Key = [u8; 32];
 
-/// The yeses of one policy.
+/// The cached approvals of one policy.
 #[derive(Debug)]
 pub(super) struct Cache {
-    span: Duration,
+    lifetime: Duration,
     known: Remembered<Key, HeaderMap>,
 }
 
-/// The key of a question with these fields, the target and the method of the request among them.
-pub(super) fn key(question: &HeaderMap) -> Key {
-    let mut lines: Vec<(&str, &[u8])> =
-        question.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+/// The key of a request to the app with these header fields, which include the target and the method of the client's request.
+pub(super) fn key(fields: &HeaderMap) -> Key {
+    let mut lines: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     lines.sort_unstable();
     let mut hash = Sha256::new();
     for (name, value) in lines {
@@ -37,22 +36,22 @@ pub(super) fn key(question: &HeaderMap) -> Key {
 }
 
 impl Cache {
-    pub(super) fn new(span: Duration) -> Self {
-        Self { span, known: Remembered::new(MAX) }
+    pub(super) fn new(lifetime: Duration) -> Self {
+        Self { lifetime, known: Remembered::new(MAX) }
     }
 
-    /// How long a yes counts.
-    pub(super) fn span(&self) -> Duration {
-        self.span
+    /// How long an approval is cached.
+    pub(super) fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 
-    /// The fields that came with the yes, if it still counts.
+    /// The header fields of a cached approval, if it has not expired.
     pub(super) fn get(&self, key: &Key) -> Option<HeaderMap> {
         self.known.get(key, Instant::now())
     }
 
     pub(super) fn put(&self, key: Key, fields: HeaderMap) {
         let now = Instant::now();
-        self.known.put(key, fields, now, now + self.span);
+        self.known.put(key, fields, now, now + self.lifetime);
     }
 }

@@ -7,7 +7,7 @@ fn path(text: &str) -> MediaPath {
 fn access(rules: &[(&str, Option<Policy>)]) -> Access {
     let rules = rules.iter().map(|(pattern, policy)| {
         let patterns = Patterns::parse(std::iter::once(*pattern)).expect("a glob");
-        // policies are told apart by name here
+        // a Policy cannot be cloned
         let access = policy.as_ref().map(|policy| if policy.is_public() { Policy::Public } else { Policy::Deny });
         (patterns, Rule { access, ..Rule::default() })
     });
@@ -28,7 +28,7 @@ fn patterns_match_as_in_a_gitignore() {
         (r"100\*", &["100*"], &["1000"]),
         ("été/*", &["%C3%A9t%C3%A9/a"], &["ete/a"]),
         ("**", &["a", "a/b", ""], &[]),
-        ("?", &["a", "a/b", "b/a"], &["", "ab"]), // found by fuzzing: the top was taken for a file named "."
+        ("?", &["a", "a/b", "b/a"], &["", "ab"]), // found by fuzzing: the root was treated as a file named "."
         (".*", &[".git", ".git/config", "a/.env"], &["", "a"]),
     ] {
         let access = access(&[(pattern, None)]);
@@ -41,9 +41,9 @@ fn patterns_match_as_in_a_gitignore() {
     }
 }
 
-/// A rule about caching that stands first must not lift a guard.
+/// A rule about caching must not disable the access control of a later rule.
 #[test]
-fn the_first_rule_that_has_a_setting_decides_it() {
+fn the_first_rule_with_a_setting_decides_it() {
     let access = access(&[("*.jpg", None), ("private/**", Some(Policy::Deny)), ("**", Some(Policy::Public))]);
     assert!(!access.is_public(&path("private/a.jpg")));
     assert!(access.is_public(&path("a.jpg")));
@@ -81,8 +81,7 @@ fn the_first_match_decides() {
     assert!(!access.is_public(&path("opened/a")));
 }
 
-/// Where the file system tells no case, `OPEN/a` is `open/a`; where it does, it is another file. No rule may let it pass
-/// that does not let both.
+/// On a file system that ignores case, `OPEN/a` is `open/a`; on others it is a different file. It is public only if both are.
 #[test]
 fn another_spelling_is_guarded_by_both_policies() {
     let guarded = access(&[("private/**", Some(Policy::Deny)), ("e\u{301}te\u{301}/**", Some(Policy::Deny))]);
@@ -97,15 +96,15 @@ fn another_spelling_is_guarded_by_both_policies() {
         assert!(!sharp.is_public(&path(text)), "{text}");
     }
     let opened = access(&[("open/**", Some(Policy::Public)), ("**", Some(Policy::Deny))]);
-    assert!(!opened.is_public(&path("OPEN/a")), "it may be another folder");
-    // an exact "public" does not lift the "deny" of the same folder in another spelling
+    assert!(!opened.is_public(&path("OPEN/a")), "it may be a different folder");
+    // an exact "public" does not override the "deny" of the same folder in another spelling
     let both = access(&[("private/**", Some(Policy::Deny)), ("PRIVATE/**", Some(Policy::Public))]);
     assert!(!both.is_public(&path("PRIVATE/a")));
 }
 
-/// VFAT and NTFS drop dots and blanks at the end of a name, ext4 with casefold and HFS+ characters that nobody sees.
+/// VFAT and NTFS drop dots and spaces at the end of a name; ext4 with casefold and HFS+ drop invisible characters.
 #[test]
-fn a_rule_guards_the_spellings_that_a_file_system_ignores() {
+fn a_rule_guards_every_spelling_that_a_file_system_accepts() {
     let guarded =
         access(&[("invoices/**", Some(Policy::Deny)), ("*.key", Some(Policy::Deny)), ("etc.", Some(Policy::Deny))]);
     for text in [
@@ -134,12 +133,12 @@ fn a_rule_guards_the_spellings_that_a_file_system_ignores() {
     let dots = access(&[("...", Some(Policy::Deny)), (r"a\ /**", Some(Policy::Deny))]);
     assert!(
         !dots.is_public(&path(".../a")) && !dots.is_public(&path("a%20/b")),
-        "names of dots or blanks match themselves"
+        "names that consist of dots or spaces match themselves"
     );
 }
 
 #[test]
-fn each_policy_is_asked_once() {
+fn each_policy_is_applied_once() {
     let access = access(&[("a/**", Some(Policy::Deny))]);
     assert_eq!(access.policies_for([path("a/b"), path("a/b")].iter()).len(), 1);
     assert_eq!(access.policies_for([path("b"), path("a/b")].iter()).len(), 2, "a link leads from b to a/b");

@@ -132,6 +132,13 @@ fn a_file_without_validators() {
     ] {
         assert_eq!(evaluate(&Method::GET, &fields(&[line]), &young()), expected, "{line}");
     }
+    // what somebody has written a moment ago is not overwritten
+    let since = fields(&["If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT"]);
+    for method in [Method::PUT, Method::DELETE] {
+        assert_eq!(evaluate(&method, &since, &young()), Failed, "{method}");
+    }
+    let undated = Entity { last_modified: None, ..entity() };
+    assert_eq!(evaluate(&Method::PUT, &since, &undated), Holds, "its date is before 1970");
 }
 
 #[test]

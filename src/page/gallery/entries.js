@@ -1,10 +1,10 @@
-// The entries of a folder: their view, their order and which of them are shown. Names are only ever read and written as
-// text; all that is known of an entry is in its row.
+// The entries of a folder: their view, their order and the filter. Names are only ever read and written as text.
+// Everything known about an entry is in its row.
 
 const root = document.documentElement;
 const one = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-const quietly = use => { try { return use(); } catch { return null; } }; // storage may be turned off
+const quietly = use => { try { return use(); } catch { return null; } }; // storage may be disabled
 const remember = (key, value) => quietly(() => localStorage.setItem(`devmedia.${key}`, value));
 const recall = key => quietly(() => localStorage.getItem(`devmedia.${key}`));
 
@@ -36,7 +36,7 @@ for (const button of all('.views button')) {
   };
 }
 
-/* Rows that are not drawn are taken to be as high as those that are, so that the scrollbar is right. */
+/* Rows that are not drawn get the height of those that are, so that the scrollbar is right. */
 
 function measure() {
   for (const group of table.tBodies) {
@@ -49,11 +49,11 @@ function measure() {
     const { paddingTop, paddingBottom } = getComputedStyle(rows[0]);
     const height = rows.reduce((sum, row) => sum + row.getBoundingClientRect().height, 0) / rows.length;
     const content = height - parseFloat(paddingTop) - parseFloat(paddingBottom);
-    group.style.setProperty('--row', `${Math.round(content * 64) / 64}px`); // browsers lay out in steps of 1/64
+    group.style.setProperty('--row', `${Math.round(content * 64) / 64}px`); // browsers round layout to 1/64
   }
 }
 
-/** Measures after the layout changed. Browsers remember how high each row was; they forget it while it is always drawn. */
+/** Measures after the layout has changed. Browsers remember the height of each row, and forget it while it is always drawn. */
 function remeasure() {
   const rows = [...drawn];
   drawn.clear();
@@ -65,7 +65,7 @@ function remeasure() {
   }));
 }
 
-// the first ones may have been drawn before this script ran
+// the first rows may have been drawn before this script ran
 const drawn = new Set([...table.tBodies].flatMap(group => [...group.rows].slice(0, 100)));
 table.addEventListener('contentvisibilityautostatechange', ({ target, skipped }) => {
   if (!skipped) drawn.add(target);
@@ -80,13 +80,13 @@ new ResizeObserver(() => {
   remeasure();
 }).observe(bar);
 
-// a drawing without a size of its own is as large as its field allows
+// a drawing without its own size is as large as its field allows
 table.addEventListener('load', ({ target }) => {
   const { naturalWidth, naturalHeight } = target;
   if (target.matches('.vector') && naturalHeight) target.style.setProperty('--ratio', naturalWidth / naturalHeight);
 }, true);
 
-/* The order. Names are in that of the reader's language, numbers by their value; folders have their own group, so they
+/* The order. Names are sorted by the rules of the reader's language, and numbers by value. Folders have their own group, so they
    stay first. The server's order is nearly the same. */
 
 const collator = new Intl.Collator(undefined, { numeric: true });
@@ -101,7 +101,7 @@ const VALUES = {
 };
 let order = { key: 'name', down: false };
 
-/** Which of two rows of a group comes first. */
+/** Compares two rows of a group. */
 function before(a, b) {
   const value = VALUES[order.key];
   const sign = order.down ? -1 : 1;
@@ -134,13 +134,13 @@ for (const heading of all('th', table)) {
   heading.replaceChildren(button);
 }
 
-/* The filter, and the count that a screen reader hears. */
+/* The filter, and the count that screen readers announce. */
 
 const plural = (count, one, many) => count === 1 ? `1 ${one}` : `${count} ${many}`;
 
 let entries = [];
 
-/** A text in which neither case nor accents matter. */
+/** Removes case and accents from a text. */
 const fold = text => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
 
 function sift() {
@@ -162,7 +162,7 @@ function sift() {
 
 filter.oninput = sift;
 
-/* The keyboard: arrows go from entry to entry in the direction they point to, "/" goes to the filter. */
+/* The keyboard: arrow keys move between entries, "/" focuses the filter. */
 
 const visible = () => all('tbody tr:not([hidden]) a', table);
 
@@ -209,19 +209,19 @@ addEventListener('keydown', event => {
   event.preventDefault();
 });
 
-/* Changes of the folder, put into the open page: unchanged rows stay, with the pictures they have loaded. */
+/* Applies changes of the folder to the open page. Unchanged rows stay, with their loaded images. */
 
 const identity = row => [href(row), row.dataset.type, row.dataset.size, row.dataset.time].join('\n');
 const groupOf = kind => one(`tbody.${kind}`, table) ?? table.appendChild(element('tbody', { className: kind }));
 
-/** The rows of a page of this folder; `query` says of which entries. */
+/** Fetches the rows of this folder. `query` selects the entries. */
 async function rowsOf(query) {
   const answer = await fetch(location.pathname + query, { headers: { Accept: 'text/html' } });
   if (!answer.ok) return null;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const known = new Map(entries.map(row => [identity(row), row]));
   const rows = kind => [...page.querySelectorAll(`.entries tbody.${kind} tr`)]
-    // an open page shows one picture for a URL: the preview of a newer one needs another URL
+    // an open page caches one image per URL: a newer preview needs another URL
     .map(row => known.get(identity(row)) ?? Object.assign(document.adoptNode(row), { version: `?v=${row.dataset.time}` }));
   return { page, folders: rows('folders'), files: rows('files') };
 }
@@ -233,7 +233,7 @@ async function refresh() {
   for (const kind of ['folders', 'files']) {
     const rows = fresh[kind].sort(before);
     const group = groupOf(kind);
-    // only the differences are touched, so that the rest neither flickers nor scrolls away
+    // touch only the differences, so that the rest neither flickers nor scrolls away
     const stay = new Set(rows);
     for (const row of [...group.rows]) if (!stay.has(row)) row.remove();
     for (const [at, row] of rows.entries()) if (group.rows[at] !== row) group.insertBefore(row, group.rows[at] ?? null);
@@ -245,7 +245,7 @@ async function refresh() {
   return true;
 }
 
-/** Reads only these entries again: URLs relative to the folder, without a slash, with what happened to each. */
+/** Reads only these entries again. `changes` maps URLs relative to the folder, without a slash, to what happened. */
 async function update(changes) {
   const wanted = [...changes].filter(([, kind]) => kind !== 'removed').map(([url]) => `only=${url}`);
   const fresh = wanted.length ? await rowsOf(`?${wanted.join('&')}`) : { folders: [], files: [] };
@@ -254,11 +254,11 @@ async function update(changes) {
   for (const row of entries) if (changes.has(bare(href(row))) && !stay.has(row)) row.remove();
   for (const kind of ['folders', 'files']) for (const row of fresh[kind]) if (!row.isConnected) insert(groupOf(kind), row);
   if (stay.size) one('.empty')?.remove();
-  // the page that a folder has when it is empty is the server's to make
+  // the server creates the page of an empty folder
   return one('tbody tr', table) || one('.empty') ? true : refresh();
 }
 
-/** Puts a row where it belongs among the sorted ones. */
+/** Inserts a row at its place in the sort order. */
 function insert(group, row) {
   let [low, high] = [0, group.rows.length];
   while (low < high) {
@@ -269,7 +269,7 @@ function insert(group, row) {
   group.insertBefore(row, group.rows[low] ?? null);
 }
 
-/** Applies changes with one of the two; the focus stays on its entry. */
+/** Applies changes with one of the two functions. The focus stays on its entry. */
 async function apply(change) {
   const focused = document.activeElement?.getAttribute('href');
   if (!await change()) return false;
@@ -284,7 +284,7 @@ async function apply(change) {
 }
 
 entries = all('tbody tr', table);
-if (filter.value) sift(); // as after Back
+if (filter.value) sift(); // for example after Back
 show(recall('view') === 'table' ? 'table' : 'grid');
 one('.tools').hidden = table.hidden;
 const [key, direction] = (recall('sort') ?? 'name up').split(' ');

@@ -1,8 +1,8 @@
-//! Small drawings, which the page defines once.
+//! Small icons, which the page defines once as symbols.
 
 use maud::{Markup, html};
 
-/// The drawing of this name.
+/// The icon with this name.
 pub(super) fn glyph(name: &str) -> Markup {
     html! { svg class={ "i i-" (name) } aria-hidden="true" { use href={ "#i-" (name) }; } }
 }

@@ -1,16 +1,16 @@
 
-/* Live: changes of the folder appear in the page. A browser has six connections to a host, for all its tabs, so a hidden
-   tab has none; when it is shown again, the server says at once whether it missed something. */
+/* Live updates: changes of the folder appear in the page. A browser has six connections per host for all tabs, so a hidden
+   tab has none. When it is shown again, the server says at once whether it missed something. */
 
 const news = one('.news');
 let source = null;
 let again;
 let reading = false;
-let changes = new Map(); // by URLs relative to the folder, without a slash: what happened there
-let everything = false; // the whole folder has to be read again
+let changes = new Map(); // maps URLs relative to the folder, without a slash, to what happened
+let everything = false; // the whole folder must be read again
 let missed = false; // something could not be read
 
-/** Reads what changed; once more if something changes meanwhile, never twice at a time. */
+/** Reads what has changed. Repeats if something changes meanwhile, and never runs twice at a time. */
 async function renew() {
   if (reading) return;
   reading = true;
@@ -18,7 +18,7 @@ async function renew() {
   let whole = false;
   while (everything || changes.size) {
     const now = changes;
-    // a query has its limits
+    // a query has a limited length
     whole = everything || [...now.keys()].join().length > 4000;
     [changes, everything] = [new Map(), false];
     const read = await apply(() => whole ? refresh() : update(now)).catch(() => false);
@@ -38,7 +38,7 @@ function renewAll() {
   renew();
 }
 
-/** The page may be out of date: asks why, and says so. */
+/** The page may be out of date: finds out why, and shows the reason. */
 async function doubt() {
   const problem = await trouble(`${location.pathname}?events`);
   notice('server', problem?.status === 0 ? `${AWAY} This page shows the folder as it was.` : '');
@@ -46,7 +46,7 @@ async function doubt() {
   notice('folder', problem?.status ? `${problem.reason} ${silent}` : '');
 }
 
-/** Tells a screen reader of a change. */
+/** Announces a change to screen readers. */
 function announce({ name, kind }) {
   news.textContent = `${name} was ${{ created: 'added', modified: 'changed', removed: 'removed' }[kind]}.`;
 }
@@ -67,13 +67,13 @@ function listen() {
       const change = JSON.parse(event.data);
       announce(change);
       changes.set(bare(change.url).split('/').at(-1), change.kind);
-      // only the last of several events has a new id: the state they lead to
+      // only the last of several events has a new id: that of the resulting state
       if (event.lastEventId === table.dataset.state) return;
       table.dataset.state = event.lastEventId;
       renew();
     });
     source.addEventListener('refresh', renewAll);
-    // it comes back by itself where it can; not after a refusal
+    // the browser reconnects by itself if possible, but not after an error status
     source.onerror = ({ target }) => {
       if (target !== source) return;
       doubt();

@@ -1,9 +1,9 @@
 
-/* Notices: one line for each reason why the page is not what a person takes it for. */
+/* Notices: one line for each reason why the page is not up to date. */
 
 const notices = new Map();
 
-/** Shows a line under this key; an empty text takes it away. `more` is an element after the text. */
+/** Shows a line for this key. An empty text removes it. `more` is an element after the text. */
 function notice(key, text, more) {
   const known = notices.get(key);
   if ((known?.text ?? '') === text) return;
@@ -12,7 +12,7 @@ function notice(key, text, more) {
   for (const place of all('.notices')) {
     place.replaceChildren(...[...notices].map(([key, { text, more }]) => {
       const line = element('p', {}, element('span', {}, text, ...more ? [' ', more.cloneNode(true)] : []));
-      // the others are true until they are over
+      // the others stay until their reason is gone
       if (key === 'file') {
         const close = element('button', { type: 'button', title: 'Hide this line' }, one('.i-close').cloneNode(true));
         close.append(element('span', { className: 'unseen', textContent: 'Hide this line' }));
@@ -26,7 +26,7 @@ function notice(key, text, more) {
 
 const AWAY = 'devmedia does not answer: it has stopped, or the connection is lost.';
 
-/** Why this URL cannot be read, in the server's own words; `null` where it can be. */
+/** The server's reason why this URL cannot be read, or `null` if it can be. */
 async function trouble(url) {
   const stop = new AbortController();
   try {
@@ -39,6 +39,6 @@ async function trouble(url) {
   } catch {
     return { status: 0, reason: AWAY, advice: 'Is it still running?' };
   } finally {
-    stop.abort(); // only the head is wanted, and a stream never ends
+    stop.abort(); // only the head is needed, and a stream never ends
   }
 }

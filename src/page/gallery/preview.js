@@ -1,5 +1,5 @@
 
-/* The preview of one file. It has an address, `#/name`, so that a link can open it and Back closes it. */
+/* The preview of one file. It has a URL of its own, `#/name`, so that a link can open it and Back closes it. */
 
 const preview = one('.preview');
 const stage = one('.stage', preview);
@@ -10,7 +10,7 @@ let current = null;
 const previews = () => all('tbody tr[data-type]:not([hidden])', table);
 const address = row => `#/${href(row)}`;
 
-/** A large drawing of a kind of file, with something below it. */
+/** A large icon of a kind of file, with an element below it. */
 function card(icon, ...below) {
   const drawing = one('.i-close').cloneNode(true);
   drawing.setAttribute('class', `i i-${icon}`);
@@ -18,7 +18,7 @@ function card(icon, ...below) {
   return element('div', { className: 'card' }, drawing, ...below);
 }
 
-/** The kind of the drawing that fits a file: the one in its row, else by its type. */
+/** The icon for a file: the one in its row, or else by its type. */
 function iconOf(row, type) {
   const drawn = one('.thumbnail .i', row)?.getAttribute('class').match(/i-(\S+)/)?.[1];
   const kind = type.split('/')[0];
@@ -37,11 +37,11 @@ function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** Fills the stage; `tell` is given what becomes known of the file, `is` says whether it is still wanted. */
+/** Fills the stage. `tell` receives facts about the file, `is` returns whether the file is still shown. */
 async function fill(row, type, url, tell, is) {
   const sorry = (icon, ...words) =>
     is() && stage.replaceChildren(card(icon, ...words.filter(Boolean).map(textContent => element('p', { textContent }))));
-  // the file may be at fault, or gone since: the server knows
+  // the file may be damaged, or may have been removed: the server knows
   const failed = async (icon, words) => {
     const problem = await trouble(url);
     sorry(icon, ...problem ? [problem.reason, problem.advice] : [words]);
@@ -79,7 +79,7 @@ async function fill(row, type, url, tell, is) {
     if (type === 'application/pdf') {
       answer.body?.cancel();
     } else {
-      // a server that sends more than was asked for is not read to its end
+      // do not read the rest if a server sends more than the requested range
       bytes = await firstBytes(answer);
     }
   } catch {
@@ -111,10 +111,10 @@ async function firstBytes(answer) {
   return all.subarray(0, length);
 }
 
-/** After the folder changed: a changed file is shown again; one that is gone is not shown any more, and a line says so.
-    `come` are the rows that are new. */
+/** Updates the preview after the folder has changed: shows a changed file again, and closes a removed one with a notice.
+    `come` contains the new rows. */
 function reopen(come) {
-  // the address may name a file that has just appeared
+  // the URL may name a file that has just appeared
   if (!current) return addressed() && follow();
   if (current.isConnected) return steps(current);
   const row = previews().find(row => href(row) === href(current));
@@ -127,7 +127,7 @@ function reopen(come) {
   } else notice('file', `${was} is gone: it was removed or renamed.`);
 }
 
-/** Where the buttons lead to. */
+/** The targets of the buttons. */
 function steps(row) {
   const rows = previews();
   const at = rows.indexOf(row);
@@ -151,11 +151,11 @@ async function open(row) {
   if (!preview.open) {
     root.style.setProperty('--scrollbar', `${innerWidth - root.clientWidth}px`);
     preview.showModal();
-    preview.focus(); // not its first button: Enter would copy something
+    preview.focus(); // not its first button, because Enter would copy something
   }
 
   let { type } = row.dataset;
-  // its name does not tell: the server looks at its first bytes
+  // its name does not reveal the type, so the server inspects its first bytes
   if (!type) {
     const head = await fetch(url, { method: 'HEAD' }).catch(() => null);
     type = head?.headers.get('Content-Type')?.split(';')[0] ?? '';
@@ -171,13 +171,13 @@ async function open(row) {
 
 const decoded = text => quietly(() => decodeURIComponent(text)) ?? text;
 
-/** The row of the file that the address names. */
+/** The row of the file that the URL names. */
 function addressed() {
   const wanted = decoded(location.hash);
   return wanted.startsWith('#/') && all('tbody tr[data-type]', table).find(row => decoded(address(row)) === wanted);
 }
 
-/** Opens the preview that the address names, or closes the open one. */
+/** Opens the preview that the URL names, or closes the open one. */
 function follow() {
   const row = addressed();
   if (row && row !== current) open(row);
@@ -185,7 +185,7 @@ function follow() {
   if (!row && location.hash.startsWith('#/')) missing(location.hash);
 }
 
-/** Says why the address leads to no entry of this folder. */
+/** Explains why the URL does not name an entry of this folder. */
 async function missing(hash) {
   const url = new URL(`./${hash.slice(2)}`, location.href.split('#')[0]);
   const problem = await trouble(url);
@@ -201,13 +201,13 @@ async function missing(hash) {
 function leave() {
   const left = current;
   current = shown = null;
-  stage.replaceChildren(); // nothing goes on playing
+  stage.replaceChildren(); // stops playback
   preview.close();
   link(left).focus();
 }
 
 function close() {
-  // where the page without a preview came before, Back leads to it
+  // Back leads to the page without a preview, if it was shown before
   if (history.state?.fromHere) history.back();
   else history.replaceState(null, '', location.pathname + location.search);
   if (current?.isConnected) follow();
@@ -284,11 +284,11 @@ preview.oncancel = event => {
   event.preventDefault();
   close();
 };
-// a browser may close it without asking; the event comes late, when another may be open already
+// a browser may close the dialog without asking; the event comes late, when another file may be open already
 preview.onclose = () => current && !preview.open && close();
 preview.onkeydown = event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  // a player seeks with the arrows, a text scrolls, a button is pressed with the space bar
+  // a player seeks with the arrow keys, a text scrolls, the space bar presses a button
   if (event.target.closest('video, audio, pre') || event.key === ' ' && event.target.closest('button, a')) return;
   const player = one('video, audio', stage);
   const keys = {

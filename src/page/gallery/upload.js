@@ -1,16 +1,16 @@
 
-/* Uploads: chosen, dropped or pasted files, each in a request of its own, with a row that shows its progress. */
+/* Uploads chosen, dropped or pasted files, each in its own request, with a row that shows its progress. */
 
 const uploader = one('.upload');
 const picker = one('input', uploader);
 const uploads = one('.uploads');
-const top = all('.crumbs h1 a').length === 1; // of the mount; names in answers are relative to it
-const AT_ONCE = 3; // a browser has six connections to a host, and the page needs some
+const top = all('.crumbs h1 a').length === 1; // the top of the mount, to which names in answers are relative
+const AT_ONCE = 3; // a browser has six connections per host, and the page needs some
 
 const waiting = [];
 const tally = { sending: 0, all: 0, stored: 0, failed: 0 };
 
-/** Puts the files into the list, and sends them when it is their turn. */
+/** Adds the files to the list, and sends each when its turn comes. */
 function upload(files) {
   for (const file of files) {
     const title = element('span', { className: 'title', textContent: file.name, title: file.name });
@@ -73,7 +73,7 @@ function send(task) {
 }
 
 function stored(task, { name, url, size: length }) {
-  // after a clash of names, with a character that names may not have, or by --upload-to, the stored name differs
+  // the stored name differs if the name exists, if it contains invalid characters, or because of --upload-to
   const called = top ? name : name.split('/').at(-1);
   const words = called === task.file.name ? 'Uploaded' : `Uploaded as ${called}`;
   task.title.replaceChildren(element('a', { href: url, textContent: task.file.name }));
@@ -84,7 +84,7 @@ function stored(task, { name, url, size: length }) {
 
 function failed(task, words) {
   tally.failed += 1;
-  task.said.role = 'alert'; // a screen reader reads it at once
+  task.said.role = 'alert'; // screen readers announce it at once
   finish(task, 'failed', words);
 }
 
@@ -142,7 +142,7 @@ picker.onchange = () => {
   picker.value = ''; // the same file may be chosen again
 };
 
-/* Dropping, anywhere on the page. Something dragged out of the page itself is not an upload. */
+/* Dropping, anywhere on the page. Anything dragged from the page itself is not an upload. */
 
 let ours = false;
 const dropping = on => { one('.drop').hidden = !on; };
@@ -152,7 +152,7 @@ addEventListener('dragstart', () => { ours = true; });
 addEventListener('dragend', () => { ours = false; });
 addEventListener('dragover', event => {
   if (!brings(event)) return;
-  event.preventDefault(); // else the browser opens the file
+  event.preventDefault(); // otherwise the browser opens the file
   event.dataTransfer.dropEffect = preview.open ? 'none' : 'copy';
   dropping(!preview.open);
 });
@@ -164,7 +164,7 @@ addEventListener('drop', event => {
   if (!preview.open) upload(event.dataTransfer.files);
 });
 
-/* Pasting: files, or a picture from a screenshot. */
+/* Pasting: files, or an image such as a screenshot. */
 
 addEventListener('paste', event => {
   const { files } = event.clipboardData;

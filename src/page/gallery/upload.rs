@@ -1,10 +1,10 @@
-//! The parts of the page that only a folder with uploads has.
+//! The parts of the page that exist only if files can be uploaded.
 
 use maud::{Markup, html};
 
 use super::glyph::glyph;
 
-/// The button. Without JavaScript it is an ordinary form: choose, send, and the folder is shown again.
+/// The upload button. Without JavaScript it is an ordinary form, which shows the folder again after submission.
 pub(super) fn form() -> Markup {
     html! {
         form.upload method="post" enctype="multipart/form-data" {
@@ -14,7 +14,7 @@ pub(super) fn form() -> Markup {
     }
 }
 
-/// The drop target and the list of uploads, both empty; the script fills them.
+/// The drop target and the list of uploads. The script fills both.
 pub(super) fn stage(title: &str) -> Markup {
     html! {
         div.drop hidden aria-hidden="true" {

@@ -1,11 +1,11 @@
 
-/* Zoom: a picture fits the stage; the wheel, two fingers, + and - change its size, a drag moves it. A swipe with one finger
+/* Zoom: an image fits the stage at first. The wheel, two fingers, + and - change its size, a drag moves it. A swipe with one finger
    goes to the next file. */
 
-const MOST = 64; // screen pixels for one of the picture
-let shown = null; // the picture: its element, the scale (1 fits) and how far it was moved
+const MOST = 64; // screen pixels per pixel of the image
+let shown = null; // the image: its element, the scale (1 fits) and how far it was moved
 
-/** Screen pixels of one pixel of the picture when it fits. */
+/** Screen pixels per pixel of the image when it fits the stage. */
 const fitting = () => {
   const width = parseFloat(getComputedStyle(shown.image).width); // without the transform, and not rounded
   return width / (shown.image.naturalWidth || width);
@@ -22,13 +22,13 @@ function draw() {
     shown[axis] = Math.min(room, Math.max(-room, shown[axis]));
   }
   image.style.transform = scale === 1 ? '' : `translate(${shown.x}px, ${shown.y}px) scale(${scale})`;
-  image.style.backgroundSize = scale === 1 ? '' : `${16 / scale}px ${16 / scale}px`; // the checks do not grow
+  image.style.backgroundSize = scale === 1 ? '' : `${16 / scale}px ${16 / scale}px`; // the checkerboard keeps its size
   image.classList.toggle('zoomed', shown.loose);
   image.classList.toggle('scaled', scale !== 1);
   image.classList.toggle('pixels', !image.classList.contains('vector') && fitting() * scale >= 2);
 }
 
-/** Scales to `scale` times the fitting size; the point of the picture at (x, y) of the window stays there. */
+/** Scales to `scale` times the fitting size. The point of the image at (x, y) in the window stays there. */
 function zoom(scale, x, y) {
   if (!shown?.image.offsetWidth) return;
   const largest = Math.max(4, MOST / fitting());
@@ -44,14 +44,14 @@ function zoom(scale, x, y) {
   say(percent());
 }
 
-/** The actual size, or, where it has that already, the fitting one; a picture that fits in its actual size doubles. */
+/** Toggles between the actual and the fitting size. An image that fits at its actual size is doubled. */
 function toggleZoom(x, y) {
   if (!shown?.image.offsetWidth) return;
   const actual = 1 / fitting();
   zoom(shown.scale !== 1 ? 1 : actual > 1.01 ? actual : 2, x, y);
 }
 
-/** From now on this picture is the one to zoom. A tiny one starts enlarged by a whole number, so that it can be seen. */
+/** Makes this image the one to zoom. A tiny image starts enlarged by a whole number, so that it is visible. */
 function zoomable(image) {
   shown = { image, scale: 1, x: 0, y: 0 };
   const longer = Math.max(image.naturalWidth, image.naturalHeight);
@@ -65,22 +65,22 @@ function zoomable(image) {
 /* Fingers and the mouse. */
 
 const pointers = new Map();
-let start = null; // of a gesture: where it began, and what was shown then
+let start = null; // the start of a gesture: its position, and what was shown
 const SWIPE = 50;
 
 const distance = ([a, b]) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
 
 function down(event) {
   if (event.button || event.target.closest('audio')) return;
-  if (event.pointerType === 'mouse' && event.target.closest('pre')) return; // it selects text
-  // the controls of a video are its lower edge
+  if (event.pointerType === 'mouse' && event.target.closest('pre')) return; // the user selects text
+  // the lower edge of a video has its controls
   const video = event.target.closest('video')?.getBoundingClientRect();
   if (video && event.clientY > video.bottom - 80) return;
   pointers.set(event.pointerId, event);
   const fingers = [...pointers.values()];
   start = { event, fingers, shown: shown && { ...shown }, moved: false };
   if (event.target === shown?.image) {
-    event.preventDefault(); // no dragging of the picture out of the page
+    event.preventDefault(); // keeps the image from being dragged out of the page
     event.target.setPointerCapture(event.pointerId);
   }
 }
@@ -112,7 +112,7 @@ function up(event) {
   if (swiped) step(x < 0 ? 1 : -1);
 }
 
-/** Listens on the stage of the preview. */
+/** Listens for events on the stage of the preview. */
 function gestures(stage) {
   stage.onpointerdown = down;
   stage.onpointermove = move;

@@ -18,7 +18,7 @@ fn key(entity: &Entity) -> Key {
 }
 
 #[test]
-fn a_key_is_of_all_that_the_picture_depends_on() {
+fn a_key_depends_on_everything_the_thumbnail_depends_on() {
     let same = key(&entity());
     assert_eq!(same, key(&entity()));
     let tag = |tag| Some(HeaderValue::from_static(tag));
@@ -35,7 +35,7 @@ fn a_key_is_of_all_that_the_picture_depends_on() {
 }
 
 #[test]
-fn what_is_kept_is_found_whole_or_not_at_all() {
+fn a_damaged_thumbnail_is_not_found() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = Cache::new(folder.path().join("deep/in/it"));
     let key = key(&entity());
@@ -62,7 +62,7 @@ fn what_is_kept_is_found_whole_or_not_at_all() {
 }
 
 #[test]
-fn only_this_user_may_read_what_is_kept() {
+fn only_this_user_can_read_the_cache() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = Cache::new(folder.path().join("deep/in/it"));
     let key = key(&entity());
@@ -70,13 +70,13 @@ fn only_this_user_may_read_what_is_kept() {
     for (path, expected) in
         [("deep", 0o700), ("deep/in", 0o700), ("deep/in/it", 0o700), (&*format!("deep/in/it/{}", key.0), 0o600)]
     {
-        let mode = fs::metadata(folder.path().join(path)).expect("it was made").permissions().mode();
+        let mode = fs::metadata(folder.path().join(path)).expect("it was created").permissions().mode();
         assert_eq!(mode & 0o777, expected, "{path}");
     }
 }
 
 #[test]
-fn without_a_folder_nothing_is_kept_and_nothing_fails() {
+fn an_unusable_folder_disables_the_cache_without_errors() {
     let cache = Cache::new("/dev/null/thumbnails".into());
     let key = key(&entity());
     cache.put(&key, b"picture");
@@ -84,7 +84,7 @@ fn without_a_folder_nothing_is_kept_and_nothing_fails() {
 }
 
 #[test]
-fn the_oldest_make_room() {
+fn the_oldest_thumbnails_are_removed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cache = Cache { max_bytes: 1000, ..Cache::new(folder.path().to_owned()) };
     let now = SystemTime::now();

@@ -5,7 +5,7 @@ fn pixel(layout: Layout, values: &[u8]) -> Raster {
 }
 
 #[test]
-fn chunks_of_a_png_change_colours() {
+fn chunks_of_a_png_are_applied() {
     let srgb = Some([(0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06)]);
     let p3 = Some([(0.3127, 0.329), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06)]);
     let nonsense = Some([(0.0, 0.0); 4]);
@@ -25,7 +25,7 @@ fn chunks_of_a_png_change_colours() {
 }
 
 #[test]
-fn code_points_change_colours() {
+fn code_points_are_applied() {
     for (primaries, transfer, changed) in
         [(1, 13, false), (12, 13, true), (9, 16, true), (2, 2, false), (255, 255, false)]
     {
@@ -36,13 +36,13 @@ fn code_points_change_colours() {
 }
 
 #[test]
-fn opacity_is_no_colour() {
+fn opacity_is_not_converted() {
     let colours = Colours::Gamma { gamma: 1.0, chromaticities: None };
     assert_eq!(colours.to_srgb(pixel(Layout::Rgba, &[0, 0, 0, 77])).pixels[3], 77);
 }
 
 #[test]
-fn a_profile_of_other_channels_or_of_nothing_is_left_out() {
+fn a_profile_of_other_channels_or_without_content_is_ignored() {
     let p3 = ColorProfile::new_display_p3().encode().expect("a profile");
     for (profile, raster) in [
         (p3.clone(), pixel(Layout::Gray, &[77])),
@@ -57,7 +57,7 @@ fn a_profile_of_other_channels_or_of_nothing_is_left_out() {
 }
 
 #[test]
-fn a_profile_of_greys_changes_greys() {
+fn a_grey_profile_is_applied() {
     let mut linear = ColorProfile::new_gray_with_gamma(1.0);
     linear.description = None;
     let found = Colours::Profile(linear.encode().expect("a profile")).to_srgb(pixel(Layout::Gray, &[100]));

@@ -1,4 +1,4 @@
-//! What a file announces, what it decodes to, and why it may not.
+//! What a file announces, what it decodes to, and why it cannot be decoded.
 
 use std::fmt;
 
@@ -7,47 +7,47 @@ use image::metadata::Orientation;
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::raster::{Layout, Raster};
 
-/// Pixels of the largest picture that is decoded, which bounds the time it takes: 16,384 by 16,384.
+/// The pixels of the largest image that is decoded: 16,384 by 16,384. This limits the time.
 const MAX_PIXELS: u64 = 1 << 28;
 
-/// Bytes that a decoder may need for one picture. Most need a few rows only.
+/// The most memory that a decoder may need for one image, in bytes. Most need only a few rows.
 pub(super) const MAX_MEMORY: u64 = 192 * 1024 * 1024;
 
-/// Why there is no thumbnail.
+/// Why an image has no thumbnail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unmade {
-    /// The file is longer than is read.
+pub enum DecodeError {
+    /// The file is longer than the limit.
     TooLong {
-        /// The longest.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// It announces more pixels than are decoded.
+    /// The file announces too many pixels.
     TooLarge {
-        /// As announced.
+        /// The announced width.
         width: u32,
-        /// As announced.
+        /// The announced height.
         height: u32,
     },
-    /// Its format is none of ours.
+    /// The format is not supported.
     Unknown,
-    /// It is damaged: the decoder's own words.
+    /// The file is damaged. Holds the decoder's message.
     Broken(String),
 }
 
-impl fmt::Display for Unmade {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { limit } => write!(f, "the file is too large: more than {} MiB", limit >> 20),
-            Self::TooLarge { width, height } => write!(f, "the picture is too large: {width} x {height} pixels"),
+            Self::TooLarge { width, height } => write!(f, "the image is too large: {width} x {height} pixels"),
             Self::Unknown => f.write_str("the format is not supported"),
-            Self::Broken(why) => write!(f, "the picture is damaged: {why}"),
+            Self::Broken(why) => write!(f, "the image is damaged: {why}"),
         }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` passes a value")]
-pub(super) fn broken(why: impl ToString) -> Unmade {
-    Unmade::Broken(why.to_string())
+pub(super) fn broken(why: impl ToString) -> DecodeError {
+    DecodeError::Broken(why.to_string())
 }
 
 /// What a file announces.
@@ -55,7 +55,7 @@ pub(super) fn broken(why: impl ToString) -> Unmade {
 pub(super) struct Facts {
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Bytes that its decoder needs.
+    /// The bytes of memory that its decoder needs.
     pub(super) memory: u64,
 }
 
@@ -65,10 +65,10 @@ impl Facts {
     }
 }
 
-/// A reduced picture, as it is stored.
+/// A reduced image, oriented as it is stored.
 pub(in crate::thumbnail) struct Decoded {
     pub(in crate::thumbnail) raster: Raster,
-    /// How it is turned to stand upright.
+    /// How to turn it so that it is upright.
     pub(in crate::thumbnail) orientation: Option<Orientation>,
     pub(in crate::thumbnail) colours: Colours,
 }

@@ -4,32 +4,32 @@ use std::io::{BufRead, Seek};
 
 use gif::{ColorOutput, DecodeOptions, Decoder, MemoryLimit};
 
-use super::facts::{Decoded, Facts, Unmade, broken};
+use super::facts::{DecodeError, Decoded, Facts, broken};
 use crate::thumbnail::raster::{Full, Layout, Shrinker};
 
-/// A GIF whose first frame is announced.
+/// A GIF whose first frame has been announced.
 pub(super) struct Gif<R: BufRead + Seek> {
     decoder: Decoder<R>,
     screen: (usize, usize),
     frame: Frame,
 }
 
-/// Where the first frame is, and what its numbers mean.
+/// Where the first frame is, and its palette.
 struct Frame {
     left: usize,
     top: usize,
     width: usize,
     height: usize,
     interlaced: bool,
-    /// Red, green, blue and opacity of each number.
+    /// Red, green, blue and opacity of each palette entry.
     palette: Vec<[u8; 4]>,
 }
 
 impl<R: BufRead + Seek> Gif<R> {
-    pub(super) fn open(source: R) -> Result<(Self, Facts), Unmade> {
+    pub(super) fn open(source: R) -> Result<(Self, Facts), DecodeError> {
         let mut options = DecodeOptions::new();
         options.set_color_output(ColorOutput::Indexed);
-        // rows are decoded one by one: only the palette and a row are in its memory
+        // rows are decoded one by one, so only the palette and one row are in memory
         options.set_memory_limit(MemoryLimit::Unlimited);
         options.check_frame_consistency(false);
         options.allow_unknown_blocks(true);
@@ -39,12 +39,12 @@ impl<R: BufRead + Seek> Gif<R> {
         let (interlaced, transparent, palette) = (own.interlaced, own.transparent, own.palette.clone());
         let colours = palette.as_deref().or(decoder.global_palette()).unwrap_or_default();
         let mut palette: Vec<_> = colours.chunks_exact(3).map(|rgb| [rgb[0], rgb[1], rgb[2], 255]).collect();
-        // a number without a colour is drawn black
+        // an index without a palette entry is drawn black
         palette.resize(256, [0, 0, 0, 255]);
         if let Some(number) = transparent {
             palette[usize::from(number)] = [0; 4];
         }
-        // a frame that is larger than its screen makes the screen larger, as in browsers
+        // a frame larger than the screen enlarges the screen, as in browsers
         let screen = (usize::from(decoder.width()).max(left + width), usize::from(decoder.height()).max(top + height));
         if width == 0 || height == 0 {
             return Err(broken("its first frame is empty"));
@@ -57,8 +57,8 @@ impl<R: BufRead + Seek> Gif<R> {
         Ok((Self { decoder, screen, frame: Frame { left, top, width, height, interlaced, palette } }, facts))
     }
 
-    /// What is there of a file that was cut short is drawn; the rest is transparent.
-    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, Unmade> {
+    /// Draws the readable part of a truncated file. The rest is transparent.
+    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, DecodeError> {
         let mut shrinker = Shrinker::new(Full::new(facts.width, facts.height, Layout::Rgba), pixels);
         let Frame { left, top, width, height, interlaced, palette } = &self.frame;
         let mut row = vec![0; self.screen.0 * 4];
@@ -74,7 +74,7 @@ impl<R: BufRead + Seek> Gif<R> {
         };
         let mut drawn = 0;
         if *interlaced {
-            // rows that did not come repeat the one above them
+            // missing rows repeat the row above them
             let mut rows: Vec<Option<Vec<u8>>> = vec![None; *height];
             for at in interlaced_rows(*height) {
                 let mut numbers = vec![0; *width];
@@ -112,7 +112,7 @@ impl<R: BufRead + Seek> Gif<R> {
     }
 }
 
-/// The order of rows (GIF 89a, appendix E): every eighth, those between them, every second, the rest.
+/// The order of rows (GIF 89a, appendix E): every eighth row, those halfway between them, and so on.
 fn interlaced_rows(height: usize) -> impl Iterator<Item = usize> {
     [(0, 8), (4, 8), (2, 4), (1, 2)].into_iter().flat_map(move |(first, step)| (first..height).step_by(step))
 }

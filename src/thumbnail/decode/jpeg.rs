@@ -1,5 +1,5 @@
-//! JPEG, by libjpeg (`mozjpeg`). Browsers, Pillow, `ImageMagick` and libvips use it too, so damaged and unusual files look
-//! the same here as there. It decodes at 1/8, 1/4 or 1/2 of the size, row by row.
+//! JPEG, decoded by libjpeg (`mozjpeg`). Browsers, Pillow, `ImageMagick` and libvips use it too, so damaged and unusual
+//! files look the same here. It decodes row by row at 1/8, 1/4, 1/2 or all of the size.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
@@ -7,15 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::facts::{Decoded, Facts, Unmade, broken};
+use super::facts::{DecodeError, Decoded, Facts, broken};
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::exif::{self, Exif};
 use crate::thumbnail::raster::{Full, Layout, Raster, Shrinker};
 
-/// Scans after which a file counts as cut short: each of them costs a look at every block, and may be a few bytes long.
+/// A file with more scans counts as truncated. Each scan visits every block, and may be only a few bytes long.
 const MAX_SCANS: usize = 100;
 
-/// Bytes of a colour profile that is put together of its parts.
+/// The most bytes of a colour profile, joined from its parts.
 const MAX_PROFILE: usize = 16 * 1024 * 1024;
 
 /// A JPEG up to its first scan.
@@ -24,45 +24,45 @@ pub(super) struct Jpeg<R> {
     head: Head,
 }
 
-/// What the segments before the first scan say.
+/// The contents of the segments before the first scan.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Head {
     width: u16,
     height: u16,
-    /// Where the height is, in a file that gives it after the first scan (DNL, ITU-T T.81 B.2.5).
+    /// The position of the height, in a file that gives it after the first scan (DNL, ITU-T T.81 B.2.5).
     height_at: Option<u64>,
-    /// All coefficients are in memory before the first row can be made of them: so many bytes.
+    /// The bytes of all coefficients, if they must be in memory before the first row can be computed.
     coefficients: u64,
     exif: Exif,
     profile: Vec<u8>,
 }
 
 impl<R: BufRead + Seek> Jpeg<R> {
-    pub(super) fn open(mut source: R) -> Result<(Self, Facts), Unmade> {
+    pub(super) fn open(mut source: R) -> Result<(Self, Facts), DecodeError> {
         let mut head = Head::read(&mut source).map_err(broken)?;
         if head.height == 0 && head.width > 0 {
-            head.height = height_behind(&mut source).map_err(broken)?.unwrap_or(0);
+            head.height = height_after_scan(&mut source).map_err(broken)?.unwrap_or(0);
         } else {
             head.height_at = None;
         }
         if head.exif.preview.is_none() && (head.width == 0 || head.height == 0) {
-            return Err(broken("it has no picture"));
+            return Err(broken("it contains no image"));
         }
         let (width, height) = (u32::from(head.width), u32::from(head.height));
-        // besides the coefficients a few rows
+        // the coefficients and a few rows
         let memory = head.coefficients + u64::from(width) * 256;
         Ok((Self { source, head }, Facts { width, height, memory }))
     }
 
-    /// Where a small preview will do, nothing else of the file is read.
+    /// If a small preview suffices, the rest of the file is not read.
     pub(super) fn memory(&self, pixels: u32, facts: Facts) -> u64 {
         if self.preview(pixels, facts).is_some() { 0 } else { facts.memory }
     }
 
-    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, Unmade> {
+    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, DecodeError> {
         let raster = match self.preview(pixels, facts) {
             Some(preview) => Ok(preview),
-            None if facts.are_too_large() => Err(Unmade::TooLarge { width: facts.width, height: facts.height }),
+            None if facts.are_too_large() => Err(DecodeError::TooLarge { width: facts.width, height: facts.height }),
             None => self.whole(pixels).map_err(broken),
         };
         // a preview that is too small is better than none
@@ -74,12 +74,12 @@ impl<R: BufRead + Seek> Jpeg<R> {
         Ok(Decoded { raster, orientation: Some(self.head.exif.orientation), colours })
     }
 
-    /// The camera's own preview, if it is large enough and shows the whole picture.
+    /// The camera's own preview, if it is large enough and shows the whole image.
     fn preview(&self, pixels: u32, facts: Facts) -> Option<Raster> {
         let preview = self.head.exif.preview.as_deref()?;
         let own = Head::read(&mut Cursor::new(preview)).ok()?;
         let (width, height) = (u64::from(own.width), u64::from(own.height));
-        // the same shape, but for the rounding to whole pixels
+        // the same aspect ratio, apart from rounding to whole pixels
         let (across, down) = (width * u64::from(facts.height), height * u64::from(facts.width));
         let same_shape = across.abs_diff(down) <= u64::from(facts.width.max(facts.height));
         let large = width.max(height) >= u64::from(pixels);
@@ -95,9 +95,9 @@ impl<R: BufRead + Seek> Jpeg<R> {
         decode(Cursor::new(preview), pixels).ok()
     }
 
-    /// A file that libjpeg gives up is decoded as far as the place where it does, as one that was cut short there.
+    /// If libjpeg fails, the file is decoded up to that place, as if it were truncated there.
     fn whole(&mut self, pixels: u32) -> Result<Raster, String> {
-        /// Fine enough to find the place; coarse reading is faster.
+        /// Small enough to find the place. Larger reads are faster.
         const FINE: usize = 512;
         let at = Cell::new(0);
         let why = match decode(self.watched(&at, usize::MAX, u64::MAX)?, pixels) {
@@ -111,7 +111,7 @@ impl<R: BufRead + Seek> Jpeg<R> {
         if let Ok(raster) = decode(self.watched(&at, usize::MAX, end)?, pixels) {
             return Ok(raster);
         }
-        // it may end within the head of a scan
+        // the file may end inside the head of a scan
         let end = self.last_scan_before(end).map_err(|error| error.to_string())?;
         decode(self.watched(&at, usize::MAX, end)?, pixels).map_err(|_| why)
     }
@@ -131,7 +131,7 @@ impl<R: BufRead + Seek> Jpeg<R> {
         }
     }
 
-    /// The file from its beginning, with the height in its place.
+    /// The file from its beginning, with the height inserted.
     fn watched<'a>(&'a mut self, at: &'a Cell<u64>, window: usize, end: u64) -> Result<impl BufRead + 'a, String> {
         at.set(0);
         self.source.rewind().map_err(|error| error.to_string())?;
@@ -155,7 +155,7 @@ impl<R: BufRead + Seek> Jpeg<R> {
     }
 }
 
-/// Decodes at the smallest scale that is as large as the thumbnail.
+/// Decodes at the smallest scale that is at least as large as the thumbnail.
 fn decode(source: impl BufRead, pixels: u32) -> Result<Raster, String> {
     // libjpeg's errors unwind
     let decoding = AssertUnwindSafe(|| {
@@ -191,7 +191,8 @@ fn decode(source: impl BufRead, pixels: u32) -> Result<Raster, String> {
     }
 }
 
-/// What follows the end of every file: libjpeg takes a truncated one as complete then, even within a segment.
+/// Bytes that follow the end of every file. They make libjpeg treat a truncated file as complete, even within a
+/// segment.
 static END: [u8; 512] = {
     let mut bytes = [0xff; 512];
     let mut at = 1;
@@ -202,18 +203,18 @@ static END: [u8; 512] = {
     bytes
 };
 
-/// A file on its way to libjpeg, and [`END`] behind it without an end.
+/// A file for libjpeg to read, followed by an endless repetition of [`END`].
 struct Watched<'a, R> {
     inner: R,
-    /// Bytes that libjpeg has done with.
+    /// Bytes that libjpeg has consumed.
     at: &'a Cell<u64>,
-    /// Bytes given at once, at most.
+    /// The most bytes to return at once.
     window: usize,
-    /// Where the file is said to end.
+    /// Where the file ends for libjpeg.
     end: u64,
-    /// Scans that have begun, where they are counted.
+    /// The number of scans that have begun, if they are counted.
     scans: Option<usize>,
-    /// How far they are.
+    /// The state of the marker search.
     counted: u64,
     ended: bool,
 }
@@ -256,7 +257,7 @@ impl<R: BufRead> BufRead for Watched<'_, R> {
     }
 }
 
-/// The markers that are of interest (ITU-T T.81, table B.1).
+/// The markers that matter here (ITU-T T.81, table B.1).
 mod marker {
     pub(super) const SOI: u8 = 0xd8;
     pub(super) const EOI: u8 = 0xd9;
@@ -265,24 +266,24 @@ mod marker {
     pub(super) const APP1: u8 = 0xe1;
     pub(super) const APP2: u8 = 0xe2;
 
-    /// Whether nothing follows it.
+    /// True if the marker has no segment.
     pub(super) fn is_alone(marker: u8) -> bool {
         matches!(marker, 0x00 | 0x01 | 0xd0..=SOI)
     }
 
-    /// Whether it begins a frame: `DHT`, `JPG` and `DAC` are in the same row of the table.
+    /// True if the marker starts a frame. `DHT`, `JPG` and `DAC` are in the same range of the table but do not.
     pub(super) fn is_frame(marker: u8) -> bool {
         matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
     }
 
-    /// Whether its coefficients come in several scans.
+    /// True if the coefficients come in several scans.
     pub(super) fn is_progressive(marker: u8) -> bool {
         matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce)
     }
 }
 
 impl Head {
-    /// Reads up to the first scan, which is next then. A file that ends before it says what it has said.
+    /// Reads up to the first scan, which comes next. If the file ends before it, returns what was read.
     fn read(source: &mut (impl BufRead + Seek)) -> io::Result<Self> {
         let mut head = Self::default();
         let (mut frame, mut parts) = (None, Vec::new());
@@ -362,18 +363,18 @@ impl Head {
     }
 }
 
-/// What the frame header says of its coefficients.
+/// The frame header's information about the coefficients.
 struct Frame {
     progressive: bool,
     components: u8,
-    /// Bytes of all of them.
+    /// Their total size in bytes.
     coefficients: u64,
 }
 
 impl Frame {
     fn read(segment: &[u8], progressive: bool) -> Option<Self> {
         let [_, h0, h1, w0, w1, components, sampling @ ..] = segment else { return None };
-        // a height that comes later may be any
+        // a height given later may have any value
         let height = match u16::from_be_bytes([*h0, *h1]) {
             0 => u16::MAX,
             height => height,
@@ -387,7 +388,7 @@ impl Frame {
     }
 }
 
-/// The next marker; like libjpeg, over anything that is not one.
+/// The next marker. Skips anything else, as libjpeg does.
 fn next_marker(source: &mut impl BufRead) -> io::Result<u8> {
     loop {
         if read_array::<1>(source)?[0] != 0xff {
@@ -403,8 +404,8 @@ fn next_marker(source: &mut impl BufRead) -> io::Result<u8> {
     }
 }
 
-/// The height that a file gives after its first scan.
-fn height_behind(source: &mut impl BufRead) -> io::Result<Option<u16>> {
+/// The height, if the file gives it after its first scan.
+fn height_after_scan(source: &mut impl BufRead) -> io::Result<Option<u16>> {
     loop {
         match next_marker(source) {
             Ok(marker::DNL) if read_u16(source)? == 4 => return Ok(Some(read_u16(source)?)),

@@ -1,42 +1,42 @@
-//! PNG: row by row, or whole where it is interlaced.
+//! PNG: decoded row by row, or as a whole if it is interlaced.
 
 use std::io::{BufRead, Seek};
 
 use png::{ColorType, InterlaceInfo, Limits, Reader, Transformations};
 
-use super::facts::{Decoded, Facts, Unmade, broken};
+use super::facts::{DecodeError, Decoded, Facts, broken};
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::exif::Exif;
 use crate::thumbnail::raster::{Full, Layout, MAX_BAND, Shrinker};
 
-/// Bytes that text, profiles and one row may take.
+/// The most memory for text, profiles and one row, in bytes.
 const MAX_BUFFERS: usize = 64 * 1024 * 1024;
 
 /// A PNG up to its first pixel.
 pub(super) struct Png<R: BufRead + Seek> {
     reader: Reader<R>,
     layout: Layout,
-    /// Grey with opacity, which becomes RGBA.
+    /// Greyscale with opacity, which becomes RGBA.
     gray_alpha: bool,
 }
 
 impl<R: BufRead + Seek> Png<R> {
-    pub(super) fn open(source: R) -> Result<(Self, Facts), Unmade> {
+    pub(super) fn open(source: R) -> Result<(Self, Facts), DecodeError> {
         let mut decoder = png::Decoder::new_with_limits(source, Limits { bytes: MAX_BUFFERS });
         decoder.set_transformations(Transformations::normalize_to_color8());
         decoder.set_ignore_text_chunk(true);
-        // browsers do not mind a wrong sum either
+        // browsers ignore wrong checksums too
         decoder.ignore_checksums(true);
         let header = decoder.read_header_info().map_err(broken)?;
         let (width, height, interlaced) = (header.width, header.height, header.interlaced);
-        // a row of up to eight bytes a pixel, twice, and some of four
+        // two rows of up to eight bytes per pixel, and some of four
         let rows = u64::from(width) * u64::from(16 + 4 * MAX_BAND);
         let wide = Facts { width, height, memory: rows };
         if wide.are_too_large() {
-            return Err(Unmade::TooLarge { width, height });
+            return Err(DecodeError::TooLarge { width, height });
         }
         let reader = decoder.read_info().map_err(|error| match error {
-            png::DecodingError::LimitsExceeded => Unmade::TooLarge { width, height },
+            png::DecodingError::LimitsExceeded => DecodeError::TooLarge { width, height },
             error => broken(error),
         })?;
         let (layout, gray_alpha) = match reader.output_color_type().0 {
@@ -51,8 +51,8 @@ impl<R: BufRead + Seek> Png<R> {
         Ok((Self { reader, layout, gray_alpha }, facts))
     }
 
-    /// What is there of a file that was cut short or is damaged is drawn; the rest is transparent.
-    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, Unmade> {
+    /// Draws the readable part of a truncated or damaged file. The rest is transparent.
+    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, DecodeError> {
         let full = Full::new(facts.width, facts.height, self.layout);
         let mut shrinker = Shrinker::new(full, pixels);
         let drawn =
@@ -68,7 +68,7 @@ impl<R: BufRead + Seek> Png<R> {
         })
     }
 
-    /// Gives how many rows came, and why no more did.
+    /// Returns the number of rows read, and the error that ended them.
     fn rows(&mut self, shrinker: &mut Shrinker) -> (usize, Option<String>) {
         let mut drawn = 0;
         loop {
@@ -82,7 +82,7 @@ impl<R: BufRead + Seek> Png<R> {
         }
     }
 
-    /// Each row is drawn as wide and as high as the next passes leave it.
+    /// Draws each row in the width and height of the space that later passes fill.
     fn interlaced(&mut self, shrinker: &mut Shrinker) -> (usize, Option<String>) {
         let (width, height) = (self.reader.info().width as usize, self.reader.info().height as usize);
         let channels = if self.gray_alpha { 2 } else { self.layout.channels() };
@@ -105,7 +105,7 @@ impl<R: BufRead + Seek> Png<R> {
                 }
             }
         }
-        // the first pass has every eighth row
+        // the first pass contains every eighth row
         for row in picture.chunks_exact(stride).take(drawn * 8) {
             if self.gray_alpha { shrinker.row(&rgba(row)) } else { shrinker.row(row) }
         }
@@ -117,7 +117,8 @@ fn rgba(row: &[u8]) -> Vec<u8> {
     row.chunks_exact(2).flat_map(|pixel| [pixel[0], pixel[0], pixel[0], pixel[1]]).collect()
 }
 
-/// The chunk that counts most (PNG, third edition, 13.16, "colour space precedence").
+/// Takes the colour information of the chunk with the highest precedence (PNG, third edition, 13.16, "colour space
+/// precedence").
 fn colours(info: &png::Info<'_>) -> Colours {
     if let Some(code) = info.coding_independent_code_points {
         return Colours::Cicp { primaries: code.color_primaries, transfer: code.transfer_function };

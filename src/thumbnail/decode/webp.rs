@@ -1,4 +1,4 @@
-//! WebP: the whole picture, or an animation's first frame.
+//! WebP: the image, or the first frame of an animation.
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -6,35 +6,35 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use image_webp::WebPDecoder;
 
-use super::facts::{Decoded, Facts, Unmade, broken};
+use super::facts::{DecodeError, Decoded, Facts, broken};
 use crate::thumbnail::colour::Colours;
 use crate::thumbnail::exif::Exif;
 use crate::thumbnail::raster::{Full, Layout, Shrinker};
 
-/// A file this long is not read: the decoder holds its compressed pixels in memory.
+/// Longer files are not read, because the decoder holds the compressed pixels in memory.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
-/// Bytes of metadata that are read.
+/// The most metadata to read, in bytes.
 const MAX_CHUNK: usize = 16 * 1024 * 1024;
 
 /// A WebP up to its first pixel.
 pub(super) struct WebP<R> {
     decoder: WebPDecoder<Padded<R>>,
-    /// What stands for the bytes that are missing, where some are.
+    /// The value that replaces missing bytes, if some are missing.
     fill: Option<Arc<AtomicU8>>,
 }
 
 impl<R: BufRead + Seek> WebP<R> {
-    pub(super) fn open(source: R, len: u64) -> Result<(Self, Facts), Unmade> {
+    pub(super) fn open(source: R, len: u64) -> Result<(Self, Facts), DecodeError> {
         if len > MAX_FILE {
-            return Err(Unmade::TooLong { limit: MAX_FILE });
+            return Err(DecodeError::TooLong { limit: MAX_FILE });
         }
         let (padded, fill) = Padded::new(source, len).map_err(broken)?;
         let mut decoder = WebPDecoder::new(padded).map_err(broken)?;
         decoder.set_memory_limit(MAX_CHUNK);
         let (width, height) = decoder.dimensions();
         let alpha = decoder.has_alpha();
-        // bytes a pixel: three planes and what they become; RGBA that becomes RGB
+        // bytes per pixel: three planes and their output; RGBA that becomes RGB
         let mut pixel = match (decoder.is_lossy(), alpha) {
             (true, false) => 5,
             (true, true) => 11,
@@ -42,22 +42,22 @@ impl<R: BufRead + Seek> WebP<R> {
             (false, true) => 4,
         };
         if decoder.is_animated() {
-            pixel += 8; // the frame, and the picture it is drawn into
+            pixel += 8; // the frame, and the canvas
         }
         if fill.is_some() {
-            pixel += if alpha { 4 } else { 3 }; // two readings are compared
+            pixel += if alpha { 4 } else { 3 }; // two results are compared
         }
         let memory = u64::from(width) * u64::from(height) * pixel + len;
         Ok((Self { decoder, fill }, Facts { width, height, memory }))
     }
 
-    /// The rows that are left of a file that was cut short are drawn; the rest is transparent.
-    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, Unmade> {
+    /// Draws the remaining rows of a truncated file. The rest is transparent.
+    pub(super) fn decode(mut self, pixels: u32, facts: Facts) -> Result<Decoded, DecodeError> {
         let layout = if self.decoder.has_alpha() { Layout::Rgba } else { Layout::Rgb };
         let stride = facts.width as usize * layout.channels();
         let (picture, rows) = match self.fill.clone() {
             None => (self.read()?, facts.height as usize),
-            Some(fill) => self.read_what_is_left(&fill, stride)?,
+            Some(fill) => self.read_truncated(&fill, stride)?,
         };
         let mut shrinker = Shrinker::new(Full::new(facts.width, facts.height, layout), pixels);
         for row in picture.chunks_exact(stride).take(rows) {
@@ -73,15 +73,15 @@ impl<R: BufRead + Seek> WebP<R> {
         })
     }
 
-    fn read(&mut self) -> Result<Vec<u8>, Unmade> {
+    fn read(&mut self) -> Result<Vec<u8>, DecodeError> {
         let mut picture = vec![0; self.decoder.output_buffer_size().ok_or_else(|| broken("its size overflows"))?];
         self.decoder.read_image(&mut picture).map_err(broken)?;
         Ok(picture)
     }
 
-    /// The decoder gives all of a picture or nothing. So the missing bytes are made up, in two ways: rows that come out
-    /// the same both times do not depend on them.
-    fn read_what_is_left(&mut self, fill: &AtomicU8, stride: usize) -> Result<(Vec<u8>, usize), Unmade> {
+    /// The decoder returns all of an image or nothing. So the missing bytes are filled in twice, with different values.
+    /// Rows that are the same both times do not depend on them.
+    fn read_truncated(&mut self, fill: &AtomicU8, stride: usize) -> Result<(Vec<u8>, usize), DecodeError> {
         let mut why = broken("");
         let mut first: Option<Vec<u8>> = None;
         for byte in [0, 0xff, 0x80, 0x55, 0x01] {
@@ -102,26 +102,26 @@ impl<R: BufRead + Seek> WebP<R> {
     }
 }
 
-/// Missing bytes that are made up in several ways. The rest is zeros, of which decoders need the fewest.
+/// How many missing bytes get the variable fill value. The rest are zeros, of which decoders need the fewest.
 const FILLED: u64 = 2;
 
-/// A file that is as long as it says: where its end is missing, other bytes stand for it.
+/// A file that is as long as it announces. Filler bytes replace a missing end.
 ///
-/// The flags that announce Exif and XMP are taken out: those chunks are at the end, and the decoder refuses a file that
-/// announces what it has not. It finds them without the flags.
+/// The flags that announce Exif and XMP are cleared. Those chunks are at the end, and the decoder rejects a file that
+/// announces chunks that are missing. It finds them without the flags.
 struct Padded<R> {
     source: R,
-    /// Of the source.
+    /// The length of the source.
     len: u64,
     at: u64,
     announced: u64,
     fill: Arc<AtomicU8>,
     padding: [u8; 256],
-    /// The byte at [`FLAGS`], of an extended file.
+    /// The byte at [`FLAGS`] of an extended file.
     flags: Option<[u8; 1]>,
 }
 
-/// Where the flags of an extended file are.
+/// The position of the flags of an extended file.
 const FLAGS: u8 = 20;
 
 /// The flags of Exif and XMP.
@@ -134,7 +134,7 @@ impl<R: BufRead + Seek> Padded<R> {
         source.read_exact(&mut head)?;
         source.rewind()?;
         let riff = u64::from(u32::from_le_bytes(head[4..8].try_into().expect("four bytes")));
-        // what is missing is not more than could be read
+        // no more bytes are missing than could be read
         let announced = (riff + 8).clamp(len, MAX_FILE.max(len));
         let flags = (&head[12..16] == b"VP8X").then(|| [head[20] & !METADATA]);
         let fill = Arc::new(AtomicU8::new(0));
@@ -188,7 +188,7 @@ impl<R: BufRead + Seek> Seek for Padded<R> {
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
         };
         let to = to.ok_or(io::ErrorKind::InvalidInput)?;
-        // short ways within the buffer
+        // short seeks stay within the buffer
         match i64::try_from(i128::from(to) - i128::from(self.at)) {
             Ok(by) if self.at < self.len && to < self.len => self.source.seek_relative(by)?,
             _ => drop(self.source.seek(SeekFrom::Start(to.min(self.len)))?),

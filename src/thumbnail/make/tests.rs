@@ -5,7 +5,7 @@ use image::{GenericImageView as _, ImageFormat, Rgba};
 
 use super::*;
 
-fn small(bytes: &[u8], size: Size) -> Result<Vec<u8>, Unmade> {
+fn small(bytes: &[u8], size: Size) -> Result<Vec<u8>, DecodeError> {
     make(Cursor::new(bytes), bytes.len() as u64, size)
 }
 
@@ -15,21 +15,21 @@ fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// Red on top, blue below.
+/// Red above blue.
 fn flag(width: u32, height: u32) -> DynamicImage {
     let colour = |y| if y < height / 2 { [255, 0, 0] } else { [0, 0, 255] };
     RgbImage::from_fn(width, height, |_, y| image::Rgb(colour(y))).into()
 }
 
 #[test]
-fn sizes_are_few() {
+fn sizes_are_rounded_to_three() {
     for (asked, made) in [(0, 128), (128, 128), (129, 256), (256, 256), (257, 512), (512, 512), (u32::MAX, 512)] {
         assert_eq!(Size::nearest(asked).pixels(), made, "{asked}");
     }
 }
 
 #[test]
-fn every_format_gets_its_proportions() {
+fn every_format_keeps_its_proportions() {
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
         for (from, to) in
             [((1024, 512), (256, 128)), ((300, 600), (128, 256)), ((5000, 10), (256, 1)), ((40, 30), (40, 30))]
@@ -57,11 +57,11 @@ fn transparent_pixels_stay_transparent() {
     assert_eq!((made.get_pixel(10, 10).0[3], made.get_pixel(250, 10).0), (0, [255, 0, 0, 255]));
 }
 
-/// The eight rows of the Exif standard (CIPA DC-008, tag 0x0112): where the first row and column of the stored picture
+/// The eight values of the Exif standard (CIPA DC-008, tag 0x0112): where the first row and column of the stored image
 /// are when it is upright.
 #[test]
-fn orientation_is_honoured() {
-    // stored: red, green over blue, white
+fn exif_orientation_is_applied() {
+    // stored: red, green above blue, white
     let corners = [[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]];
     let stored = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb(corners[(y / 32) as usize][(x / 32) as usize]));
     let (r, g, b, w) = ('r', 'g', 'b', 'w');
@@ -74,7 +74,7 @@ fn orientation_is_honoured() {
         (6, [[b, r], [w, g]]),
         (7, [[w, g], [b, r]]),
         (8, [[g, w], [r, b]]),
-        (9, [[r, g], [b, w]]), // no such value: as stored
+        (9, [[r, g], [b, w]]), // not a valid value: as stored
     ] {
         let mut bytes = Vec::new();
         let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
@@ -92,7 +92,7 @@ fn orientation_is_honoured() {
     }
 }
 
-/// Counts what a decoder reads.
+/// Counts the bytes that a decoder reads.
 struct Counted<'a>(Cursor<&'a [u8]>, &'a std::cell::Cell<usize>);
 
 impl Read for Counted<'_> {
@@ -109,7 +109,7 @@ impl Seek for Counted<'_> {
     }
 }
 
-/// A PNG that announces these dimensions and goes on with a megabyte of nothing.
+/// A PNG that announces these dimensions, followed by a megabyte of zeros.
 fn announced(width: u32, height: u32) -> Vec<u8> {
     let chunk = |kind: &[u8], data: &[u8]| {
         let checked = [kind, data].concat();
@@ -129,28 +129,29 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn a_bomb_is_refused_by_what_it_announces() {
+fn a_decompression_bomb_is_rejected_by_its_announced_size() {
     for (width, height) in [(50_000, 50_000), (u32::MAX >> 1, 1 << 16), (1, i32::MAX.cast_unsigned())] {
         let bytes = announced(width, height);
         let read = std::cell::Cell::new(0);
         let source = std::io::BufReader::with_capacity(512, Counted(Cursor::new(&bytes), &read));
         let made = make(source, bytes.len() as u64, Size::Medium);
-        assert_eq!(made, Err(Unmade::TooLarge { width, height }), "{width} x {height}");
+        assert_eq!(made, Err(DecodeError::TooLarge { width, height }), "{width} x {height}");
         assert!(read.get() < 4096, "{} bytes were read", read.get());
     }
 }
 
 #[test]
-fn a_long_file_is_not_read() {
+fn a_file_that_is_too_long_is_not_read() {
     for (first, len) in [(&b""[..], u64::MAX), (b"RIFF\0\0\0\0WEBPVP8 ", 1 << 27)] {
         let made = make(Cursor::new(first), len, Size::Medium);
-        assert!(matches!(made, Err(Unmade::TooLong { .. })), "{made:?}");
+        assert!(matches!(made, Err(DecodeError::TooLong { .. })), "{made:?}");
     }
 }
 
-/// A photograph or a PNG is reduced row by row, however large it is; what has to be in memory as a whole is large.
+/// A photograph or a PNG is reduced row by row, however large it is. An image that must be in memory as a whole counts
+/// as large.
 #[test]
-fn only_pictures_that_need_memory_are_large() {
+fn only_images_that_need_much_memory_are_large() {
     let jpeg = |width, height| resized("cut.jpg", b"\xff\xc0", width, height);
     let progressive = |width, height| resized("cut-progressive.jpg", b"\xff\xc2", width, height);
     let webp = |width, height| encoded(&DynamicImage::new_rgb8(width, height), ImageFormat::WebP);
@@ -163,16 +164,16 @@ fn only_pictures_that_need_memory_are_large() {
         ("WebP of 6 MP", webp(3000, 2000), true),
     ] {
         let Ok(Opened::Picture(picture)) = Opened::new(Cursor::new(&bytes), bytes.len() as u64) else {
-            panic!("{name} is a picture")
+            panic!("{name} is an image")
         };
         assert_eq!(picture.is_large(256), large, "{name}");
     }
     let bytes = progressive(16_000, 12_000);
     let made = make(Cursor::new(&bytes), bytes.len() as u64, Size::Medium);
-    assert_eq!(made, Err(Unmade::TooLarge { width: 16_000, height: 12_000 }));
+    assert_eq!(made, Err(DecodeError::TooLarge { width: 16_000, height: 12_000 }));
 }
 
-/// 108 megapixels is what telephones make. This one is cut short, so that it is quick to decode.
+/// Phones take photographs of 108 megapixels. This one is truncated, so that it is quick to decode.
 #[test]
 fn a_large_photograph_has_a_thumbnail() {
     let bytes = resized("cut.jpg", b"\xff\xc0", 12_000, 9_000);
@@ -180,7 +181,7 @@ fn a_large_photograph_has_a_thumbnail() {
     assert_eq!(made.dimensions(), (256, 192));
 }
 
-/// A JPEG that announces another size.
+/// A JPEG with another announced size.
 fn resized(name: &str, frame: &[u8], width: u16, height: u16) -> Vec<u8> {
     let mut jpeg = file(name);
     let frame = jpeg.windows(2).position(|two| two == frame).expect("a frame");
@@ -190,7 +191,7 @@ fn resized(name: &str, frame: &[u8], width: u16, height: u16) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_without_a_picture_is_an_error() {
+fn a_file_without_an_image_is_an_error() {
     let whole = encoded(&flag(64, 64), ImageFormat::Png);
     for (name, bytes, expected) in [
         ("empty", &b""[..], false),
@@ -204,18 +205,18 @@ fn a_file_without_a_picture_is_an_error() {
         ("a WebP of nothing", b"RIFF\x20\0\0\0WEBPVP8 \x10\0\0\0\0\0\0\x9d\x01\x2a\x10\0\x10\0", true),
     ] {
         let made = small(bytes, Size::Medium);
-        assert_eq!(matches!(made, Err(Unmade::Broken(_))), expected, "{name}: {made:?}");
-        assert_eq!(matches!(made, Err(Unmade::Unknown)), !expected, "{name}: {made:?}");
+        assert_eq!(matches!(made, Err(DecodeError::Broken(_))), expected, "{name}: {made:?}");
+        assert_eq!(matches!(made, Err(DecodeError::Unknown)), !expected, "{name}: {made:?}");
     }
 }
 
-/// A file of `tests/pictures`; `make.py` beside them says what each is.
+/// A file of `tests/pictures`. `make.py` in that folder explains each of them.
 fn file(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
     std::fs::read(folder.join(name)).expect("a file of this repository")
 }
 
-/// The colours in the middle of the four quarters, darkened: red, green, blue and white as they are drawn.
+/// The colours in the middle of the four quarters, composed on black: red, green, blue and white in the original.
 fn quarters(name: &str) -> [[u8; 4]; 4] {
     let bytes = small(&file(name), Size::Small).unwrap_or_else(|why| panic!("{name}: {why}"));
     let made = image::load_from_memory(&bytes).expect("it decodes");
@@ -262,14 +263,14 @@ fn unusual_files_look_as_in_browsers() {
     }
 }
 
-/// What browsers show of a file that was cut short, and an empty rest.
+/// What browsers show of a truncated file, and a transparent rest.
 #[test]
-fn a_file_that_was_cut_short_shows_what_is_there() {
+fn a_truncated_file_shows_its_readable_part() {
     let grey = [128, 128, 128, 255];
     let none = [0, 0, 0, 0];
     for (name, rest) in [
         ("cut.jpg", Some(grey)),
-        ("cut-progressive.jpg", None), // a coarser picture
+        ("cut-progressive.jpg", None), // a coarser image
         ("cut.png", Some(none)),
         ("cut-interlaced.png", None),
         ("cut.gif", Some(none)),
@@ -289,9 +290,9 @@ fn a_file_that_was_cut_short_shows_what_is_there() {
     }
 }
 
-/// libjpeg goes on behind damage; others are grey from there on.
+/// libjpeg continues after damage. Other decoders draw the rest grey.
 #[test]
-fn damage_in_one_place_is_not_the_end() {
+fn decoding_continues_after_damage() {
     let bytes = small(&file("damaged.jpg"), Size::Small).expect("it decodes");
     let made = image::load_from_memory(&bytes).expect("it decodes").to_rgb8();
     let last = made.rows().next_back().expect("a row").map(|pixel| pixel.0[0]);
@@ -300,25 +301,28 @@ fn damage_in_one_place_is_not_the_end() {
 }
 
 #[test]
-fn colours_become_srgb() {
+fn colours_are_converted_to_srgb() {
     let paper = [[0, 255, 255, 255]; 4];
     let found = quarters("cmyk.jpg");
     assert!(found.iter().zip(paper).all(|(a, b)| near(*a, b)), "cyan without a profile: {found:?}");
     let found = quarters("cmyk-profile.jpg");
-    assert!(found.iter().all(|[r, g, b, _]| *r < 60 && *g > 150 && *b < 60), "cyan is green there: {found:?}");
+    assert!(
+        found.iter().all(|[r, g, b, _]| *r < 60 && *g > 150 && *b < 60),
+        "this profile turns cyan into green: {found:?}"
+    );
 
-    // samples that are light itself are far too dark without it: 100 becomes 168
+    // linear samples are far too dark if they are not converted: 100 becomes 168
     let small = small(&file("gamma.png"), Size::Small).expect("it decodes");
     let made = image::load_from_memory(&small).expect("it decodes");
     let [red, ..] = made.get_pixel(24, 30).0;
     assert!(red > 236, "225 of linear light is 241: {red}");
     let found = quarters("chromaticities.png");
-    assert!(near(found[0], PLAIN[1]) && near(found[1], PLAIN[0]), "red and green changed round: {found:?}");
+    assert!(near(found[0], PLAIN[1]) && near(found[1], PLAIN[0]), "red and green are swapped: {found:?}");
 }
 
-/// A printer's or a large display profile: more than 8 KiB were dropped once.
+/// The profile of a printer or a large display. Profiles of more than 8 KiB were once dropped.
 #[test]
-fn a_large_profile_counts() {
+fn a_large_profile_is_applied() {
     let mut profile = moxcms::ColorProfile::new_display_p3();
     profile.cicp = None;
     let curve = (0..4096u32).map(|step| u16::try_from((step * 65535 / 4095).pow(2) >> 16).unwrap_or(u16::MAX));
@@ -348,7 +352,7 @@ fn exif_with_the_prefix_of_app1_turns_a_webp() {
     assert_eq!(image::load_from_memory(&bytes).expect("it decodes").dimensions(), (64, 96));
 }
 
-/// The preview is a flat magenta, so that it shows.
+/// The preview is plain magenta, so that it is visible.
 #[test]
 fn a_preview_that_is_large_enough_is_used() {
     let colour = |bytes: &[u8], size| {
@@ -362,22 +366,22 @@ fn a_preview_that_is_large_enough_is_used() {
     let (width, found) = colour(&bytes, Size::Medium);
     assert!(width == 256 && near(found, PLAIN[0]), "160 pixels are too few: {found:?}");
 
-    // of another shape it shows another part of the picture
+    // a preview with another aspect ratio shows another part of the image
     let frame = bytes.windows(4).rposition(|four| four == b"\xff\xc0\0\x11").expect("a frame");
     let mut wider = bytes.clone();
     wider[frame + 5..frame + 7].copy_from_slice(&600u16.to_be_bytes());
     assert!(near(colour(&wider, Size::Small).1, PLAIN[0]));
 
-    // a picture that cannot be decoded has at least that
+    // an image that cannot be decoded still has its preview
     let mut damaged = bytes.clone();
-    damaged[frame + 4] = 12; // bits a sample
+    damaged[frame + 4] = 12; // bits per sample
     let (width, found) = colour(&damaged, Size::Medium);
     assert!(width == 160 && near(found, magenta), "{found:?}");
 }
 
-/// A JPEG is decoded at 1/8, 1/4 or 1/2; other sizes are between.
+/// A JPEG is decoded at 1/8, 1/4 or 1/2. Other sizes are between them.
 #[test]
-fn every_scale_shows_the_whole_picture() {
+fn every_scale_shows_the_whole_image() {
     for width in [300, 511, 600, 1023, 1500, 2047, 3001] {
         let bytes = encoded(&flag(width, width / 2 + 1), ImageFormat::Jpeg);
         let made = image::load_from_memory(&small(&bytes, Size::Medium).expect("it decodes")).expect("it decodes");

@@ -8,7 +8,7 @@ fn shrunk(full: Full, picture: &[u8], pixels: u32) -> Raster {
     shrinker.finish()
 }
 
-/// sharp #605: opaque stripes on a transparent ground of another colour, at every way that a picture is made smaller.
+/// sharp #605: opaque stripes on a transparent ground of another colour, resized in every way.
 #[test]
 fn the_colour_of_transparent_pixels_never_shows() {
     for side in [129, 200, 256, 300, 600, 1200] {
@@ -43,8 +43,8 @@ fn sizes_are_those_of_the_longer_side() {
 }
 
 #[test]
-fn nothing_moves() {
-    // a dark left and a light right half, split at every third of the way
+fn resizing_does_not_shift_the_image() {
+    // a dark left part and a light right part, split at several positions
     for width in [130, 255, 256, 257, 1000, 1023, 2000] {
         let split = width / 3;
         let row: Vec<u8> = (0..width).map(|x| if x < split { 0 } else { 255 }).collect();
@@ -56,7 +56,7 @@ fn nothing_moves() {
 }
 
 #[test]
-fn rows_that_never_came_are_transparent() {
+fn missing_rows_are_transparent() {
     for layout in [Layout::Gray, Layout::Rgb, Layout::Rgba] {
         for side in [20, 200, 1000] {
             let full = Full::new(side, side, layout);

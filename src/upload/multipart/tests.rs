@@ -11,7 +11,7 @@ impl Source for Pieces {
     }
 }
 
-/// The parts with a `Content-Disposition`: what it says, and the content.
+/// The parts that have a `Content-Disposition`: its value, and the content.
 fn parts(pieces: Vec<Bytes>) -> Result<Vec<(String, Vec<u8>)>, FormError> {
     let read = async {
         let mut form = Form::new(Pieces(pieces), &Boundary::new("frontier").expect("valid"));
@@ -34,7 +34,8 @@ fn whole(body: &[u8]) -> Result<Vec<(String, Vec<u8>)>, FormError> {
     parts(vec![Bytes::copy_from_slice(body)])
 }
 
-/// Each was run through the `MultiPartParser` of Django 5.2, which takes the same but where a row says otherwise.
+/// Each row was run through the `MultiPartParser` of Django 5.2, with the same result except where a row says
+/// otherwise.
 #[test]
 fn parts_are_where_django_finds_them() {
     type Parts<'a> = &'a [(&'a str, &'a str)];
@@ -78,7 +79,7 @@ fn parts_are_where_django_finds_them() {
             "--frontier\r\nContent-Disposition: a\r\n\r\nx\r\n--frontier--\r\nContent-Disposition: b\r\n\r\ny",
             &[("a", "x")],
         ),
-        // Django takes what precedes the first boundary for a part
+        // Django takes the preamble as a part
         (
             "a preamble like a part",
             "Content-Disposition: b\r\n\r\ny\r\n--frontier\r\nContent-Disposition: a\r\n\r\nx\r\n--frontier--\r\n",
@@ -95,7 +96,7 @@ fn parts_are_where_django_finds_them() {
 }
 
 #[test]
-fn bodies_without_an_end() {
+fn bodies_without_a_closing_boundary_are_rejected() {
     let long = format!("--frontier\r\nX: {}\r\n\r\nx\r\n--frontier--", "x".repeat(9000));
     for (body, expected) in [
         ("", FormError::Truncated),
@@ -124,9 +125,9 @@ fn boundaries() {
 }
 
 proptest! {
-    /// However a form is cut into pieces, its parts are the same, and no byte of them is lost.
+    /// However a form is split into pieces, its parts are the same and no byte is lost.
     #[test]
-    fn pieces_do_not_matter(
+    fn the_split_into_pieces_does_not_matter(
         contents in prop::collection::vec("(\r|\n|-|--front|x|\r\n\r\n){0,9}", 0..4),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {

@@ -1,4 +1,4 @@
-//! The rows that Django itself made: `tests/data/django_names.json`.
+//! Rows created by Django itself: `tests/data/django_names.json`.
 
 use std::sync::LazyLock;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::*;
 
 static ROWS: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../../tests/data/django_names.json")).expect("rows as Django made them")
+    serde_json::from_str(include_str!("../../../tests/data/django_names.json")).expect("rows created by Django")
 });
 
-/// Runs the rows of one function of Django.
+/// Runs the rows of one Django function.
 fn check(rows: &Value, run: impl Fn(&Value) -> Result<String, NameError>) {
     let rows = rows.as_array().expect("rows");
     assert!(rows.len() > 10, "the rows are there");
@@ -26,36 +26,36 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
-fn the_name_of_a_part() {
-    // null, "the part is skipped", reads as an empty text here
+fn part_names_match_django() {
+    // null, "the part is skipped", becomes an empty text here
     check(&ROWS["multipart_sanitize_file_name"], |row| Ok(part_name(&text(&row["in"])).unwrap_or_default()));
 }
 
 #[test]
-fn the_name_of_an_uploaded_file() {
+fn uploaded_names_match_django() {
     check(&ROWS["uploaded_file_name"], |row| uploaded_name(&text(&row["in"])));
 }
 
 #[test]
-fn a_valid_name() {
+fn valid_names_match_django() {
     check(&ROWS["get_valid_filename"], |row| valid_name(&text(&row["in"])));
 }
 
 #[test]
-fn a_path_as_the_storage_takes_it() {
+fn stored_paths_match_django() {
     check(&ROWS["storage_generate_filename"], |row| stored(&text(&row["in"])));
 }
 
 #[test]
-fn a_path_from_a_folder_and_a_name() {
+fn generated_paths_match_django() {
     check(&ROWS["filefield_generate_filename"]["rows"], |row| {
-        // the one conversion in these rows; the others are the clock's (see `folder`)
+        // the only format code in these rows; the others are tested in `folder`
         generated(&text(&row["upload_to"]).replace("%%", "%"), &text(&row["in"]))
     });
 }
 
 #[test]
-fn another_name_where_one_is_taken() {
+fn alternative_names_match_django() {
     check(&ROWS["get_available_name"]["rows"], |row| {
         let name = text(&row["in"]);
         let (folder, name) = split_folder(&name)?;
@@ -79,7 +79,7 @@ fn another_name_where_one_is_taken() {
 }
 
 #[test]
-fn other_names_than_django_has_rows_for() {
+fn names_without_rows_from_django() {
     assert_eq!(valid_name("\x1c a\x1f"), Ok("a".to_owned()), "as Python strips");
     assert_eq!(valid_name("he\u{301}.txt"), Ok("he.txt".to_owned()), "marks go");
     assert_eq!(alternative(".jpg", |_| false), Err(NameError::NoRoom(".jpg".to_owned())));
@@ -94,7 +94,7 @@ fn a_name_without_letters_gets_a_stem() {
         ("\u{1f389}.png", "upload.png"),
         ("\u{1f389}\u{1f389}.tar.gz", "upload.tar.gz"),
         ("\u{2764}\u{fe0f}.png", "upload.png"),
-        ("\u{2764}\u{fe0f} .png", "\u{2764}\u{fe0f} .png"), // valid_name gives _.png
+        ("\u{2764}\u{fe0f} .png", "\u{2764}\u{fe0f} .png"), // valid_name returns _.png
         (" \u{1f389}.png", "upload.png"),
         ("\u{1f468}\u{200d}\u{1f469}", "upload"),
         ("\u{1f389}a.png", "\u{1f389}a.png"),

@@ -1,4 +1,4 @@
-//! Both ways to keep a file from being seen: without a name, and under one of devmedia's own.
+//! Tests both ways to hide a file: without a name, and under a temporary name.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,6 +7,8 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
+use crate::access::rules::Access;
+use crate::request::prefix::Prefix;
 use crate::storage::media_type::MediaTypes;
 use crate::storage::root::Links;
 
@@ -16,7 +18,7 @@ fn root() -> (TempDir, Root) {
     (folder, root)
 }
 
-/// A staged file as file systems without unnamed files have it.
+/// A staged file as on file systems without unnamed files.
 fn staged(root: &Root, named_one: bool) -> StagedFile {
     let mut staged = StagedFile::create(root, &MediaPath::top()).expect("a staged file");
     if named_one {
@@ -35,14 +37,14 @@ fn names(folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn a_staged_file_is_seen_when_it_is_published_and_not_before() {
+fn a_staged_file_is_visible_only_after_publication() {
     for named_one in [false, true] {
         let (folder, root) = root();
         let visible = |names: &[String]| names.iter().filter(|name| !name.starts_with(OWN)).count();
         let first = staged(&root, named_one);
         assert_eq!(visible(&names(&folder)), 0);
         drop(first);
-        assert_eq!(names(&folder), [""; 0], "dropped, it leaves nothing");
+        assert_eq!(names(&folder), [""; 0], "dropping it leaves nothing behind");
 
         assert!(staged(&root, named_one).publish_new(&root, b"a.txt").expect("published").is_ok());
         assert_eq!(
@@ -63,7 +65,7 @@ fn a_staged_file_is_seen_when_it_is_published_and_not_before() {
 }
 
 #[test]
-fn a_folder_cannot_be_replaced_and_nothing_is_left() {
+fn replacing_a_folder_fails_and_leaves_nothing_behind() {
     for named_one in [false, true] {
         let (folder, root) = root();
         fs::create_dir(folder.path().join("folder")).expect("a folder");
@@ -73,9 +75,9 @@ fn a_folder_cannot_be_replaced_and_nothing_is_left() {
     }
 }
 
-/// What is done to the folder `a` while a file for `a/b` arrives.
+/// Changes to the folder `a` while a file for `a/b` arrives.
 #[test]
-fn a_folder_that_changes_meanwhile_gets_no_file() {
+fn a_folder_that_changes_meanwhile_receives_no_file() {
     type Change = fn(&Path);
     let rows: &[(&str, Change)] = &[
         ("moved away", |root| fs::rename(root.join("a"), root.join("old")).expect("moved")),
@@ -116,4 +118,30 @@ fn a_folder_that_changes_meanwhile_gets_no_file() {
             }
         }
     }
+}
+
+#[test]
+fn a_folder_that_was_moved_out_of_the_root_is_no_failure_of_the_system() {
+    let (folder, root) = root();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("a")).expect("a folder");
+    let site = Site {
+        prefix: Prefix::parse("/media/").expect("a prefix"),
+        root,
+        hidden: false,
+        cache_control: hyper::header::HeaderValue::from_static("no-cache"),
+        access: Access::default(),
+    };
+    let wanted = MediaPath::parse(b"a").expect("a path");
+    let place = |staged: &StagedFile| staged.place(&site, &PolicySet::default(), b"b.txt");
+    let staged = StagedFile::create(&site.root, &wanted).expect("a staged file");
+    assert_eq!(place(&staged).expect("a place"), wanted.join(b"b.txt"));
+    fs::rename(folder.path().join("a"), elsewhere.path().join("a")).expect("moved");
+    let refusal = place(&staged).expect_err("nowhere");
+    assert_eq!((refusal.status.as_u16(), refusal.code), (409, "folder-changed"), "{refusal:?}");
+
+    // removed before the file is made
+    fs::remove_dir(elsewhere.path().join("a")).expect("removed");
+    let refusal = named(&staged.reached).map_err(|error| cannot_store(error, &wanted)).expect_err("nowhere");
+    assert_eq!(refusal.code, "folder-changed");
 }

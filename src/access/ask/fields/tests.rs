@@ -5,9 +5,9 @@ use crate::request::path::MediaPath;
 
 const LOCAL: Option<std::net::IpAddr> = Some(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
-/// A request that came from `peer`, in by port 8001.
-fn visitor(request: &Request<()>, peer: Option<std::net::IpAddr>) -> Visitor<'_> {
-    Visitor { request, path: MediaPath::top(), peer, port: Some(8001), scheme: Scheme::Http }
+/// A request from `peer` to port 8001.
+fn context(request: &Request<()>, peer: Option<std::net::IpAddr>) -> RequestContext<'_> {
+    RequestContext { request, path: MediaPath::top(), peer, port: Some(8001), scheme: Scheme::Http }
 }
 
 fn app(text: &str) -> AppUrl {
@@ -24,9 +24,9 @@ fn request(rows: &[(&'static str, &'static str)]) -> Request<()> {
     request
 }
 
-/// RFC 9110 sections 7.6.1, 13.1, 14.2: what an app would answer with 206, 304, 412 or a wait is not asked.
+/// RFC 9110 sections 7.6.1, 13.1, 14.2: fields that would make an app answer 206, 304 or 412, or wait, are not sent.
 #[test]
-fn a_question_is_of_the_client_and_not_of_its_request() {
+fn the_app_gets_the_clients_credentials_but_no_conditions_ranges_or_forged_fields() {
     let request = request(&[
         ("host", "localhost:8001"),
         ("cookie", "sessionid=1"),
@@ -54,7 +54,7 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
         ("x-real-ip", "1.2.3.4"),
         ("x-http-method-override", "GET"),
     ]);
-    let asked = question(&visitor(&request, LOCAL), "/members/a%20b?x=1");
+    let asked = request_fields(&context(&request, LOCAL), "/members/a%20b?x=1");
     let expected = headers(&[
         ("cookie", "sessionid=1"),
         ("authorization", "Bearer t"),
@@ -70,14 +70,17 @@ fn a_question_is_of_the_client_and_not_of_its_request() {
         ("via", "1.1 devmedia-ask"),
     ]);
     assert_eq!(asked, expected);
-    let by_https = question(&Visitor { scheme: Scheme::Https, ..visitor(&request, LOCAL) }, "/members/");
+    let by_https = request_fields(&RequestContext { scheme: Scheme::Https, ..context(&request, LOCAL) }, "/members/");
     assert_eq!(by_https["x-forwarded-proto"], "https");
     assert_eq!(by_https["x-original-url"], "https://localhost:8001/members/");
-    assert!(is_question(&asked) && !is_question(request.headers()));
-    assert!(is_question(&headers(&[("via", "1.1 devmedia-ask, 1.1 vite")])), "RFC 9110 section 7.6.3: others append");
+    assert!(is_own_request(&asked) && !is_own_request(request.headers()));
+    assert!(
+        is_own_request(&headers(&[("via", "1.1 devmedia-ask, 1.1 vite")])),
+        "RFC 9110 section 7.6.3: others append"
+    );
 }
 
-/// traefik#11313: behind nginx or Vite the login page is under the proxy's origin.
+/// traefik#11313: behind nginx or Vite, the login page has the proxy's origin.
 #[test]
 fn a_relative_location_stays_a_path_behind_a_proxy_and_is_made_absolute_without_one() {
     let (tcp, socket) = ("http://127.0.0.1:8000/auth/media/", "http://unix:/run/app.sock:/auth/media/");
@@ -101,19 +104,19 @@ fn a_relative_location_stays_a_path_behind_a_proxy_and_is_made_absolute_without_
         let answer = headers(&[("location", location)]);
         for (text, expected) in [(tcp, directly), (socket, by_socket)] {
             assert_eq!(
-                no(&answer, &app(text), &visitor(&request, LOCAL))["location"],
+                refusal(&answer, &app(text), &context(&request, LOCAL))["location"],
                 expected,
                 "{host} {location} {text}"
             );
         }
-        let by_unix_listener = Visitor { port: None, ..visitor(&request, None) };
-        assert!(!no(&answer, &app(tcp), &by_unix_listener)["location"].to_str().unwrap().contains("8000"));
+        let by_unix_listener = RequestContext { port: None, ..context(&request, None) };
+        assert!(!refusal(&answer, &app(tcp), &by_unix_listener)["location"].to_str().unwrap().contains("8000"));
     }
 }
 
-/// Only a proxy of this machine is believed that the browser spoke https to it.
+/// `X-Forwarded-Proto` counts only if a proxy on this machine sends it.
 #[test]
-fn https_is_believed_of_a_proxy_of_this_machine() {
+fn only_a_proxy_on_this_machine_can_claim_https() {
     for (peer, claimed, expected) in [
         (LOCAL, Some("https"), "https"),
         (LOCAL, Some("HTTPS"), "https"),
@@ -125,20 +128,23 @@ fn https_is_believed_of_a_proxy_of_this_machine() {
         (Some([127, 9, 9, 9].into()), Some("https"), "https"),
         (Some(std::net::Ipv6Addr::LOCALHOST.into()), Some("https"), "https"),
         (Some([192, 168, 1, 5].into()), Some("https"), "http"),
-        (None, Some("https"), "https"), // by a Unix socket
+        (None, Some("https"), "https"), // over a Unix socket
     ] {
         let mut rows = vec![("host", "media.test")];
         rows.extend(claimed.map(|claimed| ("x-forwarded-proto", claimed)));
-        let asked = question(&visitor(&request(&rows), peer), "/a?b");
+        let asked = request_fields(&context(&request(&rows), peer), "/a?b");
         assert_eq!(asked["x-forwarded-proto"], expected, "{peer:?} {claimed:?}");
         // Authelia, authentik
         assert_eq!(asked["x-original-url"], format!("{expected}://media.test/a?b"), "{peer:?} {claimed:?}");
     }
-    assert!(!question(&visitor(&request(&[]), LOCAL), "/a").contains_key("x-original-url"), "HTTP/1.0 without Host");
+    assert!(
+        !request_fields(&context(&request(&[]), LOCAL), "/a").contains_key("x-original-url"),
+        "HTTP/1.0 without Host"
+    );
 }
 
 #[test]
-fn a_no_keeps_what_its_client_needs() {
+fn a_refusal_keeps_the_fields_that_the_client_needs() {
     let request = request(&[("host", "localhost:8001")]);
     let answer = headers(&[
         ("www-authenticate", "Basic realm=\"a\""),
@@ -163,5 +169,5 @@ fn a_no_keeps_what_its_client_needs() {
         ("content-type", "text/html"),
         ("cache-control", "no-store"),
     ]);
-    assert_eq!(no(&answer, &app("http://127.0.0.1:8000/"), &visitor(&request, LOCAL)), expected);
+    assert_eq!(refusal(&answer, &app("http://127.0.0.1:8000/"), &context(&request, LOCAL)), expected);
 }

@@ -17,11 +17,11 @@ fn frame(marker: u8, sampling: [u8; 3]) -> Vec<u8> {
 }
 
 #[test]
-fn pictures_in_several_scans_are_known() {
+fn images_in_several_scans_are_recognised() {
     let scan = |count: u8| segment(marker::SOS, &[count, 1, 0]);
     for (what, segments, expected) in [
         ("baseline", [frame(0xc0, [0x22, 0x11, 0x11]), scan(3)], 0),
-        ("a scan a component", [frame(0xc0, [0x22, 0x11, 0x11]), scan(1)], 100 * 200 * 3 / 2 * 2),
+        ("one scan per component", [frame(0xc0, [0x22, 0x11, 0x11]), scan(1)], 100 * 200 * 3 / 2 * 2),
         ("progressive", [frame(0xc2, [0x22, 0x11, 0x11]), scan(3)], 100 * 200 * 3 / 2 * 2),
         ("progressive, 4:4:4", [frame(0xc2, [0x11, 0x11, 0x11]), scan(3)], 100 * 200 * 3 * 2),
         ("arithmetic", [frame(0xc9, [0x11, 0x11, 0x11]), scan(3)], 0),
@@ -34,7 +34,7 @@ fn pictures_in_several_scans_are_known() {
 }
 
 #[test]
-fn a_profile_is_put_together_in_its_order() {
+fn a_profile_is_joined_in_the_order_of_its_parts() {
     let part =
         |number: u8, content: &[u8]| segment(marker::APP2, &[&b"ICC_PROFILE\0"[..], &[number, 3], content].concat());
     let other = segment(marker::APP2, b"MPF\0");
@@ -42,23 +42,23 @@ fn a_profile_is_put_together_in_its_order() {
 }
 
 #[test]
-fn junk_between_segments_is_passed_over() {
+fn junk_between_segments_is_skipped() {
     let junk = b"\xff\xff\xff\0junk".to_vec();
     let head = head(&[junk.clone(), segment(0xe0, b"JFIF\0"), junk, frame(0xc0, [0x11, 0x11, 0x11])]);
     assert_eq!((head.width, head.height), (200, 100));
 }
 
 #[test]
-fn a_head_that_is_cut_short_is_no_error() {
+fn a_truncated_head_is_not_an_error() {
     let bytes = [b"\xff\xd8".to_vec(), segment(marker::APP1, b"Exif\0\0"), frame(0xc0, [0x11, 0x11, 0x11])].concat();
     for len in 0..bytes.len() {
         Head::read(&mut Cursor::new(&bytes[..len])).expect("it is in memory");
     }
 }
 
-/// Each scan costs a look at every block, and needs a few bytes only.
+/// Each scan visits every block, and needs only a few bytes.
 #[test]
-fn scans_are_counted() {
+fn the_number_of_scans_is_limited() {
     let scans = b"\xff\xda\0\0".repeat(1000);
     let at = Cell::new(0);
     let mut watched =

@@ -1,4 +1,4 @@
-//! An origin that answers with raw bytes, whatever a test wants of it.
+//! An upstream that answers with raw bytes.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,32 +12,32 @@ use crate::support::PATIENCE;
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) target: String,
-    /// Names in lower case.
+    /// Headers, with names in lower case.
     pub(super) fields: Vec<(String, String)>,
 }
 
 impl Asked {
-    /// A field's value; empty where there is none.
+    /// The value of a header, or an empty text.
     pub(super) fn field(&self, name: &str) -> &str {
         self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }
 }
 
-/// What was asked, in the order in which it came.
+/// The requests in the order of arrival.
 #[derive(Default)]
 struct Noted {
     asked: Mutex<Vec<Asked>>,
     another: Condvar,
 }
 
-/// A listener whose connections each are a thread. It remembers what it was asked.
-pub(super) struct Origin {
+/// A listener that serves each connection in a thread and records the requests.
+pub(super) struct Upstream {
     pub(super) address: SocketAddr,
     noted: Arc<Noted>,
 }
 
-impl Origin {
-    /// Answers each request by this function, which writes what it likes; the connection is closed after it.
+impl Upstream {
+    /// Answers each request with this function, which may write any bytes. The connection is closed afterwards.
     pub(super) fn start(answer: impl Fn(&Asked, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -52,7 +52,7 @@ impl Origin {
         Self { address, noted }
     }
 
-    /// One that always answers with these bytes.
+    /// An upstream that always answers with these bytes.
     pub(super) fn saying(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self::start(move |_, stream| drop(stream.write_all(&bytes)))
@@ -63,20 +63,20 @@ impl Origin {
         format!("http://{}/files/", self.address)
     }
 
-    /// All requests so far, in the order in which they came.
+    /// All requests so far, in the order of arrival.
     pub(super) fn asked(&self) -> Vec<Asked> {
         self.noted.asked.lock().expect("no thread panics while holding it").clone()
     }
 
-    /// Waits until it has been asked so many times.
+    /// Waits until this many requests have arrived.
     pub(super) fn is_asked(&self, times: usize) {
         let asked = self.noted.asked.lock().expect("no thread panics while holding it");
         let waited = self.noted.another.wait_timeout_while(asked, PATIENCE, |asked| asked.len() < times);
         let (asked, timeout) = waited.expect("no thread panics while holding it");
-        assert!(!timeout.timed_out(), "asked {} times, not {times}", asked.len());
+        assert!(!timeout.timed_out(), "{} requests instead of {times}", asked.len());
     }
 
-    /// How many requests there were.
+    /// The number of requests so far.
     pub(super) fn count(&self) -> usize {
         self.asked().len()
     }

@@ -8,10 +8,10 @@ fn headers(rows: &[(&'static str, &'static str)]) -> HeaderMap {
     headers
 }
 
-fn wanted(name: &'static str, value: &[u8]) -> Wanted {
+fn destination(name: &'static str, value: &[u8]) -> Destination {
     let value = HeaderValue::from_bytes(value).expect("a value");
     let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
-    read(StatusCode::OK, &headers).expect("it is handed over").file
+    read(StatusCode::OK, &headers).expect("it is an internal redirect").file
 }
 
 /// nginx 1.22.1, `ngx_http_parse_unsafe_uri`.
@@ -25,8 +25,8 @@ fn a_url_may_be_escaped_or_not() {
         (b"/protected/a#1.txt", "/protected/a%231.txt"),
         (b"/protected/%2561.txt", "/protected/%2561.txt"),
     ] {
-        let expected = Wanted::Url(MediaPath::parse(path.as_bytes()).expect("a path"));
-        assert_eq!(wanted("x-accel-redirect", value), expected, "{path}");
+        let expected = Destination::Url(MediaPath::parse(path.as_bytes()).expect("a path"));
+        assert_eq!(destination("x-accel-redirect", value), expected, "{path}");
     }
     for (value, mistake) in [
         (&b"@backend"[..], Mistake::Named),
@@ -37,26 +37,26 @@ fn a_url_may_be_escaped_or_not() {
         (b"/protected/%2e%2e/a.txt", Mistake::Unsafe),
         (b"/protected/a%00", Mistake::Unsafe),
     ] {
-        assert_eq!(wanted("x-accel-redirect", value), Wanted::Nothing(mistake), "{value:?}");
+        assert_eq!(destination("x-accel-redirect", value), Destination::Invalid(mistake), "{value:?}");
     }
 }
 
 #[test]
 fn a_path_of_the_disk_is_absolute() {
-    let both = |path: &str, decoded: &str| Wanted::Disk { path: path.into(), decoded: decoded.into() };
+    let both = |path: &str, decoded: &str| Destination::Disk { path: path.into(), decoded: decoded.into() };
     for (value, expected) in [
         ("/srv/media/a b.txt", both("/srv/media/a b.txt", "/srv/media/a b.txt")),
         ("/srv/media/a%20b.txt", both("/srv/media/a%20b.txt", "/srv/media/a b.txt")),
-        ("media/a.txt", Wanted::Nothing(Mistake::Relative)),
-        ("/srv/media/../secret.txt", Wanted::Nothing(Mistake::Unsafe)),
-        ("/srv/media/%2e%2e/secret.txt", Wanted::Nothing(Mistake::Unsafe)),
+        ("media/a.txt", Destination::Invalid(Mistake::Relative)),
+        ("/srv/media/../secret.txt", Destination::Invalid(Mistake::Unsafe)),
+        ("/srv/media/%2e%2e/secret.txt", Destination::Invalid(Mistake::Unsafe)),
     ] {
-        assert_eq!(wanted("x-sendfile", value.as_bytes()), expected, "{value}");
+        assert_eq!(destination("x-sendfile", value.as_bytes()), expected, "{value}");
     }
 }
 
 #[test]
-fn what_is_kept_of_the_answer() {
+fn parts_of_the_apps_response_are_kept() {
     let rows = [
         ("content-type", "text/x"),
         ("content-disposition", "attachment"),
@@ -74,18 +74,24 @@ fn what_is_kept_of_the_answer() {
         ("connection", "close"),
     ];
     let accel = [&[("x-accel-redirect", "/p/a"), ("x-accel-limit-rate", "1000")], &rows[..]].concat();
-    let handed = read(StatusCode::NOT_FOUND, &headers(&accel)).expect("it is handed over");
-    assert_eq!((handed.fields, handed.status, handed.rate), (headers(&rows[..6]), None, Some(1000)));
-    assert_eq!(handed.shown, "X-Accel-Redirect: /p/a");
+    let redirect = read(StatusCode::NOT_FOUND, &headers(&accel)).expect("it is an internal redirect");
+    assert_eq!((redirect.fields, redirect.status, redirect.rate), (headers(&rows[..6]), None, Some(1000)));
+    assert_eq!(redirect.shown, "X-Accel-Redirect: /p/a");
 
     let sendfile = [&[("x-sendfile", "/srv/a")], &rows[..]].concat();
-    let handed = read(StatusCode::CREATED, &headers(&sendfile)).expect("it is handed over");
+    let redirect = read(StatusCode::CREATED, &headers(&sendfile)).expect("it is an internal redirect");
     let kept: Vec<_> = rows
         .iter()
         .filter(|(name, _)| !["content-encoding", "content-length", "connection"].contains(name))
         .copied()
         .collect();
-    assert_eq!((handed.fields, handed.status), (headers(&kept), Some(StatusCode::CREATED)));
+    assert_eq!((redirect.fields, redirect.status), (headers(&kept), Some(StatusCode::CREATED)));
+
+    for (app, expected) in [(404, 404), (304, 304), (204, 200), (205, 200), (206, 200)] {
+        let status = StatusCode::from_u16(app).expect("a status");
+        let handed = read(status, &headers(&sendfile)).expect("it is handed over");
+        assert_eq!(handed.status.map(|status| status.as_u16()), Some(expected), "{app}: no body, or a part of one");
+    }
 
     assert_eq!(read(StatusCode::OK, &headers(&rows)), None, "an ordinary answer");
 }

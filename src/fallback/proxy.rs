@@ -1,7 +1,7 @@
-//! Passing a request on, and its answer back: for what is not stored, and for a part of a file that is far from fetched.
+//! Forwards a request to the upstream and streams the response: for files that are not stored, and for a range of a file that
+//! has not been fetched that far.
 //!
-//! The answer's head is made here, as for a file of our own; of the upstream's fields only those are taken that say which
-//! bytes come.
+//! The head of the response is created here, as for a local file. Only the upstream's fields about the body are used.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
-use super::instead::FallbackError;
+use super::action::{self, Action};
+use super::fetch_key::FetchKey;
 use super::reason::NotFetched;
-use super::verdict::{self, Verdict};
-use super::wanted::Wanted;
+use super::substitute::FallbackError;
 use super::{Fallback, client};
 use crate::access_log::Source;
 use crate::answer::decide::{Decision, Undecided};
@@ -25,22 +25,22 @@ use crate::site::Site;
 use crate::storage::byte_range::ByteRange;
 use crate::storage::entity::Entity;
 
-/// What is passed on of a client's request: which bytes, under which conditions. No Cookie, no Authorization, nothing that
-/// says whose request it is.
-const PASSED_ON: [HeaderName; 4] = [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
+/// The fields of a client's request that are forwarded: ranges and conditions. Cookies, credentials and everything else about
+/// the client stay here.
+const FORWARDED: [HeaderName; 4] = [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
 
-/// Asks the upstream with a client's range and conditions, and answers as it does.
-pub async fn pass(
+/// Sends a client's range and conditions to the upstream and returns the upstream's response.
+pub async fn proxy(
     site: &Site,
     fallback: &Fallback,
-    wanted: &Wanted,
+    key: &FetchKey,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, FallbackError> {
-    let path = &wanted.path;
+    let path = &key.path;
     let mut fields = HeaderMap::new();
-    for name in PASSED_ON {
-        // RFC 9110 section 14.2: a range is about a GET
+    for name in FORWARDED {
+        // RFC 9110 section 14.2: ranges apply to GET only
         if *method != Method::GET && matches!(name, header::RANGE | header::IF_RANGE) {
             continue;
         }
@@ -48,17 +48,17 @@ pub async fn pass(
             fields.insert(name, value.clone());
         }
     }
-    // several parts would come in the upstream's own wrapping
+    // the upstream would answer several ranges with a multipart body of its own
     if headers.get(header::RANGE).is_some_and(|range| range.as_bytes().contains(&b',')) {
         fields.remove(header::RANGE);
     }
-    let url = || fallback.url_of(wanted);
-    let mut answer = fallback.ask(method, url(), &fields).await?;
-    // some production servers know GET only; the body of its answer is not read
+    let url = || fallback.url_of(key);
+    let mut answer = fallback.send(method, url(), &fields).await?;
+    // some production servers support GET only; the body of that response is not read
     if *method == Method::HEAD
         && matches!(answer.status(), StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
     {
-        answer = fallback.ask(&Method::GET, url(), &fields).await?;
+        answer = fallback.send(&Method::GET, url(), &fields).await?;
     }
 
     let promised = site.root.types().by_name(path.file_name());
@@ -69,16 +69,18 @@ pub async fn pass(
             (Decision::NotModified, None)
         }
         StatusCode::RANGE_NOT_SATISFIABLE if asks(&[header::RANGE]) => {
-            let len = verdict::unsatisfied(said).ok_or(NotFetched::Answered(status))?;
+            let len = action::unsatisfied(said).ok_or(NotFetched::Answered(status))?;
             return Err(FallbackError::Refused(Undecided::RangeNotSatisfiable { len }.into()));
         }
-        StatusCode::PARTIAL_CONTENT => match verdict::content_range(said) {
-            Some((part, len)) if lies_in(part, fields.get(header::RANGE), len) => (Decision::Part(part), Some(len)),
-            _ => return Err(NotFetched::Garbled("a part that was not asked for").into()),
+        StatusCode::PARTIAL_CONTENT => match action::content_range(said) {
+            Some((part, len)) if is_requested(part, fields.get(header::RANGE), len) => {
+                (Decision::Part(part), Some(len))
+            }
+            _ => return Err(NotFetched::Garbled("a range that was not requested").into()),
         },
-        _ => match verdict::judge(status, said, promised.as_ref(), u64::MAX) {
-            Verdict::Not(why) => return Err(why.into()),
-            _ => (Decision::Whole, verdict::content_length(said)),
+        _ => match action::classify(status, said, promised.as_ref(), u64::MAX) {
+            Action::Reject(why) => return Err(why.into()),
+            _ => (Decision::Whole, action::content_length(said)),
         },
     };
     let entity = Entity {
@@ -86,7 +88,7 @@ pub async fn pass(
         len: len.unwrap_or_default(),
         etag: said.get(header::ETAG).cloned(),
         last_modified: said.get(header::LAST_MODIFIED).and_then(|date| date.to_str().ok()?.parse().ok()),
-        media_type: verdict::media_type(said, promised),
+        media_type: action::media_type(said, promised),
     };
     let decision = if decision == Decision::Whole && len.is_none() { Decision::Stream } else { decision };
     let is_sent = *method == Method::GET && status != StatusCode::NOT_MODIFIED;
@@ -103,15 +105,15 @@ pub async fn pass(
     Ok(response)
 }
 
-/// Whether a part of a file of `len` bytes lies in what this field asks for.
-fn lies_in(part: ByteRange, asked: Option<&HeaderValue>, len: u64) -> bool {
+/// Whether `part` of a file of `len` bytes is within the ranges that this `Range` field requests.
+fn is_requested(part: ByteRange, asked: Option<&HeaderValue>, len: u64) -> bool {
     match asked.map(|asked| range::requested(asked.as_bytes(), len)) {
         Some(Requested::Parts(asked)) => asked.iter().any(|asked| asked.start <= part.start && part.end <= asked.end),
         _ => false,
     }
 }
 
-/// The bytes of a body as they come.
+/// Streams the bytes of a body.
 fn bytes(body: Incoming) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold(body, |mut body| async {
         let next = client::next(&mut body).await.map_err(io::Error::other)?;
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_the_one_that_was_asked_for() {
+    fn a_part_must_be_within_the_requested_range() {
         for (asked, start, end, expected) in [
             (Some("bytes=0-1"), 0, 2, true),
             (Some("bytes=0-1"), 0, 1, true),
@@ -137,7 +139,7 @@ mod tests {
             (None, 0, 10, false),
         ] {
             let asked = asked.map(HeaderValue::from_static);
-            assert_eq!(lies_in(ByteRange { start, end }, asked.as_ref(), 10), expected, "{asked:?} {start} {end}");
+            assert_eq!(is_requested(ByteRange { start, end }, asked.as_ref(), 10), expected, "{asked:?} {start} {end}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is done with an answer of the upstream, from its head alone. Pure.
+//! Decides from the head of the upstream's response what to do with the response. Pure.
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -9,47 +9,48 @@ use crate::request::via::DEVMEDIA;
 use crate::storage::byte_range::ByteRange;
 use crate::storage::media_type::MediaType;
 
-/// What is done with an answer.
+/// What to do with a response of the upstream.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is sent and stored: the whole file, as it is. `None`: the end will be told by its chunks.
+pub enum Action {
+    /// Send and store the file. The length in bytes is `None` for a chunked body.
     Store(Option<u64>),
-    /// It is sent, not stored.
-    Pass,
-    /// It is not what was asked for.
-    Not(NotFetched),
+    /// Send the file without storing it.
+    Proxy,
+    /// Reject the response: it is not the requested file.
+    Reject(NotFetched),
 }
 
-/// Judges the answer to a GET of a whole file, whose name promises `promised`; of more than `max` bytes none are stored.
-pub fn judge(status: StatusCode, headers: &HeaderMap, promised: Option<&MediaType>, max: u64) -> Verdict {
+/// Decides about the response to a GET request for a whole file. `promised` is the media type of the file name's extension.
+/// Files of more than `max` bytes are not stored.
+pub fn classify(status: StatusCode, headers: &HeaderMap, promised: Option<&MediaType>, max: u64) -> Action {
     if status != StatusCode::OK {
-        return Verdict::Not(NotFetched::Answered(status));
+        return Action::Reject(NotFetched::Answered(status));
     }
     if headers.contains_key(DEVMEDIA) {
-        // a placeholder that another devmedia drew
-        return Verdict::Not(NotFetched::Missing { remembered: false });
+        // a placeholder of another devmedia
+        return Action::Reject(NotFetched::Missing { remembered: false });
     }
     if is_web_page(headers) && !promised.is_some_and(|promised| is_page(promised.essence())) {
-        return Verdict::Not(NotFetched::WebPage);
+        return Action::Reject(NotFetched::WebPage);
     }
     let length = content_length(headers);
     if promised.is_some_and(is_media) && (is_text(headers) || length == Some(0)) {
-        return Verdict::Not(NotFetched::NoMedia);
+        return Action::Reject(NotFetched::NoMedia);
     }
     let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity");
     match length {
-        _ if encoded => Verdict::Pass,
-        Some(len) if len > max => Verdict::Pass,
-        Some(len) => Verdict::Store(Some(len)),
-        // RFC 9112 section 8: chunks tell the end; a connection that just ends tells nothing, and any other transfer
-        // coding would have to be undone
-        None if is_chunked(headers) => Verdict::Store(None),
-        None => Verdict::Pass,
+        _ if encoded => Action::Proxy,
+        Some(len) if len > max => Action::Proxy,
+        Some(len) => Action::Store(Some(len)),
+        // RFC 9112 section 8: a chunked body has a marked end. A body that ends with the connection may be incomplete, and
+        // other transfer codings would have to be decoded
+        None if is_chunked(headers) => Action::Store(None),
+        None => Action::Proxy,
     }
 }
 
-/// The type of what is sent without being looked at: as the name promises, else as the upstream says it, but only what
-/// would be believed of the bytes themselves.
+/// The media type of a file that is sent without sniffing: the type of the file name's extension. Without one, it is the
+/// upstream's `Content-Type`, but only if sniffing could have found that type.
 pub fn media_type(headers: &HeaderMap, promised: Option<MediaType>) -> MediaType {
     let said = || MediaType::parse(headers.get(header::CONTENT_TYPE)?.to_str().ok()?);
     let shown = |said: &MediaType| {
@@ -59,12 +60,12 @@ pub fn media_type(headers: &HeaderMap, promised: Option<MediaType>) -> MediaType
     promised.or_else(|| said().filter(shown)).unwrap_or_else(MediaType::octet_stream)
 }
 
-/// `Content-Length`; hyper has refused what is no number.
+/// `Content-Length`. hyper has already rejected values that are not numbers.
 pub fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// `Content-Range` of a single part and the whole length (RFC 9110 section 14.4).
+/// The range and the total length in `Content-Range` of a single part (RFC 9110 section 14.4).
 pub fn content_range(headers: &HeaderMap) -> Option<(ByteRange, u64)> {
     let value = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
     let (range, len) = value.strip_prefix("bytes ")?.split_once('/')?;
@@ -73,24 +74,24 @@ pub fn content_range(headers: &HeaderMap) -> Option<(ByteRange, u64)> {
     (start <= last && last < len).then_some((ByteRange { start, end: last + 1 }, len))
 }
 
-/// The whole length that a 416 tells: `bytes */N`.
+/// The total length in `Content-Range` of a 416 response: `bytes */N`.
 pub fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes */")?.parse().ok()
 }
 
-/// Whether the body comes in chunks, and as nothing but chunks.
+/// Whether the only transfer coding of the body is `chunked`.
 fn is_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     codings.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
 }
 
-/// Whether a type is of what is looked at or listened to. An SVG is text as well.
+/// Whether a type is an image, audio or video type. SVG does not count, because it is also text.
 fn is_media(promised: &MediaType) -> bool {
     let essence = promised.essence();
     essence != "image/svg+xml" && matches!(essence.split('/').next(), Some("image" | "audio" | "video"))
 }
 
-/// Whether the upstream says that it sends words: an error that forgot its status.
+/// Whether the upstream's `Content-Type` is a text type, as for an error message sent with status 200.
 fn is_text(headers: &HeaderMap) -> bool {
     let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse::<Mime>().ok());
     said.is_some_and(|mime| {
@@ -122,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_files_are_stored_and_only_as_what_they_are() {
-        let not = |why| Verdict::Not(why);
+    fn only_complete_files_of_the_expected_type_are_stored() {
+        let not = |why| Action::Reject(why);
         let (jpeg, page) = (MediaType::parse("image/jpeg"), MediaType::parse("text/html"));
         let svg = MediaType::parse("image/svg+xml");
         for (status, lines, promised, expected) in [
-            (200, &[("content-length", "10")][..], &jpeg, Verdict::Store(Some(10))),
+            (200, &[("content-length", "10")][..], &jpeg, Action::Store(Some(10))),
             (200, &[("content-length", "0")], &jpeg, not(NotFetched::NoMedia)),
-            (200, &[("content-length", "0")], &None, Verdict::Store(Some(0))),
+            (200, &[("content-length", "0")], &None, Action::Store(Some(0))),
             (200, &[("content-length", "9"), ("content-type", "text/plain")], &jpeg, not(NotFetched::NoMedia)),
             (
                 200,
@@ -138,24 +139,24 @@ mod tests {
                 not(NotFetched::NoMedia),
             ),
             (200, &[("content-length", "9"), ("content-type", "application/xml")], &jpeg, not(NotFetched::NoMedia)),
-            (200, &[("content-length", "9"), ("content-type", "text/xml")], &svg, Verdict::Store(Some(9))),
-            (200, &[("content-length", "9"), ("content-type", "text/plain")], &None, Verdict::Store(Some(9))),
-            (200, &[("content-length", "1000")], &jpeg, Verdict::Store(Some(1000))),
-            (200, &[("content-length", "1001")], &jpeg, Verdict::Pass),
-            (200, &[("transfer-encoding", "chunked")], &jpeg, Verdict::Store(None)),
-            (200, &[("transfer-encoding", "Chunked")], &jpeg, Verdict::Store(None)),
-            (200, &[("transfer-encoding", "identity")], &jpeg, Verdict::Pass),
-            (200, &[("transfer-encoding", "gzip")], &jpeg, Verdict::Pass),
-            (200, &[("transfer-encoding", "gzip, chunked")], &jpeg, Verdict::Pass),
-            (200, &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], &jpeg, Verdict::Pass),
-            (200, &[], &jpeg, Verdict::Pass),
-            (200, &[("content-length", "10"), ("content-encoding", "gzip")], &jpeg, Verdict::Pass),
-            (200, &[("content-length", "10"), ("content-encoding", "identity")], &jpeg, Verdict::Store(Some(10))),
+            (200, &[("content-length", "9"), ("content-type", "text/xml")], &svg, Action::Store(Some(9))),
+            (200, &[("content-length", "9"), ("content-type", "text/plain")], &None, Action::Store(Some(9))),
+            (200, &[("content-length", "1000")], &jpeg, Action::Store(Some(1000))),
+            (200, &[("content-length", "1001")], &jpeg, Action::Proxy),
+            (200, &[("transfer-encoding", "chunked")], &jpeg, Action::Store(None)),
+            (200, &[("transfer-encoding", "Chunked")], &jpeg, Action::Store(None)),
+            (200, &[("transfer-encoding", "identity")], &jpeg, Action::Proxy),
+            (200, &[("transfer-encoding", "gzip")], &jpeg, Action::Proxy),
+            (200, &[("transfer-encoding", "gzip, chunked")], &jpeg, Action::Proxy),
+            (200, &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], &jpeg, Action::Proxy),
+            (200, &[], &jpeg, Action::Proxy),
+            (200, &[("content-length", "10"), ("content-encoding", "gzip")], &jpeg, Action::Proxy),
+            (200, &[("content-length", "10"), ("content-encoding", "identity")], &jpeg, Action::Store(Some(10))),
             (
                 200,
                 &[("content-length", "10"), ("content-encoding", "identity"), ("content-encoding", "gzip")],
                 &jpeg,
-                Verdict::Pass,
+                Action::Proxy,
             ),
             (200, &[("content-length", "10"), ("content-type", "text/html")], &jpeg, not(NotFetched::WebPage)),
             (
@@ -165,9 +166,9 @@ mod tests {
                 not(NotFetched::WebPage),
             ),
             (200, &[("content-length", "10"), ("content-type", "text/html")], &None, not(NotFetched::WebPage)),
-            (200, &[("content-length", "10"), ("content-type", "text/html")], &page, Verdict::Store(Some(10))),
-            // another picture type is no reason: CDNs do that, and the name decides how it is served
-            (200, &[("content-length", "10"), ("content-type", "image/webp")], &jpeg, Verdict::Store(Some(10))),
+            (200, &[("content-length", "10"), ("content-type", "text/html")], &page, Action::Store(Some(10))),
+            // a different image type is accepted: CDNs convert images, and the file name decides the served type
+            (200, &[("content-length", "10"), ("content-type", "image/webp")], &jpeg, Action::Store(Some(10))),
             (
                 200,
                 &[("content-length", "9"), ("x-devmedia", "placeholder")],
@@ -179,13 +180,13 @@ mod tests {
             (403, &[], &jpeg, not(NotFetched::Answered(StatusCode::FORBIDDEN))),
             (500, &[("content-length", "10")], &jpeg, not(NotFetched::Answered(StatusCode::INTERNAL_SERVER_ERROR))),
         ] {
-            let verdict = judge(StatusCode::from_u16(status).unwrap(), &fields(lines), promised.as_ref(), MAX);
-            assert_eq!(verdict, expected, "{status} {lines:?}");
+            let action = classify(StatusCode::from_u16(status).unwrap(), &fields(lines), promised.as_ref(), MAX);
+            assert_eq!(action, expected, "{status} {lines:?}");
         }
     }
 
     #[test]
-    fn an_upstream_cannot_make_a_script_of_what_has_no_name() {
+    fn an_upstream_cannot_give_a_file_without_extension_a_script_type() {
         for (said, promised, expected) in [
             ("image/png", None, "image/png"),
             ("application/pdf", None, "application/pdf"),
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn content_ranges_are_read() {
+    fn content_ranges_are_parsed() {
         for (text, expected) in [
             ("bytes 0-0/1", Some((0, 1, 1))),
             ("bytes 5-9/10", Some((5, 10, 10))),

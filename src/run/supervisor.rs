@@ -1,4 +1,4 @@
-//! The keeper: the parent of the command, which leaves nothing of it behind.
+//! The supervisor: the parent process of the command, which ends all processes that the command leaves behind.
 
 use std::ffi::OsString;
 use std::io;
@@ -12,20 +12,20 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::shown::shown;
 use super::tree;
 
-/// The first argument that makes this binary a keeper. It is not a command for users.
-pub const ARGUMENT: &str = "__keep";
+/// The first argument of a supervisor. It is internal and not part of the documented command line.
+pub const ARGUMENT: &str = "__supervise";
 
-/// How long processes that are told to end may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long processes may take to exit after SIGTERM.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a system that does not say when the parent is gone is asked.
+/// How often to check for the parent process on systems that do not send a signal when it exits.
 const ASK: Duration = Duration::from_millis(500);
 
-/// Shells' exit codes for a program that is not there, and for one that cannot be run.
+/// The exit codes of shells for a program that does not exist, and for one that cannot be run.
 const NOT_FOUND: u8 = 127;
 const NOT_RUNNABLE: u8 = 126;
 
-/// Runs a keeper, where this process is to be one: `__keep PARENT COMMAND...`.
+/// Runs the supervisor if the arguments are `__supervise PARENT COMMAND...`.
 pub fn run() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != ARGUMENT {
@@ -48,11 +48,11 @@ pub fn run() -> Option<ExitCode> {
 }
 
 async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
-    // before the command starts, so that no signal is missed
+    // registered before the command starts, so that no signal is missed
     let mut children = signal(SignalKind::child())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    // the command has got them itself, with the whole group
+    // ignored: the command receives them itself, with the whole process group
     let _interrupt = signal(SignalKind::interrupt())?;
     let _quit = signal(SignalKind::quit())?;
     end_with_parent()?;
@@ -65,7 +65,7 @@ async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
 
     let mut kill_at: Option<Instant> = None;
     let code = loop {
-        let deadline = kill_at.unwrap_or_else(|| Instant::now() + PATIENCE);
+        let deadline = kill_at.unwrap_or_else(|| Instant::now() + TIMEOUT);
         tokio::select! {
             _ = children.recv() => {
                 if let Some(code) = reap(child) {
@@ -74,7 +74,7 @@ async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
             }
             _ = terminate.recv() => kill_at = Some(end(child, kill_at)),
             _ = hang_up.recv() => kill_at = Some(end(child, kill_at)),
-            () = sleep_until(deadline), if kill_at.is_some() => tell_all(child, Signal::KILL),
+            () = sleep_until(deadline), if kill_at.is_some() => signal_all(child, Signal::KILL),
             () = sleep(ASK), if !cfg!(target_os = "linux") => {
                 if getppid() != Some(parent) {
                     kill_at = Some(end(child, kill_at));
@@ -83,12 +83,12 @@ async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
         }
     };
 
-    // what the command has left behind
-    let deadline = Instant::now() + PATIENCE;
-    tell_all(child, Signal::TERM);
-    while tree::lives_on(child) {
+    // end the processes that the command has left behind
+    let deadline = Instant::now() + TIMEOUT;
+    signal_all(child, Signal::TERM);
+    while tree::any_running(child) {
         if Instant::now() >= deadline {
-            tell_all(child, Signal::KILL);
+            signal_all(child, Signal::KILL);
         }
         tokio::select! {
             _ = children.recv() => {}
@@ -99,7 +99,7 @@ async fn keep(parent: Pid, command: &[OsString]) -> io::Result<u8> {
     Ok(code)
 }
 
-/// Asks the system for a SIGTERM when the parent is gone, and for the children of children that are gone.
+/// Asks the system for a SIGTERM when the parent exits, and to become the parent of orphaned descendants.
 #[cfg(target_os = "linux")]
 fn end_with_parent() -> io::Result<()> {
     use rustix::process::{getpid, set_child_subreaper, set_parent_process_death_signal};
@@ -112,20 +112,20 @@ fn end_with_parent() -> io::Result<()> {
     Ok(())
 }
 
-/// Tells all processes to end; gives the time when they are killed.
+/// Sends SIGTERM to all processes; returns when they should be killed.
 fn end(child: Pid, kill_at: Option<Instant>) -> Instant {
-    tell_all(child, Signal::TERM);
-    kill_at.unwrap_or_else(|| Instant::now() + PATIENCE)
+    signal_all(child, Signal::TERM);
+    kill_at.unwrap_or_else(|| Instant::now() + TIMEOUT)
 }
 
-fn tell_all(child: Pid, signal: Signal) {
-    for process in tree::started_by(child) {
-        // it may be gone already
+fn signal_all(child: Pid, signal: Signal) {
+    for process in tree::descendants(child) {
+        // the process may have exited already
         let _ = kill_process(process, signal);
     }
 }
 
-/// Takes off all children that have ended. Gives the exit code of the command if it is among them.
+/// Reaps all children that have exited. Returns the exit code of the command if it is among them.
 fn reap(command: Pid) -> Option<u8> {
     let mut code = None;
     while let Ok(Some((pid, status))) = rustix::process::waitpid(None, WaitOptions::NOHANG) {

@@ -1,4 +1,4 @@
-//! A picture that says which one is missing. Pure: the same name and size, the same picture.
+//! Draws an image that shows the name of the missing file. Pure: the same name and size give the same image.
 
 use maud::{Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
@@ -6,30 +6,30 @@ use sha2::{Digest as _, Sha256};
 use crate::request::path::{MediaPath, Visible};
 use crate::request::query::Query;
 
-/// The size of a picture whose name and query say none.
+/// The size of an image if neither the name nor the query contains one.
 const DEFAULT: Size = Size { width: 1200, height: 800 };
 
-/// Pages are not made of larger ones, and an `<img>` must not become as large as a number in a URL.
+/// The maximum width and height, so that a number in a URL cannot make an `<img>` arbitrarily large.
 const LARGEST: u32 = 8192;
 
-/// Characters of the name that are shown.
+/// The maximum number of characters of the name in the image.
 const SHOWN: usize = 48;
 
-/// In CSS pixels.
+/// A size in CSS pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Size {
     width: u32,
     height: u32,
 }
 
-/// The drawing for a path.
+/// Draws the image for a path.
 pub(super) fn svg(path: &MediaPath, query: Query<'_>) -> String {
     let Size { width, height } = size(path.file_name(), query);
     let name = shown(&String::from_utf8_lossy(path.file_name()));
-    // a letter is some 0.6 of the type's size wide
+    // a letter is about 0.6 times as wide as the font size
     let letters = u32::try_from(name.chars().count().max(12)).expect("a few");
     let type_size = (width * 14 / (letters * 10)).min(height / 5).clamp(1, 64);
-    // the digest's first bytes choose the colour, so a missing picture looks the same everywhere
+    // the first bytes of the digest determine the colour, so a missing image looks the same everywhere
     let digest = Sha256::digest(path.as_bytes());
     let hue = u32::from(u16::from_be_bytes([digest[0], digest[1]])) % 360;
     let (ground, ink) = (format!("hsl({hue},45%,86%)"), format!("hsl({hue},45%,28%)"));
@@ -51,7 +51,8 @@ pub(super) fn svg(path: &MediaPath, query: Query<'_>) -> String {
     text + "\n"
 }
 
-/// The name as a drawing can hold it: its end, which tells most, and nothing that XML forbids (XML 1.0 section 2.2).
+/// The name as shown in the image: the end of a long name, which is the most useful part, without characters that XML forbids
+/// (XML 1.0 section 2.2).
 fn shown(name: &str) -> String {
     let visible = Visible(name).to_string().replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
     let count = visible.chars().count();
@@ -62,8 +63,8 @@ fn shown(name: &str) -> String {
     format!("\u{2026}{end}")
 }
 
-/// The size that a page asks for: by `?w=&h=`, by the name of a derivative, else one that is as good as any. A side that
-/// is missing, or 0 (easy-thumbnails: "whatever fits"), follows from the other.
+/// The requested size: from `?w=&h=`, from the name of a thumbnail, or the default. A side that is missing or 0 (automatic in
+/// easy-thumbnails) is computed from the other.
 fn size(name: &[u8], query: Query<'_>) -> Size {
     let asked =
         |names: [&str; 2]| query.pairs().find(|(name, _)| names.contains(name)).and_then(|(_, value)| number(value));
@@ -80,24 +81,24 @@ fn size(name: &[u8], query: Query<'_>) -> Size {
     Size { width: size.width.clamp(1, LARGEST), height: size.height.clamp(1, LARGEST) }
 }
 
-/// The size in a derivative's name: `photo.300x200.jpg`, `photo-300x200.jpg` (`WordPress`), `photo.jpg.300x200_q85.jpg`
-/// (easy-thumbnails). The last one counts, as derivatives are made of derivatives.
+/// The size in the name of a thumbnail: `photo.300x200.jpg`, `photo-300x200.jpg` (`WordPress`), `photo.jpg.300x200_q85.jpg`
+/// (easy-thumbnails). The last one counts, because thumbnails are made from thumbnails.
 fn named(name: &str) -> Option<(u32, u32)> {
     let mut words = name.rsplit(['.', '-', '_', '@', ' ']);
     words.find_map(|word| {
         let (width, height) = word.split_once(['x', 'X'])?;
         let size = (number(width)?, number(height)?);
-        fits(size).then_some(size)
+        is_size(size).then_some(size)
     })
 }
 
-/// Whether a name means these pixels: smaller ones are a car's wheels (`jeep-4x4.jpg`) or a grid; a 0 is "whatever fits".
-fn fits((width, height): (u32, u32)) -> bool {
+/// Whether these numbers in a name are a size in pixels. Smaller numbers have other meanings (`jeep-4x4.jpg`); 0 is automatic.
+fn is_size((width, height): (u32, u32)) -> bool {
     const SMALLEST: u32 = 16;
     [width, height].into_iter().all(|side| side == 0 || side >= SMALLEST)
 }
 
-/// A number of pixels: up to five digits.
+/// Parses a number of pixels with up to five digits.
 fn number(text: &str) -> Option<u32> {
     let digits = (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_is_the_one_that_the_page_asks_for() {
+    fn the_image_has_the_requested_size() {
         for (name, query, expected) in [
             ("photo.jpg", None, (1200, 800)),
             ("photo.jpg", Some("w=300&h=200"), (300, 200)),
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawing_holds_the_name_and_nothing_that_acts() {
+    fn an_image_contains_the_escaped_name() {
         for (target, holds) in [
             ("a/photo.jpg", ">photo.jpg<"),
             ("%3Cscript%3E%22'&amp.jpg", ">&lt;script&gt;&quot;'&amp;amp.jpg<"),
@@ -160,11 +161,11 @@ mod tests {
         }
         let long = MediaPath::parse(format!("{}.jpg", "x".repeat(250)).as_bytes()).unwrap();
         assert!(svg(&long, Query::default()).len() < 1500, "bounded");
-        assert!(svg(&long, Query::default()).contains("\u{2026}xxx"), "the end of it");
+        assert!(svg(&long, Query::default()).contains("\u{2026}xxx"), "the end of the name");
     }
 
     #[test]
-    fn the_same_name_looks_the_same_and_another_does_not() {
+    fn the_colour_depends_on_the_name() {
         let drawing = |name: &str| svg(&MediaPath::parse(name.as_bytes()).unwrap(), Query::default());
         assert_eq!(drawing("a.jpg"), drawing("a.jpg"));
         let colour = |name: &str| drawing(name).split("hsl(").nth(1).map(|rest| rest[..3].to_owned());

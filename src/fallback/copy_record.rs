@@ -1,8 +1,8 @@
-//! What is known of a copy: that it is one, and which state of the upstream's file it is.
+//! Records which files are copies of files at the upstream, and of which version.
 //!
-//! It is noted in an extended attribute of the file itself, so there is no index to keep or to lose. A file that the
-//! developer puts in its place does not have the attribute; one that is changed in place has it, but another length or time
-//! than it says; one that is moved, or copied with its attributes, another path. None of them is ever touched again.
+//! The record is an extended attribute of the file itself, so there is no index to maintain. A file that the developer puts
+//! in place of a copy does not have the attribute. A copy that was modified has a different length or time than the record,
+//! and one that was moved, or record with its attributes, has a different path. devmedia never replaces any of these.
 
 use std::fs::File;
 use std::sync::Once;
@@ -16,39 +16,40 @@ use sha2::{Digest as _, Sha256};
 
 use crate::request::path::MediaPath;
 
-/// The attribute (xattr(7): the user's own are in `user.`).
+/// The name of the attribute (xattr(7): user attributes start with `user.`).
 const NAME: &str = "user.devmedia.copy";
 
-/// The validators of the upstream's answer, which the next question is made with.
+/// The record of a copy: the validators of the upstream's response, which the next conditional request uses, and the state of
+/// the stored file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copied {
+pub struct CopyRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_modified: Option<String>,
-    /// Where it was stored, as a digest: the path itself may be longer than an attribute.
+    /// A digest of the path where it was stored; the path itself may be too long for an attribute.
     path: String,
     /// When it was stored, in seconds since 1970.
     at: u64,
-    /// The copy's own length and time when it was stored.
+    /// The length and the modification time of the copy when it was stored.
     len: u64,
     mtime: u128,
 }
 
-impl Copied {
-    /// The validators of an answer.
+impl CopyRecord {
+    /// Creates a record with the validators of a response.
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
         Self { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED), ..Self::default() }
     }
 
-    /// When the upstream says that its file was changed.
+    /// When the upstream's file was last modified, according to the upstream.
     pub fn modified(&self) -> Option<HttpDate> {
         self.last_modified.as_ref()?.parse().ok()
     }
 
-    /// Gives a whole file the upstream's time, and notes what it is a copy of. Where the file system has no attributes, it
-    /// becomes one of the developer's own: it is never refreshed. Blocks.
+    /// Sets the modification time of a complete file to the upstream's, and writes the record. On a file system without
+    /// attributes, the file counts as the developer's own and is never refreshed. Blocks.
     pub fn note(mut self, file: &File, path: &MediaPath) {
         if let Some(modified) = self.modified().map(SystemTime::from).filter(|modified| *modified <= SystemTime::now())
         {
@@ -59,16 +60,18 @@ impl Copied {
         let text = serde_json::to_vec(&self).unwrap_or_default();
         if let Err(error) = fsetxattr(file, NAME, &text, XattrFlags::empty()) {
             static ONCE: Once = Once::new();
-            ONCE.call_once(|| tracing::debug!("copies cannot be noted as such here, and are never refreshed: {error}"));
+            ONCE.call_once(|| {
+                tracing::debug!("fetched files are never refreshed, because they cannot be marked as copies: {error}");
+            });
         }
     }
 
-    /// What the open file at `path` is a copy of, if it is one, as it was stored and where. Blocks.
+    /// Reads the record of the open file at `path`; `None` if the file is not an unmodified copy stored at this path. Blocks.
     pub fn read(file: &File, path: &MediaPath) -> Option<Self> {
         let mut text = [0; 4096];
         let len = fgetxattr(file, NAME, &mut text).ok()?;
-        let copied: Self = serde_json::from_slice(text.get(..len)?).ok()?;
-        (state(file)? == (copied.len, copied.mtime) && copied.path == digest(path)).then_some(copied)
+        let record: Self = serde_json::from_slice(text.get(..len)?).ok()?;
+        (state(file)? == (record.len, record.mtime) && record.path == digest(path)).then_some(record)
     }
 
     /// How long ago it was stored.
@@ -76,7 +79,7 @@ impl Copied {
         Duration::from_secs(now().saturating_sub(self.at))
     }
 
-    /// Whether both are of one state of the upstream's file, which has a validator.
+    /// Whether the validators show that both are the same version of the upstream's file.
     pub fn is_same_as(&self, other: &Self) -> bool {
         match (&self.etag, &other.etag) {
             (Some(one), Some(other)) => one == other,
@@ -84,8 +87,8 @@ impl Copied {
         }
     }
 
-    /// The fields that ask whether the upstream's file is still the same (RFC 9110 section 13.1); none where it cannot be
-    /// told.
+    /// The header fields of a conditional request for the upstream's file (RFC 9110 section 13.1); empty if the upstream sent
+    /// no validators.
     pub fn conditions(&self) -> HeaderMap {
         let value = |text: &Option<String>| HeaderValue::try_from(text.as_deref()?).ok();
         let tag = value(&self.etag).map(|tag| (header::IF_NONE_MATCH, tag));
@@ -103,7 +106,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Length and time of change, in nanoseconds.
+/// The length in bytes and the modification time in nanoseconds since 1970.
 fn state(file: &File) -> Option<(u64, u128)> {
     let metadata = file.metadata().ok()?;
     let modified = metadata.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
