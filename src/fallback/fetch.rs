@@ -185,7 +185,7 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Creates the transfer of this response, and the [`Arrival`] for its readers. `len` is the announced length in bytes, if
+    /// Creates the transfer of this response, and the `Arrival` for its readers. `len` is the announced length in bytes, if
     /// there is one, and `max` the size limit.
     pub fn new(staged: StagedFile, answer: Response<Incoming>, len: Option<u64>, max: u64) -> (Self, Arrival) {
         let (sender, progress) = progress::channel();

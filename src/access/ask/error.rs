@@ -17,7 +17,7 @@ pub enum AskError {
     TimedOut(Duration),
     /// The status neither approves nor refuses the request.
     Status(StatusCode),
-    /// The response is longer than [`MAX_BODY`].
+    /// The response is longer than `MAX_BODY`.
     TooLong,
     /// devmedia received its own request: the address is devmedia's own.
     Loop,
