@@ -3,7 +3,6 @@
 mod support;
 
 use std::fs;
-#[cfg(target_os = "linux")]
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

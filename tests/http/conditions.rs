@@ -215,13 +215,13 @@ fn a_file_that_has_just_changed_has_no_validators() {
         let before = Instant::now();
         file.write_all(b"x").expect("room");
         let answer = server.get("/media/a.txt");
-        // on a busy machine, more time may have passed between the two
-        if before.elapsed() < Duration::from_millis(15) {
+        // on a busy machine, more time may have passed between the two; a coarse time is up to 10 ms old from the start
+        if before.elapsed() < Duration::from_millis(8) {
             assert_eq!((answer.field("etag"), answer.field("last-modified")), ("", ""), "{:?}", before.elapsed());
             assert_eq!(answer.status, 200);
             seen += 1;
         }
-        assert!(Instant::now() < until, "this machine never responds within 15 ms");
+        assert!(Instant::now() < until, "this machine never responds within 8 ms");
     }
     let answer = server.settled("/media/a.txt");
     assert!(!answer.field("last-modified").is_empty());
