@@ -2,8 +2,7 @@
 
 mod support;
 
-use std::fs;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 #[cfg(target_os = "linux")]
