@@ -138,6 +138,13 @@ fn nothing_is_started_without_confirmation() {
     assert_eq!((ended.code, folder.path().join("started").exists()), (Some(2), false), "{ended:?}");
 }
 
+/// Whether SIGHUP is ignored, as under `nohup`: devmedia and the app inherit that, and should survive a hangup.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
+}
+
 /// No process of the app is left, whichever process is killed by whichever signal.
 #[cfg(target_os = "linux")]
 #[test]
@@ -162,6 +169,9 @@ fn no_process_is_left_behind() {
     .into_iter()
     .enumerate()
     {
+        if signal == Signal::HUP && ignores_hangups() {
+            continue;
+        }
         let marker = marker(&number.to_string());
         let folder = folder();
         let process = Process::start(devmedia(&folder, &[&python, "-c", APP, &marker, how]));
