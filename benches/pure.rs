@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use devmedia::access::secret::Secret;
+use devmedia::signature::secret::Secret;
 use devmedia::access::signed::{Asked, Hmac, S3, SecureLink, Signed};
 use devmedia::answer::decide::{Decision, decide};
 use devmedia::answer::head::head;

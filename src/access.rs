@@ -10,7 +10,6 @@
 mod admission;
 pub mod ask;
 pub mod rules;
-pub mod secret;
 pub mod signed;
 
 use std::fmt;

@@ -69,6 +69,9 @@ pub mod site;
 // Access policies: rules, signed URLs, the app's decision.
 pub mod access;
 
+// AWS signatures, checksums and policies, as S3 checks them: pure.
+pub mod signature;
+
 // Forwarding a request to an app: the client, hop-by-hop fields, upgrades.
 pub mod forward;
 

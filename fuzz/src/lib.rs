@@ -7,7 +7,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use devmedia::access::Policy;
 pub use devmedia::access::rules::{Access, Patterns, Rule};
-pub use devmedia::access::secret::Secret;
+pub use devmedia::signature::secret::Secret;
 pub use devmedia::access::signed::{Asked, Hmac, S3, SecureLink, Signed};
 pub use devmedia::answer::conditional::{self, Precondition};
 pub use devmedia::answer::decide::{Decision, decide};

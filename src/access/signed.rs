@@ -113,27 +113,5 @@ fn with_query(url: &Uri, parameters: &str) -> String {
     format!("{origin}{path}?{query}{and}{parameters}")
 }
 
-/// Lower-case hexadecimal, as `sha256sum` and `hexdigest()` print it.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Parses the 32 bytes of a SHA-256. Accepts lower case only, so that a signature has one spelling.
-fn unhex(text: &[u8]) -> Option<[u8; 32]> {
-    let digit = |b: u8| match b {
-        b'0'..=b'9' => Some(b - b'0'),
-        b'a'..=b'f' => Some(b - b'a' + 10),
-        _ => None,
-    };
-    let mut bytes = [0; 32];
-    if text.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests;

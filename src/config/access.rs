@@ -13,7 +13,7 @@ use super::values::{Advice, duration};
 use crate::access::Policy;
 use crate::access::ask::Ask;
 use crate::access::rules::{Patterns, Rule};
-use crate::access::secret::Secret;
+use crate::signature::secret::Secret;
 use crate::access::signed::{Hmac, S3, SecureLink, Signed};
 use crate::answer::disposition::Disposition;
 use crate::forward::app_url::AppUrl;

@@ -4,14 +4,15 @@
 //! path and the expiry. A URL for GET is also valid for HEAD; other methods need a URL of their own. The rest of the
 //! query is not covered, so a thumbnail of a signed image does not need a signature of its own.
 
-use ::hmac::{KeyInit as _, Mac as _};
+use ::hmac::Mac as _;
 use hyper::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 use sha2::Sha256;
 
 use super::mistake::{explain, path_variants};
-use super::{Asked, BadSignature, decoded_path, hex, path_of, unhex, with_query};
-use crate::access::secret::Secret;
+use super::{Asked, BadSignature, decoded_path, path_of, with_query};
+use crate::signature::digest::{hex, mac, unhex};
+use crate::signature::secret::Secret;
 
 /// URLs that are signed with HMAC-SHA256.
 #[derive(Debug, Clone)]
@@ -77,11 +78,6 @@ impl Hmac {
     fn mac(&self, message: &[u8]) -> HmacSha256 {
         mac(self.secret.as_bytes(), message)
     }
-}
-
-/// HMAC-SHA256 (RFC 2104), ready to be finalized or verified.
-pub(super) fn mac(key: &[u8], message: &[u8]) -> HmacSha256 {
-    HmacSha256::new_from_slice(key).expect("HMAC accepts keys of any length").chain_update(message)
 }
 
 /// The text to sign. A path may contain line breaks, but the first line is always the method and the last the expiry.

@@ -5,36 +5,22 @@
 //! and the signed headers. So the bucket may be in the path or in the host name, and adding a parameter to the query
 //! makes the signature invalid. The body is not covered (`UNSIGNED-PAYLOAD`), as in all presigned URLs.
 
-mod canonical;
-
-use ::hmac::Mac as _;
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode, Uri};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, civil};
-use sha2::{Digest as _, Sha256};
+use jiff::Timestamp;
 
-use self::canonical::{Parameters, UNSIGNED_PAYLOAD, canonical_request, encode_path, encode_segments};
-use super::hmac::mac;
 use super::mistake::explain;
-use super::{Asked, BadSignature, Part, hex, unhex, with_query};
-use crate::access::secret::Secret;
+use super::{Asked, BadSignature, Part, with_query};
 use crate::request::path::Visible;
-
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-
-/// The S3 API reference: `X-Amz-Expires` is at most seven days.
-const LONGEST: i64 = 7 * 24 * 60 * 60;
-
-/// How far a URL may be dated in the future. S3 tolerates a difference of 15 minutes (`RequestTimeTooSkewed`).
-const SKEW: SignedDuration = SignedDuration::from_mins(15);
+use crate::signature::canonical::{self, Canonical, Parameters, UNSIGNED_PAYLOAD, encode_path, encode_segments};
+use crate::signature::secret::Secret;
+use crate::signature::time;
+use crate::signature::v4::{self, ALGORITHM, Credential, LONGEST, Presigned, QueryError, SKEW};
 
 /// The default region of boto3 and other clients.
 const REGION: &str = "us-east-1";
 
 const METHODS: [Method; 3] = [Method::GET, Method::HEAD, Method::PUT];
-
-const DATE: &str = "%Y%m%dT%H%M%SZ";
 
 /// URLs that an S3 client presigns.
 #[derive(Debug, Clone)]
@@ -43,17 +29,6 @@ pub struct S3 {
     secret: Secret,
     /// `None` accepts every region; the signature covers the region of the client.
     region: Option<String>,
-}
-
-/// The parsed parameters of a presigned URL.
-struct Presigned {
-    date: String,
-    /// `DAY/REGION/s3/aws4_request`
-    scope: String,
-    signed_headers: String,
-    signature: [u8; 32],
-    from: Timestamp,
-    until: Timestamp,
 }
 
 impl S3 {
@@ -78,12 +53,14 @@ impl S3 {
 
         let query = parameters.canonical();
         let canonical = |asked: &Asked<'_>, path: &[u8]| {
-            canonical_request(asked.method, path, &query, asked.headers, &presigned.signed_headers)
+            let (path, signed) = (path.to_vec(), &presigned.signed_headers);
+            Canonical::new(asked.method, path, query.clone(), asked.headers, signed, UNSIGNED_PAYLOAD).to_bytes()
         };
-        let key = self.key(&presigned.scope);
+        let scope = presigned.credential.scope();
+        let key = v4::signing_key(&self.secret, &scope);
         let is_valid = |asked: &Asked<'_>, path: &[u8]| {
-            let mac = signature(&key, &presigned.date, &presigned.scope, &canonical(asked, path));
-            mac.verify_slice(&presigned.signature).is_ok()
+            let text = v4::string_to_sign(&presigned.date, &scope, &canonical(asked, path));
+            v4::is_signature(&key, &text, &presigned.signature)
         };
         let path = encode_path(asked.uri.path());
         if !is_valid(asked, &path) {
@@ -113,7 +90,7 @@ impl S3 {
         if !(1..=LONGEST).contains(&seconds) {
             return Err("presigned URLs must expire after 1 second to 7 days".to_owned());
         }
-        let date = now.to_zoned(TimeZone::UTC).strftime(DATE).to_string();
+        let date = time::to_basic(now);
         let scope = format!("{}/{}/s3/aws4_request", &date[..8], self.region.as_deref().unwrap_or(REGION));
         let credential = canonical::encode(format!("{}/{scope}", self.access_key).as_bytes());
         let unsigned = with_query(
@@ -130,8 +107,10 @@ impl S3 {
             "host",
             host.as_str().try_into().map_err(|_| "the host name contains characters that a header cannot contain")?,
         );
-        let canonical = canonical_request(method, &encode_path(url.path()), &query, &headers, "host");
-        let signed = hex(&signature(&self.key(&scope), &date, &scope, &canonical).finalize().into_bytes());
+        let path = encode_path(url.path());
+        let canonical = Canonical::new(method, path, query, &headers, "host", UNSIGNED_PAYLOAD).to_bytes();
+        let text = v4::string_to_sign(&date, &scope, &canonical);
+        let signed = v4::signature(&v4::signing_key(&self.secret, &scope), &text);
         Ok(format!("{unsigned}&X-Amz-Signature={signed}"))
     }
 
@@ -139,69 +118,21 @@ impl S3 {
         if ["AWSAccessKeyId", "Signature"].iter().all(|name| parameters.first(name).is_some()) {
             return Err(BadSignature::Version2);
         }
-        let names = ["Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature"];
-        let names = names.map(|name| format!("X-Amz-{name}"));
-        let missing: Vec<_> = names.iter().filter(|name| parameters.first(name).is_none()).cloned().collect();
-        if !missing.is_empty() {
-            return Err(BadSignature::Missing(missing));
+        let presigned = Presigned::parse(parameters)?;
+        if presigned.payload.as_deref().is_some_and(|hash| hash != UNSIGNED_PAYLOAD) {
+            return Err(QueryError::malformed("X-Amz-Content-Sha256", UNSIGNED_PAYLOAD).into());
         }
-        if let Some(repeated) = names.iter().find(|name| parameters.all(name).count() > 1) {
-            return Err(malformed(repeated, "given only once"));
-        }
-        let [algorithm, credential, date, expires, signed_headers, signature] =
-            names.map(|name| parameters.first(&name).unwrap_or_default().to_owned());
-        if algorithm != ALGORITHM {
-            return Err(malformed("X-Amz-Algorithm", ALGORITHM));
-        }
-        if parameters.first("X-Amz-Content-Sha256").is_some_and(|hash| hash != UNSIGNED_PAYLOAD) {
-            return Err(malformed("X-Amz-Content-Sha256", UNSIGNED_PAYLOAD));
-        }
-        let scope = self.scope(&credential)?;
-        let from = timestamp(&date).ok_or_else(|| malformed("X-Amz-Date", "a date such as 20130524T000000Z"))?;
-        if !scope.starts_with(&date[..8]) {
-            return Err(malformed("X-Amz-Credential", "for the same day as X-Amz-Date"));
-        }
-        let digits = expires.bytes().all(|b| b.is_ascii_digit()).then(|| expires.parse().ok()).flatten();
-        let seconds = digits
-            .filter(|seconds| (1..=LONGEST).contains(seconds))
-            .ok_or_else(|| malformed("X-Amz-Expires", "a number of seconds from 1 to 604800 (seven days)"))?;
-        let signature = unhex(signature.as_bytes())
-            .ok_or_else(|| malformed("X-Amz-Signature", "64 lower-case hexadecimal digits"))?;
-        let until = from.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
-        Ok(Presigned { date, scope, signed_headers, signature, from, until })
-    }
-
-    /// The scope in `KEY/DAY/REGION/s3/aws4_request`, if the key and the region are the configured ones.
-    fn scope(&self, credential: &str) -> Result<String, BadSignature> {
-        const EXPECTED: &str = "KEY/YYYYMMDD/REGION/s3/aws4_request";
-        // an access key may contain slashes, the other parts cannot
-        let mut parts = credential.rsplitn(5, '/');
-        let (Some("aws4_request"), Some("s3"), Some(region), Some(day), Some(key)) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(malformed("X-Amz-Credential", EXPECTED));
-        };
+        let Credential { key_id, region, .. } = &presigned.credential;
         let mismatch = |part, signed: &str, requested: &str| {
             let signed = Visible(signed).to_string();
             Err(BadSignature::SignedFor { part, signed, requested: requested.to_owned() })
         };
         match &self.region {
-            _ if key != self.access_key => mismatch(Part::AccessKey, key, &self.access_key),
+            _ if *key_id != self.access_key => mismatch(Part::AccessKey, key_id, &self.access_key),
             Some(expected) if region != expected => mismatch(Part::Region, region, expected),
-            _ => Ok(format!("{day}/{region}/s3/aws4_request")),
+            _ => Ok(presigned),
         }
     }
-
-    /// The key for a day, region and service ("Calculate the signature" in the Signature Version 4 documentation).
-    fn key(&self, scope: &str) -> Vec<u8> {
-        let secret = [b"AWS4", self.secret.as_bytes()].concat();
-        scope.split('/').fold(secret, |key, part| mac(&key, part.as_bytes()).finalize().into_bytes().to_vec())
-    }
-}
-
-/// The signature of the "string to sign", which contains the hash of the canonical request.
-fn signature(key: &[u8], date: &str, scope: &str, canonical: &[u8]) -> ::hmac::Hmac<Sha256> {
-    mac(key, format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical))).as_bytes())
 }
 
 /// Checks that host and all `x-amz-` headers are signed (the S3 API reference), and that all signed headers are
@@ -218,12 +149,13 @@ fn check_headers(headers: &HeaderMap, signed: &str) -> Result<(), BadSignature> 
 }
 
 /// S3 responds with 400 to invalid parameters (`AuthorizationQueryParametersError`).
-fn malformed(parameter: &str, expected: &'static str) -> BadSignature {
-    BadSignature::Malformed { parameter: parameter.to_owned(), expected, status: StatusCode::BAD_REQUEST }
-}
-
-/// Parses a date in the basic format of ISO 8601. Other spellings are not valid.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    let date = civil::DateTime::strptime(DATE, text).ok()?.to_zoned(TimeZone::UTC).ok()?;
-    (date.strftime(DATE).to_string() == text).then(|| date.timestamp())
+impl From<QueryError> for BadSignature {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Missing(names) => Self::Missing(names),
+            QueryError::Malformed { parameter, expected } => {
+                Self::Malformed { parameter, expected, status: StatusCode::BAD_REQUEST }
+            }
+        }
+    }
 }

@@ -28,7 +28,7 @@ use self::argument::argument;
 use self::expression::Expression;
 use super::mistake::{explain, path_variants};
 use super::{Asked, BadSignature, decoded_path, path_of, with_query};
-use crate::access::secret::Secret;
+use crate::signature::secret::Secret;
 
 /// Decodes as nginx does (`ngx_decode_base64url`): the unused bits of the last digit are ignored.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(

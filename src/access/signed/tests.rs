@@ -4,7 +4,8 @@ use hyper::StatusCode;
 use proptest::prelude::*;
 
 use super::*;
-use crate::access::secret::Secret;
+use crate::signature::digest::{hex, mac};
+use crate::signature::secret::Secret;
 use crate::request::path::encode_segment;
 
 /// 2026-11-23T04:00:00Z
@@ -199,7 +200,7 @@ fn a_refusal_names_a_likely_mistake() {
     ] {
         let expires = NOW + 60;
         let digest =
-            hex(&::hmac::Mac::finalize(hmac::mac(b"secret", format!("GET\n{wrong}\n{expires}").as_bytes()))
+            hex(&::hmac::Mac::finalize(mac(b"secret", format!("GET\n{wrong}\n{expires}").as_bytes()))
                 .into_bytes());
         let url = format!("{asked}?size=2&expires={expires}&signature={digest}");
         let expected = format!("The URL is signed for the path {wrong}, not for {right}.");

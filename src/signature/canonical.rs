@@ -1,4 +1,4 @@
-//! The canonical request of Signature Version 4 ("Task 1") and its encoding.
+//! The canonical request of Signature Version 4 ("Create a canonical request" in its documentation) and its encoding.
 
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -7,30 +7,31 @@ use percent_encoding::percent_decode;
 use crate::request::path::encode_segment;
 
 /// The value in place of the hash of the body.
-pub(super) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// AWS's `UriEncode`: escapes all but the unreserved characters of RFC 3986, with upper-case digits.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub fn encode(bytes: &[u8]) -> String {
     encode_segment(bytes)
 }
 
 /// The path, encoded once. It does not depend on which characters the client escaped: the key in the bucket is the
 /// same.
-pub(super) fn encode_path(path: &str) -> Vec<u8> {
+pub fn encode_path(path: &str) -> Vec<u8> {
     encode_segments(&percent_decode(path.as_bytes()).collect::<Vec<u8>>())
 }
 
 /// Encodes everything except slashes.
-pub(super) fn encode_segments(path: &[u8]) -> Vec<u8> {
+pub fn encode_segments(path: &[u8]) -> Vec<u8> {
     path.split(|&b| b == b'/').map(encode).collect::<Vec<_>>().join("/").into_bytes()
 }
 
 /// The parameters of a query, decoded.
-pub(super) struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
+#[derive(Debug, Clone)]
+pub struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Parameters {
     /// Parses a query. A `+` is a space, as in a form; clients send `%20` and `%2B`.
-    pub(super) fn parse(query: &str) -> Self {
+    pub fn parse(query: &str) -> Self {
         let decode = |text: &str| percent_decode(text.replace('+', " ").as_bytes()).collect::<Vec<u8>>();
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         Self(
@@ -39,18 +40,35 @@ impl Parameters {
     }
 
     /// The values of a parameter that are valid UTF-8.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         let values = self.0.iter().filter(move |(found, _)| found == name.as_bytes());
         values.filter_map(|(_, value)| std::str::from_utf8(value).ok())
     }
 
     /// The first value of a parameter.
-    pub(super) fn first(&self, name: &str) -> Option<&str> {
+    pub fn first(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
+    /// Whether there is a parameter of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(found, _)| found == name.as_bytes())
+    }
+
+    /// The names and values, decoded, in the order in which they were sent.
+    pub fn pairs(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.0
+    }
+
+    /// The parameters without the one at `index`.
+    #[must_use]
+    pub fn without(&self, index: usize) -> Self {
+        let others = self.0.iter().enumerate().filter(|(at, _)| *at != index);
+        Self(others.map(|(_, pair)| pair.clone()).collect())
+    }
+
     /// The canonical query: encoded, sorted, and without the signature.
-    pub(super) fn canonical(&self) -> String {
+    pub fn canonical(&self) -> String {
         let covered = self.0.iter().filter(|(name, _)| name != b"X-Amz-Signature");
         let mut pairs: Vec<_> = covered.map(|(name, value)| (encode(name), encode(value))).collect();
         pairs.sort();
@@ -58,22 +76,48 @@ impl Parameters {
     }
 }
 
-/// The canonical request. `path` and `query` must be canonical; `signed` lists the signed headers, separated by
-/// semicolons.
-pub(super) fn canonical_request(
-    method: &Method,
-    path: &[u8],
-    query: &str,
-    headers: &HeaderMap,
-    signed: &str,
-) -> Vec<u8> {
-    let mut request = [method.as_str().as_bytes(), path, query.as_bytes(), b""].join(&b'\n');
-    for name in signed.split(';') {
-        let values = headers.get_all(name).iter().map(HeaderValue::as_bytes).map(single_spaced).collect::<Vec<_>>();
-        request.extend_from_slice(&[name.as_bytes(), b":", &values.join(&b','), b"\n"].concat());
+/// The parts of a canonical request. They can be changed, to find out what was signed by mistake.
+#[derive(Debug, Clone)]
+pub struct Canonical {
+    /// The method.
+    pub method: String,
+    /// The path, encoded once.
+    pub path: Vec<u8>,
+    /// The canonical query.
+    pub query: String,
+    /// The signed headers in the order in which they are signed, with their canonical values.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The hash of the body, or the text in place of it.
+    pub payload: String,
+}
+
+impl Canonical {
+    /// Takes the parts of a request. `path` and `query` must be canonical; `signed` lists the signed headers, separated
+    /// by semicolons.
+    pub fn new(method: &Method, path: Vec<u8>, query: String, headers: &HeaderMap, signed: &str, payload: &str) -> Self {
+        let value = |name: &str| {
+            let values = headers.get_all(name).iter().map(HeaderValue::as_bytes).map(single_spaced);
+            values.collect::<Vec<_>>().join(&b',')
+        };
+        let headers = signed.split(';').map(|name| (name.to_owned(), value(name))).collect();
+        Self { method: method.to_string(), path, query, headers, payload: payload.to_owned() }
     }
-    request.extend_from_slice(&[b"\n", signed.as_bytes(), b"\n", UNSIGNED_PAYLOAD.as_bytes()].concat());
-    request
+
+    /// The canonical request itself.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut request = [self.method.as_bytes(), &self.path, self.query.as_bytes(), b""].join(&b'\n');
+        for (name, value) in &self.headers {
+            request.extend_from_slice(&[name.as_bytes(), b":", value, b"\n"].concat());
+        }
+        let signed = self.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
+        request.extend_from_slice(&[b"\n", signed.as_bytes(), b"\n", self.payload.as_bytes()].concat());
+        request
+    }
+
+    /// The canonical value of a signed header.
+    pub fn header_mut(&mut self, name: &str) -> Option<&mut Vec<u8>> {
+        self.headers.iter_mut().find(|(found, _)| found == name).map(|(_, value)| value)
+    }
 }
 
 /// Trims the value and replaces each sequence of spaces with one space.
@@ -108,8 +152,9 @@ mod tests {
         headers.insert("host", HeaderValue::from_static("localhost"));
         headers.append("x-amz-meta-a", HeaderValue::from_static("  b   c "));
         headers.append("x-amz-meta-a", HeaderValue::from_static("d"));
-        let request = canonical_request(&Method::GET, b"/a", "b=c", &headers, "host;x-amz-meta-a");
+        let signed = "host;x-amz-meta-a";
+        let request = Canonical::new(&Method::GET, b"/a".into(), "b=c".into(), &headers, signed, UNSIGNED_PAYLOAD);
         let expected = "GET\n/a\nb=c\nhost:localhost\nx-amz-meta-a:b c,d\n\nhost;x-amz-meta-a\nUNSIGNED-PAYLOAD";
-        assert_eq!(String::from_utf8(request).as_deref(), Ok(expected));
+        assert_eq!(String::from_utf8(request.to_bytes()).as_deref(), Ok(expected));
     }
 }
