@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use devmedia::signature::secret::Secret;
 use devmedia::access::signed::{Asked, Hmac, S3, SecureLink, Signed};
 use devmedia::answer::decide::{Decision, decide};
 use devmedia::answer::head::head;
@@ -10,6 +9,7 @@ use devmedia::answer::range::requested;
 use devmedia::connection::ListenerKind;
 use devmedia::guard::Guard;
 use devmedia::request::path::MediaPath;
+use devmedia::signature::secret::Secret;
 use devmedia::storage::byte_range::ByteRange;
 use devmedia::storage::entity::Entity;
 use devmedia::storage::media_type::{MediaType, MediaTypes};

@@ -13,10 +13,10 @@ use super::values::{Advice, duration};
 use crate::access::Policy;
 use crate::access::ask::Ask;
 use crate::access::rules::{Patterns, Rule};
-use crate::signature::secret::Secret;
 use crate::access::signed::{Hmac, S3, SecureLink, Signed};
 use crate::answer::disposition::Disposition;
 use crate::forward::app_url::AppUrl;
+use crate::signature::secret::Secret;
 
 /// How long devmedia waits for the app, by default.
 const PATIENCE: Duration = Duration::from_secs(10);

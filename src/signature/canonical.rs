@@ -94,7 +94,14 @@ pub struct Canonical {
 impl Canonical {
     /// Takes the parts of a request. `path` and `query` must be canonical; `signed` lists the signed headers, separated
     /// by semicolons.
-    pub fn new(method: &Method, path: Vec<u8>, query: String, headers: &HeaderMap, signed: &str, payload: &str) -> Self {
+    pub fn new(
+        method: &Method,
+        path: Vec<u8>,
+        query: String,
+        headers: &HeaderMap,
+        signed: &str,
+        payload: &str,
+    ) -> Self {
         let value = |name: &str| {
             let values = headers.get_all(name).iter().map(HeaderValue::as_bytes).map(single_spaced);
             values.collect::<Vec<_>>().join(&b',')

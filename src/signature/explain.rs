@@ -28,8 +28,7 @@ pub(super) fn mismatch(reason: Option<String>, key_id: &str, text: &str, signatu
          text that your client signs; a proxy may have changed the request."
             .to_owned()
     });
-    let message =
-        format!("The request signature we calculated does not match the signature you provided. {reason}");
+    let message = format!("The request signature we calculated does not match the signature you provided. {reason}");
     SignatureError::new(Code::SignatureDoesNotMatch, message)
         .with("AWSAccessKeyId", key_id)
         .with("StringToSign", text)
@@ -39,7 +38,9 @@ pub(super) fn mismatch(reason: Option<String>, key_id: &str, text: &str, signatu
 /// The secret of another known key was used.
 pub(super) fn other_secret(key_id: &str, other: &str) -> String {
     let (key_id, other) = (Visible(key_id), Visible(other));
-    format!("It was made with the secret of the key {other}, but names the key {key_id}: give the client a matching pair.")
+    format!(
+        "It was made with the secret of the key {other}, but names the key {key_id}: give the client a matching pair."
+    )
 }
 
 /// Finds the mistake behind a Signature Version 4.
@@ -95,9 +96,11 @@ pub(super) fn v4(
         return Some("It was made for a query with +: write a space as %20 and a plus as %2B.".to_owned());
     }
     let empty = sha256_hex(b"");
-    for (payload, what) in
-        [(UNSIGNED_PAYLOAD, "the text UNSIGNED-PAYLOAD"), (empty.as_str(), "the hash of an empty body"), ("", "nothing")]
-    {
+    for (payload, what) in [
+        (UNSIGNED_PAYLOAD, "the text UNSIGNED-PAYLOAD"),
+        (empty.as_str(), "the hash of an empty body"),
+        ("", "nothing"),
+    ] {
         if tried(&|it| payload.clone_into(&mut it.payload)) {
             return Some(format!(
                 "It was made with {what} in place of the body's hash, but the request says {}: x-amz-content-sha256 must \

@@ -92,13 +92,13 @@ pub struct Authorization {
 impl Authorization {
     /// Parses what follows `AWS4-HMAC-SHA256` in the header. Clients put spaces after the commas or do not.
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
+        const NAMES: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
         let malformed = |what: String| {
             SignatureError::new(
                 Code::AuthorizationHeaderMalformed,
                 format!("The authorization header is malformed; {what}"),
             )
         };
-        const NAMES: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
         let mut found = [None; 3];
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -205,8 +205,8 @@ impl Presigned {
         let credential = Credential::parse(&credential)
             .filter(|credential| credential.service == "s3")
             .ok_or_else(|| QueryError::malformed("X-Amz-Credential", Credential::EXPECTED))?;
-        let from = time::basic(&date)
-            .ok_or_else(|| QueryError::malformed("X-Amz-Date", "a date such as 20130524T000000Z"))?;
+        let from =
+            time::basic(&date).ok_or_else(|| QueryError::malformed("X-Amz-Date", "a date such as 20130524T000000Z"))?;
         if date.get(..8) != Some(&credential.day) {
             return Err(QueryError::malformed("X-Amz-Credential", "for the same day as X-Amz-Date"));
         }

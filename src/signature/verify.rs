@@ -66,7 +66,9 @@ fn unsupported(value: &str) -> SignatureError {
     }
     SignatureError::new(
         Code::InvalidArgument,
-        format!("Unsupported Authorization Type {scheme:?}. Sign the request with an S3 client, or send no Authorization."),
+        format!(
+            "Unsupported Authorization Type {scheme:?}. Sign the request with an S3 client, or send no Authorization."
+        ),
     )
     .with("ArgumentName", "Authorization")
 }

@@ -4,9 +4,9 @@ use hyper::StatusCode;
 use proptest::prelude::*;
 
 use super::*;
+use crate::request::path::encode_segment;
 use crate::signature::digest::{hex, mac};
 use crate::signature::secret::Secret;
-use crate::request::path::encode_segment;
 
 /// 2026-11-23T04:00:00Z
 const NOW: i64 = 1_795_406_400;
@@ -200,8 +200,7 @@ fn a_refusal_names_a_likely_mistake() {
     ] {
         let expires = NOW + 60;
         let digest =
-            hex(&::hmac::Mac::finalize(mac(b"secret", format!("GET\n{wrong}\n{expires}").as_bytes()))
-                .into_bytes());
+            hex(&::hmac::Mac::finalize(mac(b"secret", format!("GET\n{wrong}\n{expires}").as_bytes())).into_bytes());
         let url = format!("{asked}?size=2&expires={expires}&signature={digest}");
         let expected = format!("The URL is signed for the path {wrong}, not for {right}.");
         assert_eq!(request(Method::GET, &url).answer(&hmac("secret")), (403, expected));

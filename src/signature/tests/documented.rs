@@ -64,7 +64,9 @@ fn the_examples_of_version_2_are_valid() {
     let id = "AKIAIOSFODNN7EXAMPLE";
     for (sent, signature) in [
         (
-            Sent::new("GET", host, "/photos/puppy.jpg").header("date", "Tue, 27 Mar 2007 19:36:42 +0000").bucket(bucket),
+            Sent::new("GET", host, "/photos/puppy.jpg")
+                .header("date", "Tue, 27 Mar 2007 19:36:42 +0000")
+                .bucket(bucket),
             "qgk2+6Sv9/oM7G3qLEjTH1a1l1g=",
         ),
         (
