@@ -9,6 +9,7 @@ use crate::access::rules::Rule;
 use crate::config::{Certificate, Config, Problems, file};
 use crate::mount::Mount;
 use crate::server::listener::Listen;
+use crate::storage::root::Root;
 
 /// Returns the effective configuration and its warnings, or the problems that prevent devmedia from starting.
 pub fn report(config: &Config) -> Result<String, Problems> {
@@ -65,7 +66,7 @@ fn write(config: &Config, f: &mut String) -> fmt::Result {
 
 fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     writeln!(f, "{}", mount.site.prefix)?;
-    writeln!(f, "  root           {}", mount.site.root.path().display())?;
+    writeln!(f, "  root           {}", mount.site.root)?;
     if mount.internal {
         writeln!(f, "  internal       files are only available through the app (X-Accel-Redirect or X-Sendfile)")?;
     }
@@ -76,7 +77,7 @@ fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     writeln!(f, "  cache_control  {}", String::from_utf8_lossy(mount.site.cache_control.as_bytes()))?;
     let mut words = vec![if mount.listing { "folders are listed" } else { "folders are not listed" }];
     words.extend(mount.site.hidden.then_some("hidden files are served"));
-    words.extend(mount.site.root.follows_links().then_some("links out of the root are followed"));
+    words.extend(mount.site.root.folder().is_ok_and(Root::follows_links).then_some("links out of the root are followed"));
     writeln!(f, "  shows          {}", words.join(", "))?;
     if let Some(fallback) = &mount.fallback {
         let kept = if fallback.stores() { "stored" } else { "streamed only" };

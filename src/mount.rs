@@ -128,7 +128,7 @@ impl Mounts {
     /// of two mounts with one root the internal one. Blocks.
     pub fn holding(&self, path: &Path) -> Option<(&Arc<Mount>, MediaPath)> {
         let below = |mount: &Arc<Mount>| -> Option<MediaPath> {
-            let root = mount.site.root.path();
+            let root = mount.site.root.path()?;
             let spellings = [std::path::absolute(root), root.canonicalize()];
             let mut rests = spellings.iter().flatten().filter_map(|root| path.strip_prefix(root).ok());
             let rest = rests.next()?;
@@ -151,9 +151,9 @@ impl Mounts {
 
     /// Warnings for guarded folders that a public mount also serves, one sentence each.
     pub fn overlaps(&self) -> Vec<String> {
-        let real = |mount: &Mount| mount.site.root.path().canonicalize().unwrap_or_default();
+        let real = |mount: &Mount| mount.site.root.path()?.canonicalize().ok();
         let share = |one: &Mount, other: &Mount| {
-            let (one, other) = (real(one), real(other));
+            let (Some(one), Some(other)) = (real(one), real(other)) else { return false };
             one.starts_with(&other) || other.starts_with(&one)
         };
         let guarded = self.all.iter().filter(|mount| mount.site.access.guards());

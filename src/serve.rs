@@ -207,7 +207,7 @@ fn announce_mounts(config: &Config) {
         let uploads = if mount.uploads.is_some() { ", accepting uploads" } else { "" };
         let policy = mount.site.access.default_policy();
         let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
-        tracing::info!("serving {} at {}{access}{uploads}", mount.site.root.path().display(), mount.site.prefix);
+        tracing::info!("serving {} at {}{access}{uploads}", mount.site.root, mount.site.prefix);
         if let Some(fallback) = &mount.fallback {
             tracing::info!("fetching files that are missing at {} from {}", mount.site.prefix, fallback.upstream);
         }
@@ -222,7 +222,7 @@ fn announce_mounts(config: &Config) {
         }
         if mount.writes() {
             let mount = Arc::clone(mount);
-            std::thread::spawn(move || sweep::stale(&mount.site.root));
+            std::thread::spawn(move || mount.site.root.folder().map(sweep::stale));
         }
     }
 }

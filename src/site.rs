@@ -20,7 +20,8 @@ use crate::storage::blocking;
 use crate::storage::entity::Entity;
 use crate::storage::folder::{self, Entry, Kind, Target};
 use crate::storage::location::Location;
-use crate::storage::root::{Found, OpenError, Root};
+use crate::storage::root::{Found, OpenError};
+use crate::storage::store::{NotAFolder, Store};
 use crate::storage::token::token;
 
 /// A folder that is served at a URL prefix.
@@ -29,7 +30,7 @@ pub struct Site {
     /// The URL prefix.
     pub prefix: Prefix,
     /// The folder.
-    pub root: Root,
+    pub root: Store,
     /// Whether names that start with a dot are served.
     pub hidden: bool,
     /// The `Cache-Control` field of files.
@@ -147,8 +148,9 @@ impl Site {
     /// Opens `path` without blocking. That is possible if the kernel has it in its cache, it contains no links, and, if access
     /// rules depend on the path, every name is spelled as it is stored. If the result is `None`, call [`Site::find`].
     pub fn find_now(&self, path: &MediaPath) -> Option<Opened> {
-        let found = self.root.open_now(path)?;
-        let is_there = self.access.is_uniform() || self.root.is_exact_now(path);
+        let root = self.root.folder().ok()?;
+        let found = root.open_now(path)?;
+        let is_there = self.access.is_uniform() || root.is_exact_now(path);
         is_there.then_some(Opened { found, location: Location::AsAsked })
     }
 
@@ -158,7 +160,7 @@ impl Site {
             // nothing depends on the location
             return Ok(Opened { found: self.root.open(path)?, location: Location::AsAsked });
         }
-        let (found, location) = self.root.find(path)?;
+        let (found, location) = self.root.folder()?.find(path)?;
         Ok(Opened { found, location })
     }
 
@@ -210,7 +212,7 @@ impl Site {
         names: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<MediaPath, Refusal> {
         let top = MediaPath::top();
-        let location = self.root.locate(folder, &top).map_err(|error| Refusal::cannot_open(error, &top))?;
+        let location = self.root.folder()?.locate(folder, &top).map_err(|error| Refusal::cannot_open(error, &top))?;
         let place = names.into_iter().fold(location.path().cloned().unwrap_or(top), |place, name| place.join(name));
         self.check_visible(&place)?;
         if self.access.implies(passed, &self.access.guarding([&place])) {
@@ -223,7 +225,8 @@ impl Site {
     /// Lists a folder for a client that may see the folder at its path and at its location. Omits hidden names, entries that
     /// other policies guard, and links to either of them. Blocks.
     pub fn entries(&self, folder: &MediaPath, dir: &Dir) -> io::Result<Vec<Entry>> {
-        let location = self.root.locate(dir, folder).map_err(|_| io::ErrorKind::NotFound)?;
+        let root = self.root.folder().map_err(|NotAFolder| io::ErrorKind::Unsupported)?;
+        let location = root.locate(dir, folder).map_err(|_| io::ErrorKind::NotFound)?;
         let folders = || [Some(folder), location.path()].into_iter().flatten();
         let passed = self.access.guarding(folders());
         let allows = |policies: &PolicySet| self.access.implies(&passed, policies);
@@ -233,7 +236,7 @@ impl Site {
         };
         let follow = |name: &[u8]| {
             let link = folder.join(name);
-            match self.root.follow(&link) {
+            match root.follow(&link) {
                 Some((_, location)) if self.check_location_visible(&location).is_err() => Target::Secret,
                 Some((_, location)) if !allows(&self.access.guarding(location.path())) => Target::Secret,
                 Some((target, _)) => Target::Served(target),

@@ -10,6 +10,7 @@ pub mod media_type;
 pub mod open_file;
 pub mod progress;
 pub mod root;
+pub mod store;
 pub mod token;
 
 /// Runs work that may wait for a disk on a thread of its own, not on the reactor. A panic in it continues in the caller.

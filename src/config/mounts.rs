@@ -25,6 +25,7 @@ use crate::network::Network;
 use crate::request::prefix::Prefix;
 use crate::site::Site;
 use crate::storage::root::Links;
+use crate::storage::store::Store;
 
 /// What the file says about mounts.
 pub(super) struct FileLayers<'a> {
@@ -91,7 +92,7 @@ pub(super) fn mounts(
         let root =
             settings.typed(&ROOT).and_then(|root| roots.open(root, &typed.base, links, accepts || stores, problems));
         if let (Some(prefix), Some(root)) = (prefix, root) {
-            let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
+            let site = Arc::new(Site { prefix, root: Store::Folder(root), hidden, cache_control, access });
             mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder, network });
         }
     }

@@ -15,6 +15,7 @@ use crate::storage::entity::Entity;
 use crate::storage::media_type::SNIFF_LEN;
 use crate::storage::open_file::OpenFile;
 use crate::storage::progress::ProgressReader;
+use crate::storage::store::NotAFolder;
 
 /// What all waiting requests get as soon as the head of the upstream's response has arrived.
 pub(super) type Head = Result<FetchStart, NotFetched>;
@@ -53,7 +54,8 @@ impl Arrival {
     /// Opens the file as if it were complete. If its length is not known yet, the entity's length is 0. Waits for the first
     /// bytes if the file name's extension does not determine the media type.
     pub async fn open(&self, site: &Site, path: &MediaPath) -> io::Result<(OpenFile, Entity)> {
-        let file = OpenFile::incomplete(self.file.try_clone()?, site.root.nowait(), self.progress.clone());
+        let root = site.root.folder().map_err(|NotAFolder| io::ErrorKind::Unsupported)?;
+        let file = OpenFile::incomplete(self.file.try_clone()?, root.nowait(), self.progress.clone());
         let media_type = if let Some(settled) = site.root.types().by_name_alone(path.file_name()) {
             settled
         } else {

@@ -134,7 +134,7 @@ impl Fetch {
         let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
         let published = blocking(move || {
             record.note(&staged.file(), &path);
-            staged.publish_new(&site.root, path.file_name())
+            staged.publish_new(site.root.folder()?, path.file_name())
         });
         match published.await {
             Ok(Ok(())) => debug!("stored {}", self.key.path),
@@ -148,7 +148,7 @@ impl Fetch {
     /// Asks the upstream, unless a file with this name exists by now.
     async fn start(&self) -> Result<(FetchStart, Option<Transfer>), NotFetched> {
         let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
-        if !blocking(move || site.root.is_free(&path)).await {
+        if !blocking(move || site.root.folder().is_ok_and(|root| root.is_free(&path))).await {
             return Ok((FetchStart::Here, None));
         }
         let url = self.fallback.url_of(&self.key);
@@ -161,7 +161,7 @@ impl Fetch {
             Action::Reject(why) => return Err(why),
         };
         let (site, path) = (Arc::clone(&self.site), self.key.path.clone());
-        match blocking(move || StagedFile::create(&site.root, &path.parent())).await {
+        match blocking(move || StagedFile::create(site.root.folder()?, &path.parent())).await {
             Ok(staged) => {
                 let (transfer, arrival) = Transfer::new(staged, answer, len, self.fallback.rules.max);
                 Ok((FetchStart::Arriving(arrival), Some(transfer)))

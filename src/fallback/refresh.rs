@@ -47,7 +47,7 @@ async fn refresh(site: &Arc<Site>, fallback: &Fallback, key: &FetchKey, after: D
         return after;
     }
     let (owner, target) = (Arc::clone(site), path.clone());
-    let Some(record) = blocking(move || copy_at(&owner.root, &target)).await else { return after };
+    let Some(record) = blocking(move || copy_at(owner.root.folder().ok()?, &target)).await else { return after };
     if let Some(left) = after.checked_sub(record.age()).filter(|left| !left.is_zero()) {
         return left;
     }
@@ -89,18 +89,19 @@ async fn update(site: &Arc<Site>, fallback: &Fallback, key: &FetchKey, record: &
     };
     let reason = |refusal: Refusal| refusal.reason();
     let (owner, folder) = (Arc::clone(site), path.parent());
-    let staged = blocking(move || StagedFile::create(&owner.root, &folder)).await.map_err(reason)?;
+    let staged = blocking(move || StagedFile::create(owner.root.folder()?, &folder)).await.map_err(reason)?;
     let (transfer, _) = Transfer::new(staged, answer, len, fallback.rules.max);
     let (staged, new_record) = transfer.write().await.1.map_err(|broken| broken.to_string())?;
     let (owner, target, record) = (Arc::clone(site), path.clone(), record.clone());
     let replaced = blocking(move || {
-        let _changing = owner.root.changing();
+        let root = owner.root.folder()?;
+        let _changing = root.changing();
         // checked again at the last moment; only a change within the remaining microseconds is overwritten
-        if copy_at(&owner.root, &target).as_ref() != Some(&record) {
+        if copy_at(root, &target).as_ref() != Some(&record) {
             return Ok(Outcome::Modified);
         }
         new_record.note(&staged.file(), &target);
-        staged.replace(&owner.root, target.file_name()).map(|()| Outcome::Updated)
+        staged.replace(root, target.file_name()).map(|()| Outcome::Updated)
     });
     replaced.await.map_err(reason)
 }

@@ -175,7 +175,7 @@ impl Folder {
         if self.poll.is_some() {
             return None;
         }
-        self.watches.watch(&self.site.root.path().join(self.path.as_path()))
+        self.watches.watch(&self.site.root.path()?.join(self.path.as_path()))
     }
 
     /// Waits for a reason to look again. True if something may have changed in the folder.

@@ -1,6 +1,5 @@
 //! The page at `/`: lists the mounts and describes each of them.
 
-use std::path::Path;
 
 use bytesize::ByteSize;
 use hyper::Response;
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use crate::body::Body;
 use crate::mount::{Mount, Mounts};
 use crate::request::format::Format;
+use crate::storage::store::Store;
 use crate::thumbnail::icon::Icon;
 
 /// The landing page. It shows a folder relative to the working directory, and never an absolute path or a secret.
@@ -39,7 +39,7 @@ fn html_page(mounts: &Mounts) -> String {
                     (super::drawing(Icon::Folder))
                     div {
                         a href=(mount.site.prefix) { (mount.site.prefix) }
-                        @if let Some(folder) = folder(mount.site.root.path()) { " " code.soft { (folder) } }
+                        @if let Some(folder) = folder(&mount.site.root) { " " code.soft { (folder) } }
                         ul.facts { @for fact in facts(mount) { li { (fact) } } }
                     }
                 }
@@ -58,7 +58,8 @@ fn counted(mounts: usize) -> String {
 }
 
 /// The folder relative to the working directory, or else only its name.
-fn folder(path: &Path) -> Option<String> {
+fn folder(root: &Store) -> Option<String> {
+    let path = root.path()?;
     let here = std::env::current_dir().ok();
     if let Some(below) = here.and_then(|here| path.strip_prefix(here).ok()) {
         return Some(if below.as_os_str().is_empty() { ".".to_owned() } else { format!("./{}", below.display()) });
@@ -107,7 +108,7 @@ fn object(mount: &Mount) -> Value {
     json!({
         "url": mount.site.prefix.as_str(),
         "access": mount.site.access.name(),
-        "folder": folder(mount.site.root.path()),
+        "folder": folder(&mount.site.root),
         "listing": mount.listing,
         "uploads": mount.uploads.is_some(),
         "fallback": mount.fallback.as_ref().map(|fallback| without_query(&fallback.upstream)),

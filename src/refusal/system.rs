@@ -8,6 +8,7 @@ use hyper::header::{self, HeaderValue};
 use super::Refusal;
 use crate::request::path::{MediaPath, PathError};
 use crate::storage::root::OpenError;
+use crate::storage::store::NotAFolder;
 
 impl From<PathError> for Refusal {
     fn from(error: PathError) -> Self {
@@ -24,6 +25,17 @@ impl From<PathError> for Refusal {
             ),
         };
         Self::new(StatusCode::BAD_REQUEST, code, what, advice)
+    }
+}
+
+impl From<NotAFolder> for Refusal {
+    fn from(_: NotAFolder) -> Self {
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "not-a-folder",
+            "The files of this mount are in a bucket, which does not support this request.",
+            "docs/buckets.md lists what a bucket supports; the rest needs a folder as the root.",
+        )
     }
 }
 
@@ -67,6 +79,7 @@ impl Refusal {
                 "This is not a regular file but a FIFO, a socket or a device.",
                 "Only files and folders are served.",
             ),
+            OpenError::NotAFolder => NotAFolder.into(),
         }
     }
 

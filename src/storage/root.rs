@@ -80,6 +80,8 @@ pub enum OpenError {
     RootGone,
     /// A FIFO, a socket or a device.
     NotRegular,
+    /// The mount has no folder: its files are in a bucket.
+    NotAFolder,
 }
 
 impl OpenError {

@@ -110,7 +110,7 @@ async fn read(
         let passed = passed.clone();
         let staged = blocking(move || {
             owner.allows_storing_at(&posted_to, &place)?;
-            let staged = StagedFile::create(&owner.root, &place.parent())?;
+            let staged = StagedFile::create(owner.root.folder()?, &place.parent())?;
             staged.place(&owner, &passed, place.file_name())?;
             Ok::<_, Refusal>(staged)
         });
@@ -186,10 +186,10 @@ pub fn place(site: &Site, to: &UploadTo, folder: &MediaPath, name: &str) -> Resu
 /// Publishes all files. If one fails, those already published are removed again.
 fn publish(site: &Site, files: Vec<Received>) -> Result<Vec<Stored>, Refusal> {
     // no other request can replace or remove a file before all are published
-    let _changing = site.root.changing();
+    let _changing = site.root.folder()?.changing();
     let mut published: Vec<Published> = Vec::new();
     for (path, staged) in files {
-        match staged.publish(&site.root, &String::from_utf8_lossy(path.file_name())) {
+        match staged.publish(site.root.folder()?, &String::from_utf8_lossy(path.file_name())) {
             Ok(file) => published.push(file),
             Err(refusal) => {
                 published.into_iter().rev().for_each(Published::withdraw);

@@ -160,13 +160,13 @@ impl Partial {
     pub fn publish(&mut self, site: &Site) -> Result<Stored, Refusal> {
         let wanted = self.path()?;
         let folder = wanted.parent();
-        let staged = StagedFile::adopt(&site.root, &folder, &self.file, &self.folder, &self.id.0)?;
+        let staged = StagedFile::adopt(site.root.folder()?, &folder, &self.file, &self.folder, &self.id.0)?;
         // a link on the path may have been changed since the upload began
         let place = MediaPath::parse(self.info.place.as_bytes())?;
         let passed = site.access.guarding([&wanted, &place]);
         staged.place(site, &passed, wanted.file_name())?;
-        let changing = site.root.changing();
-        let published = staged.publish(&site.root, &String::from_utf8_lossy(wanted.file_name()))?;
+        let changing = site.root.folder()?.changing();
+        let published = staged.publish(site.root.folder()?, &String::from_utf8_lossy(wanted.file_name()))?;
         drop(changing);
         let path = published.path.clone();
         published.stay();

@@ -44,7 +44,7 @@ pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<
     let staged = in_thread(upload, move |site, path, request| {
         // checked again at the end; checking it here saves the client from sending the body
         check(site, path, request)?;
-        let staged = StagedFile::create(&site.root, &path.parent())?;
+        let staged = StagedFile::create(site.root.folder()?, &path.parent())?;
         staged.place(site, &passed, path.file_name())?;
         Ok::<_, Refusal>(staged)
     });
@@ -66,13 +66,13 @@ pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<
 pub async fn delete(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
     let passed = upload.passed.clone();
     in_thread(upload, move |site, path, request| {
-        let changing = site.root.changing();
+        let changing = site.root.folder()?.changing();
         if !check(site, path, request)? || path.has_slash() {
             return Err(Refusal::not_found(path));
         }
         let refuse = |error| Refusal::cannot_open(error, path);
         // opened like any path, so that no link can lead out of the root
-        let Reach::Folder(folder, missing) = site.root.reach(&path.parent()).map_err(refuse)? else {
+        let Reach::Folder(folder, missing) = site.root.folder()?.reach(&path.parent()).map_err(refuse)? else {
             return Err(Refusal::not_found(path));
         };
         if !missing.is_empty() {
@@ -95,19 +95,19 @@ fn publish(
     request: &Request<()>,
     staged: StagedFile,
 ) -> Result<Option<Stored>, Refusal> {
-    let changing = site.root.changing();
+    let changing = site.root.folder()?.changing();
     let name = path.file_name();
-    staged.check_folder(&site.root)?;
+    staged.check_folder(site.root.folder()?)?;
     if check(site, path, request)? {
-        staged.replace(&site.root, name)?;
+        staged.replace(site.root.folder()?, name)?;
         return Ok(None);
     }
-    if let Err(staged) = staged.publish_new(&site.root, name)? {
+    if let Err(staged) = staged.publish_new(site.root.folder()?, name)? {
         // the name exists but leads nowhere: a dangling link, or another program was faster
         if requires_new_file(request) {
             return Err(UploadError::Exists.into());
         }
-        staged.replace(&site.root, name)?;
+        staged.replace(site.root.folder()?, name)?;
     }
     drop(changing);
     Ok(Some(Stored::describe(site, path)))
@@ -124,12 +124,12 @@ fn check(site: &Site, path: &MediaPath, request: &Request<()>) -> Result<bool, R
         Method::PUT => (conditional::evaluate_missing(request.headers()), false),
         _ => (Precondition::Holds, false),
     };
-    let (condition, exists) = match site.root.open(path) {
+    let (condition, exists) = match site.root.folder()?.open(path) {
         Ok(Found::Directory(_)) => return Err(UploadError::IsFolder.into()),
         Ok(Found::File(_, entity)) => (conditional::evaluate(request.method(), request.headers(), &entity), true),
         Err(OpenError::RootGone) => missing(),
         // inside a folder that an absolute link leads to
-        Err(OpenError::LeavesRoot) if site.root.is_free(path) => missing(),
+        Err(OpenError::LeavesRoot) if site.root.folder()?.is_free(path) => missing(),
         Err(error) if error.is_missing() => missing(),
         Err(error) => return Err(Refusal::cannot_open(error, path)),
     };

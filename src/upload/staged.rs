@@ -114,7 +114,7 @@ impl StagedFile {
         let below = self.missing.iter().map(Vec::as_slice).chain([name]);
         let place = site.allows_changing(passed, &self.reached, below);
         // a folder that was just moved out of the root has no path in it
-        place.or_else(|refusal| self.check_folder(&site.root).and(Err(refusal)))
+        place.or_else(|refusal| self.check_folder(site.root.folder()?).and(Err(refusal)))
     }
 
     /// The file to write to. It may be read at the same time.

@@ -56,17 +56,19 @@ fn below(folder: &Dir, depth: usize) -> usize {
 /// takes a while, and a page may start thousands of uploads.
 pub fn expired_now_and_then(site: &Arc<Site>) {
     static LAST: LazyLock<Mutex<HashMap<PathBuf, Instant>>> = LazyLock::new(Mutex::default);
+    let Some(folder) = site.root.path() else { return };
     {
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.get(site.root.path()).is_some_and(|last| last.elapsed() < AGAIN) {
+        if last.get(folder).is_some_and(|last| last.elapsed() < AGAIN) {
             return;
         }
-        last.insert(site.root.path().to_owned(), Instant::now());
+        last.insert(folder.to_owned(), Instant::now());
     }
     let site = Arc::clone(site);
     tokio::task::spawn_blocking(move || {
         let path = MediaPath::top().join(partial::FOLDER.as_bytes());
-        if let Ok(Reach::Folder(folder, missing)) = site.root.reach(&path)
+        if let Ok(root) = site.root.folder()
+            && let Ok(Reach::Folder(folder, missing)) = root.reach(&path)
             && missing.is_empty()
         {
             expired(&folder);

@@ -100,13 +100,13 @@ pub async fn create(upload: Upload<'_>, body: &mut RequestBody) -> Result<Respon
         owner.allows_storing_at(&posted_to, &path)?;
         if !info.is_part() {
             // a client must learn before the first byte that nothing can be stored there
-            let staged = StagedFile::create(&owner.root, &path.parent())?;
+            let staged = StagedFile::create(owner.root.folder()?, &path.parent())?;
             info.place = staged.place(&owner, &passed, path.file_name())?.to_url();
         }
         if let Some(parts) = parts {
             return concatenated(&owner, info, parts, max);
         }
-        let mut partial = Partial::create(&owner.root, &info)?;
+        let mut partial = Partial::create(owner.root.folder()?, &info)?;
         if length == 0 && !info.is_part() {
             partial.publish(&owner)?;
         }
@@ -140,7 +140,7 @@ fn parts(urls: &str) -> Result<Vec<PartialId>, TusError> {
 fn concatenated(site: &Site, mut info: Info, ids: Vec<PartialId>, max: u64) -> Result<Partial, Refusal> {
     let mut parts = Vec::new();
     for id in ids {
-        let part = Partial::open(&site.root, id)?;
+        let part = Partial::open(site.root.folder()?, id)?;
         if !part.info.is_part() || part.offset != part.info.length {
             return Err(TusError::Concat.into());
         }
@@ -151,7 +151,7 @@ fn concatenated(site: &Site, mut info: Info, ids: Vec<PartialId>, max: u64) -> R
     if info.length > max {
         return Err(BodyError::TooLarge(max).into());
     }
-    let mut whole = Partial::create(&site.root, &info)?;
+    let mut whole = Partial::create(site.root.folder()?, &info)?;
     let appended = parts.iter().try_for_each(|part| whole.append(part)).map_err(cannot_write);
     if let Err(refusal) = appended.and_then(|()| whole.publish(site).map(drop)) {
         whole.remove();
@@ -179,7 +179,7 @@ pub async fn resume(
     let meant = headers.get(METHOD_OVERRIDE).filter(|_| *request.method() == Method::POST);
     let method = meant.map_or(request.method().as_str().as_bytes(), HeaderValue::as_bytes);
     let owner = Arc::clone(site);
-    let partial = blocking(move || Partial::open(&owner.root, id)).await?;
+    let partial = blocking(move || Partial::open(owner.root.folder()?, id)).await?;
     match method {
         b"HEAD" => {
             let mut response = progress(site, &partial);
@@ -207,7 +207,7 @@ pub async fn resume(
 /// Some clients (Uppy) show only the URL of the upload. Once the upload is complete, this URL redirects to the file.
 async fn read(site: &Arc<Site>, id: PartialId, request: &Request<()>) -> Result<Response<Body>, Refusal> {
     let owner = Arc::clone(site);
-    let partial = blocking(move || Partial::open(&owner.root, id)).await;
+    let partial = blocking(move || Partial::open(owner.root.folder()?, id)).await;
     match partial {
         Ok(partial) if partial.info.complete => {
             let url = site.prefix.url_of(&partial.path()?);

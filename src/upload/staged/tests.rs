@@ -127,14 +127,14 @@ fn a_folder_that_was_moved_out_of_the_root_is_no_failure_of_the_system() {
     fs::create_dir(folder.path().join("a")).expect("a folder");
     let site = Site {
         prefix: Prefix::parse("/media/").expect("a prefix"),
-        root,
+        root: crate::storage::store::Store::Folder(root),
         hidden: false,
         cache_control: hyper::header::HeaderValue::from_static("no-cache"),
         access: Access::default(),
     };
     let wanted = MediaPath::parse(b"a").expect("a path");
     let place = |staged: &StagedFile| staged.place(&site, &PolicySet::default(), b"b.txt");
-    let staged = StagedFile::create(&site.root, &wanted).expect("a staged file");
+    let staged = StagedFile::create(site.root.folder().expect("a folder"), &wanted).expect("a staged file");
     assert_eq!(place(&staged).expect("a place"), wanted.join(b"b.txt"));
     fs::rename(folder.path().join("a"), elsewhere.path().join("a")).expect("moved");
     let refusal = place(&staged).expect_err("nowhere");
