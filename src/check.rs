@@ -77,7 +77,9 @@ fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     writeln!(f, "  cache_control  {}", String::from_utf8_lossy(mount.site.cache_control.as_bytes()))?;
     let mut words = vec![if mount.listing { "folders are listed" } else { "folders are not listed" }];
     words.extend(mount.site.hidden.then_some("hidden files are served"));
-    words.extend(mount.site.root.folder().is_ok_and(Root::follows_links).then_some("links out of the root are followed"));
+    words.extend(
+        mount.site.root.folder().is_ok_and(Root::follows_links).then_some("links out of the root are followed"),
+    );
     writeln!(f, "  shows          {}", words.join(", "))?;
     if let Some(fallback) = &mount.fallback {
         let kept = if fallback.stores() { "stored" } else { "streamed only" };

@@ -45,7 +45,9 @@ pub(super) fn read(
     };
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let key_file = real(Path::new(&key.value));
-    if let Some(mount) = mounts.and_then(|all| all.iter().find(|m| m.site.root.path().is_some_and(|root| key_file.starts_with(real(root))))) {
+    if let Some(mount) = mounts
+        .and_then(|all| all.iter().find(|m| m.site.root.path().is_some_and(|root| key_file.starts_with(real(root)))))
+    {
         problems.usage(format!(
             "{}: this private key lies in the folder that is served at {}; move it elsewhere",
             key.shown, mount.site.prefix

@@ -1,6 +1,5 @@
 //! The page at `/`: lists the mounts and describes each of them.
 
-
 use bytesize::ByteSize;
 use hyper::Response;
 use maud::html;
