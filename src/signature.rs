@@ -12,23 +12,31 @@
 //! encoded twice), and the one that matches is named. This reveals nothing to strangers: a mistake is named only for a
 //! signature that was created with the secret.
 
+pub mod body;
 pub mod canonical;
+pub mod checksum;
+pub mod chunked;
 pub mod digest;
 mod error;
 mod explain;
 mod key;
 mod payload;
+mod policy;
 pub mod secret;
 mod sent;
+pub mod sign;
 pub mod time;
 pub mod v2;
 pub mod v4;
 mod verdict;
 mod verify;
 
+pub use self::body::{BodyVerifier, VerifiedBody};
+pub use self::checksum::{Algorithm, Checksum};
 pub use self::error::{Code, SignatureError};
 pub use self::key::{Key, find};
 pub use self::payload::{ChunkSeed, Payload};
+pub use self::policy::{SignedForm, verify_form};
 pub use self::sent::SignedRequest;
 pub use self::verdict::{Verdict, Verified, Version};
 pub use self::verify::verify;

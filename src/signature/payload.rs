@@ -1,5 +1,7 @@
 //! `x-amz-content-sha256`: what the signature says about the body.
 
+use hyper::header::HeaderMap;
+
 use super::digest::unhex;
 use super::error::{Code, SignatureError};
 
@@ -14,6 +16,22 @@ pub enum Payload {
     UnsignedChunks,
     /// The body is `aws-chunked`, and each chunk is signed: `STREAMING-AWS4-HMAC-SHA256-PAYLOAD` and `...-TRAILER`.
     SignedChunks(ChunkSeed),
+}
+
+impl Payload {
+    /// What an unsigned request says about its body.
+    pub fn of_unsigned(headers: &HeaderMap) -> Result<Self, SignatureError> {
+        let sent = headers.get("x-amz-content-sha256").map(|value| value.to_str().unwrap_or_default());
+        match sent.map(ContentSha256::parse).transpose()? {
+            None | Some(ContentSha256::Unsigned) => Ok(Self::Unsigned),
+            Some(ContentSha256::Sha256(hash)) => Ok(Self::Sha256(hash)),
+            Some(ContentSha256::UnsignedTrailer) => Ok(Self::UnsignedChunks),
+            Some(ContentSha256::Signed { .. }) => Err(SignatureError::new(
+                Code::InvalidRequest,
+                "Signed chunks need a Signature Version 4 in the Authorization header or in the query.",
+            )),
+        }
+    }
 }
 
 /// What the signatures of chunks are computed from. `Debug` does not show the key.

@@ -1,6 +1,7 @@
 mod documented;
 
 use hyper::Method;
+use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 
@@ -62,4 +63,22 @@ impl Sent {
             other => panic!("{self:?}: {other:#?}"),
         }
     }
+}
+
+/// The payload of a body that arrives in pieces of `size` bytes.
+fn read(headers: &HeaderMap, payload: &Payload, body: &[u8], size: usize) -> Result<Vec<u8>, SignatureError> {
+    let mut headers = headers.clone();
+    headers.remove("content-length");
+    let mut verifier = BodyVerifier::new(&headers, payload, None)?;
+    let mut read = Vec::new();
+    for piece in body.chunks(size) {
+        let mut input = Bytes::copy_from_slice(piece);
+        while let Some(decoded) = verifier.decode(&mut input)? {
+            read.extend_from_slice(&decoded);
+        }
+        assert!(input.is_empty());
+    }
+    let verified = verifier.finish()?;
+    assert_eq!(verified.length, read.len() as u64);
+    Ok(read)
 }

@@ -263,15 +263,7 @@ impl Check<'_> {
             let text = String::from_utf8_lossy(&parts.to_bytes()).into_owned();
             return Err(explain::mismatch(reason, &key.id, &text, signature));
         }
-        let payload = match self.request.header("x-amz-content-sha256").map(ContentSha256::parse).transpose()? {
-            None | Some(ContentSha256::Unsigned) => Payload::Unsigned,
-            Some(ContentSha256::Sha256(hash)) => Payload::Sha256(hash),
-            Some(ContentSha256::UnsignedTrailer) => Payload::UnsignedChunks,
-            Some(ContentSha256::Signed { .. }) => {
-                let message = "Signed chunks need Signature Version 4, and this request has version 2.";
-                return Err(SignatureError::new(Code::InvalidRequest, message));
-            }
-        };
+        let payload = Payload::of_unsigned(self.request.headers)?;
         Ok(Verified { key_id: key.id.clone(), payload, accepted_host: None, version: Version::V2, expires })
     }
 

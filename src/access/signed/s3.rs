@@ -10,12 +10,12 @@ use hyper::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 
 use super::mistake::explain;
-use super::{Asked, BadSignature, Part, with_query};
+use super::{Asked, BadSignature, Part};
 use crate::request::path::Visible;
-use crate::signature::canonical::{self, Canonical, Parameters, UNSIGNED_PAYLOAD, encode_path, encode_segments};
+use crate::signature::canonical::{Canonical, Parameters, UNSIGNED_PAYLOAD, encode_path, encode_segments};
 use crate::signature::secret::Secret;
-use crate::signature::time;
-use crate::signature::v4::{self, ALGORITHM, Credential, LONGEST, Presigned, QueryError, SKEW};
+use crate::signature::v4::{self, Credential, Presigned, QueryError, SKEW};
+use crate::signature::{Key, sign};
 
 /// The default region of boto3 and other clients.
 const REGION: &str = "us-east-1";
@@ -81,37 +81,11 @@ impl S3 {
 
     /// Returns the presigned URL. `url` must contain the host of the request. The error is advice for the user.
     pub fn sign(&self, method: &Method, url: &Uri, now: Timestamp, expires: Timestamp) -> Result<String, String> {
-        let host =
-            url.authority().ok_or("s3 also signs the host: write the whole URL, such as http://localhost:8001/...")?;
         if !METHODS.contains(method) {
             return Err("only URLs for GET, HEAD and PUT can be presigned".to_owned());
         }
-        let seconds = expires.as_second() - now.as_second();
-        if !(1..=LONGEST).contains(&seconds) {
-            return Err("presigned URLs must expire after 1 second to 7 days".to_owned());
-        }
-        let date = time::to_basic(now);
-        let scope = format!("{}/{}/s3/aws4_request", &date[..8], self.region.as_deref().unwrap_or(REGION));
-        let credential = canonical::encode(format!("{}/{scope}", self.access_key).as_bytes());
-        let unsigned = with_query(
-            url,
-            &format!(
-                "X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={credential}&X-Amz-Date={date}&X-Amz-Expires={seconds}\
-                 &X-Amz-SignedHeaders=host"
-            ),
-        );
-        let (_, query) = unsigned.split_once('?').unwrap_or_default();
-        let query = Parameters::parse(query).canonical();
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            "host",
-            host.as_str().try_into().map_err(|_| "the host name contains characters that a header cannot contain")?,
-        );
-        let path = encode_path(url.path());
-        let canonical = Canonical::new(method, path, query, &headers, "host", UNSIGNED_PAYLOAD).to_bytes();
-        let text = v4::string_to_sign(&date, &scope, &canonical);
-        let signed = v4::signature(&v4::signing_key(&self.secret, &scope), &text);
-        Ok(format!("{unsigned}&X-Amz-Signature={signed}"))
+        let key = Key { id: self.access_key.clone(), secret: self.secret.clone() };
+        sign::presign(&key, self.region.as_deref().unwrap_or(REGION), method, url, now, expires)
     }
 
     fn parse(&self, parameters: &Parameters) -> Result<Presigned, BadSignature> {

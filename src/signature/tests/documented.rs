@@ -94,3 +94,92 @@ fn the_examples_of_version_2_are_valid() {
         assert_eq!((verified.key_id.as_str(), verified.version), (id, Version::V2));
     }
 }
+
+/// The chunks of both examples: 65,536 and 1,024 times `a`.
+fn chunks(signatures: [&str; 3], trailer: &str) -> Vec<u8> {
+    let [first, second, last] = signatures;
+    let mut body = format!("10000;chunk-signature={first}\r\n").into_bytes();
+    body.extend(vec![b'a'; 65536]);
+    body.extend(format!("\r\n400;chunk-signature={second}\r\n").into_bytes());
+    body.extend(vec![b'a'; 1024]);
+    body.extend(format!("\r\n0;chunk-signature={last}\r\n{trailer}\r\n").into_bytes());
+    body
+}
+
+fn chunked_upload(content: &str) -> Sent {
+    Sent::new("PUT", "s3.amazonaws.com", "/examplebucket/chunkObject.txt")
+        .header("x-amz-storage-class", "REDUCED_REDUNDANCY")
+        .header("x-amz-content-sha256", content)
+        .header("content-encoding", "aws-chunked")
+        .header("x-amz-decoded-content-length", "66560")
+        .header("content-length", "66824")
+}
+
+/// "Signature Calculations for the Authorization Header: Transferring Payload in Multiple Chunks" in the S3 API reference.
+#[test]
+fn the_example_of_a_chunked_upload_is_valid() {
+    let sent = v4(
+        chunked_upload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+        "content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;\
+         x-amz-storage-class",
+        "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9",
+    );
+    let verified = sent.verified(&aws(), at("2013-05-24T00:00:00Z"));
+    let body = chunks(
+        [
+            "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+            "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+            "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+        ],
+        "",
+    );
+    assert_eq!(read(&sent.headers, &verified.payload, &body, 4000), Ok(vec![b'a'; 66560]));
+    for (place, code) in [
+        (100, Code::SignatureDoesNotMatch),             // data
+        (65900, Code::SignatureDoesNotMatch),           // the second chunk
+        (30, Code::SignatureDoesNotMatch),              // a signature
+        (body.len() - 10, Code::SignatureDoesNotMatch), // the last signature
+        (body.len() - 1, Code::IncompleteBody),         // the end
+    ] {
+        let mut changed = body.clone();
+        changed[place] ^= 1;
+        let error = read(&sent.headers, &verified.payload, &changed, 4000).expect_err("changed");
+        assert!(error.code == code || place == body.len() - 1, "{place}: {error}");
+        let cut = read(&sent.headers, &verified.payload, &body[..place], 4000).expect_err("cut");
+        assert_eq!(cut.code, Code::IncompleteBody, "{place}: {cut}");
+    }
+}
+
+/// "Signature Calculations for the Authorization Header: Including Trailing Headers" in the S3 API reference.
+#[test]
+fn the_example_of_a_trailer_is_valid() {
+    let sent = v4(
+        chunked_upload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER").header("x-amz-trailer", "x-amz-checksum-crc32c"),
+        "content-encoding;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class;\
+         x-amz-trailer",
+        "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e",
+    );
+    let verified = sent.verified(&aws(), at("2013-05-24T00:00:00Z"));
+    let body = chunks(
+        [
+            "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+            "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+            "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+        ],
+        "x-amz-checksum-crc32c:sOO8/Q==\r\n\
+         x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n",
+    );
+    assert_eq!(read(&sent.headers, &verified.payload, &body, 1), Ok(vec![b'a'; 66560]));
+}
+
+/// "Query string request authentication alternative" of Signature Version 2.
+#[test]
+fn the_example_of_a_version_2_query_is_valid() {
+    let target = "/photos/puppy.jpg?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&\
+                  Expires=1175139620";
+    let sent = Sent::new("GET", "johnsmith.s3.amazonaws.com", target).bucket("johnsmith");
+    let verified = sent.verified(&aws(), at("2007-03-29T03:40:20Z"));
+    assert_eq!((verified.version, verified.expires), (Version::V2, Some(at("2007-03-29T03:40:20Z"))));
+    let error = sent.verify(&aws(), &[], at("2007-03-29T03:40:21Z")).expect_err("expired");
+    assert_eq!((error.code, error.status().as_u16()), (Code::AccessDenied, 403));
+}
