@@ -22,6 +22,7 @@ pub use devmedia::request::format::Format;
 pub use devmedia::request::path::{MediaPath, Visible};
 pub use devmedia::request::prefix::Prefix;
 pub use devmedia::request::query::Query;
+pub use devmedia::signature;
 pub use devmedia::storage::entity::Entity;
 pub use devmedia::storage::media_type::MediaType;
 use devmedia::upload::disposition;

@@ -101,7 +101,11 @@ pub(super) fn v4(
         (empty.as_str(), "the hash of an empty body"),
         ("", "nothing"),
     ] {
-        if tried(&|it| payload.clone_into(&mut it.payload)) {
+        let with_header = |it: &mut Canonical| {
+            payload.clone_into(&mut it.payload);
+            set(it, "x-amz-content-sha256", payload.as_bytes());
+        };
+        if tried(&|it| payload.clone_into(&mut it.payload)) || tried(&with_header) {
             return Some(format!(
                 "It was made with {what} in place of the body's hash, but the request says {}: x-amz-content-sha256 must \
                  be the signed value.",
@@ -225,9 +229,9 @@ fn paths(request: &SignedRequest<'_>, right: &[u8]) -> Vec<(Vec<u8>, &'static st
     let segments: Vec<&[u8]> = right.split(|b| *b == b'/').filter(|part| !part.is_empty()).collect();
     let collapsed = [b"/", segments.join(&b'/').as_slice()].concat();
     let toggled = right.strip_suffix(b"/").map_or_else(|| [right, b"/"].concat(), <[u8]>::to_vec);
+    paths.push((toggled, "a path that differs in its last slash"));
     paths.push(([collapsed.as_slice(), b"/"].concat(), "the path without its empty segments"));
     paths.push((collapsed, "the path without its empty segments"));
-    paths.push((toggled, "a path that differs in its last slash"));
     let slashes = right.iter().enumerate().skip(1).filter(|(_, b)| **b == b'/').map(|(at, _)| at).take(3);
     paths.extend(slashes.map(|at| (right[at..].to_vec(), "the path without its first segments")));
     if let Some(bucket) = request.virtual_bucket {

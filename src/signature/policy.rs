@@ -265,8 +265,15 @@ impl Policy {
     }
 
     fn check(&self, form: &Form<'_>, version: Version) -> Result<(), SignatureError> {
+        if let Some(other) = form.get("bucket").filter(|bucket| *bucket != form.bucket) {
+            let (other, bucket) = (Visible(other), Visible(form.bucket));
+            return Err(denied(&format!(
+                "the field bucket is {other}, but the form is posted to the bucket {bucket}."
+            )));
+        }
         for condition in &self.conditions {
-            let value = if condition.field == "bucket" { Some(form.bucket) } else { form.get(&condition.field) };
+            let sent = form.get(&condition.field);
+            let value = if condition.field == "bucket" { sent.or(Some(form.bucket)) } else { sent };
             if !value.is_some_and(|value| condition.is_met(value)) {
                 let sent = value.map_or_else(
                     || "the form does not have this field".to_owned(),

@@ -1,4 +1,8 @@
+mod bodies;
 mod documented;
+mod forms;
+mod recorded;
+mod refusals;
 
 use hyper::Method;
 use hyper::body::Bytes;

@@ -124,13 +124,17 @@ impl Parts {
         text
     }
 
-    /// The strings to sign that mean the same request: with the path as it was sent and with S3's own escapes, and with
-    /// `?acl=` as it was sent and as `?acl`.
+    /// The strings to sign that mean the same request: with the path as it was sent and with S3's own escapes, with a
+    /// slash after the bucket (botocore signs `/media/` and sends `/media`), and with `?acl=` as it was sent and as `?acl`.
     pub fn spellings(&self) -> Vec<Vec<u8>> {
         let mut texts = vec![self.to_bytes()];
         let mut other = self.clone();
         other.path = encode_path(&String::from_utf8_lossy(&self.path));
         texts.push(other.to_bytes());
+        if memchr::memrchr(b'/', &self.path) == Some(0) && self.path != b"/" {
+            other.path = [&self.path, &b"/"[..]].concat();
+            texts.push(other.to_bytes());
+        }
         if self.subresources.iter().any(|(_, value)| value.as_deref() == Some(b"")) {
             let mut other = self.clone();
             for (_, value) in &mut other.subresources {

@@ -45,9 +45,9 @@ pub fn verify(
         check.presigned_v2()
     } else if let Some(value) = header.first() {
         let value = value.to_str().unwrap_or_default().trim();
-        match value.split_once(' ') {
-            Some((ALGORITHM, rest)) => check.header(rest),
-            Some(("AWS", rest)) => check.header_v2(rest.trim()),
+        match value.split_once(' ').unwrap_or((value, "")) {
+            (ALGORITHM, rest) => check.header(rest),
+            ("AWS", rest) => check.header_v2(rest.trim()),
             _ => Err(unsupported(value)),
         }
     } else {
