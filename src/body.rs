@@ -1,5 +1,6 @@
 //! The bodies of responses and requests.
 
+pub mod ending;
 pub mod file;
 pub mod incoming;
 pub mod paced;

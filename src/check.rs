@@ -9,6 +9,7 @@ use crate::access::rules::Rule;
 use crate::config::{Certificate, Config, Problems, file};
 use crate::mount::Mount;
 use crate::server::listener::Listen;
+use crate::signature::Key;
 use crate::storage::root::Root;
 
 /// Returns the effective configuration and its warnings, or the problems that prevent devmedia from starting.
@@ -45,6 +46,15 @@ fn write(config: &Config, f: &mut String) -> fmt::Result {
         Some(Certificate::Files(_)) => writeln!(f, "tls            by the certificate of --tls-cert")?,
         Some(Certificate::Local(names)) => {
             writeln!(f, "tls            by a local certificate authority, for {}", names.hosts.join(", "))?;
+        }
+    }
+    if let Some(s3) = &config.s3 {
+        writeln!(f, "s3             {}, with the keys {}", s3.listen, key_ids(&s3.keys))?;
+        if !s3.hosts.is_empty() {
+            writeln!(f, "s3_hosts       {}", s3.hosts.join(", "))?;
+        }
+        if let Some(folder) = &s3.buckets {
+            writeln!(f, "s3_buckets     each folder in {}", folder.display())?;
         }
     }
     writeln!(f, "grace          {} s", config.grace.as_secs_f64())?;
@@ -92,10 +102,18 @@ fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     if let Some(network) = &mount.network {
         writeln!(f, "  network        {}", network.conditions())?;
     }
+    if let Some(bucket) = &mount.bucket {
+        writeln!(f, "  bucket         {bucket}")?;
+    }
     match &mount.uploads {
         None => writeln!(f, "  upload         no"),
         Some(uploads) => writeln!(f, "  upload         up to {} each", ByteSize::b(uploads.max).display().iec()),
     }
+}
+
+/// The keys without their secrets.
+fn key_ids(keys: &[Key]) -> String {
+    keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// All settings of a rule.

@@ -16,6 +16,7 @@ mod listens;
 mod mounts;
 mod problems;
 mod roots;
+pub mod s3;
 mod section;
 pub mod setting;
 pub mod settings;
@@ -37,6 +38,7 @@ pub use self::typed::{Source, Typed};
 
 use self::file::File;
 use self::roots::Roots;
+use self::s3::S3Settings;
 use self::setting::Scope;
 use self::settings::{ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, APP, GRACE, LOG_FORMAT, OPEN, POLL, TYPE};
 use crate::connection::Scheme;
@@ -65,6 +67,10 @@ pub struct Config {
     pub guard: Guard,
     /// How https is spoken; `None` is plain http.
     pub certificate: Option<Certificate>,
+    /// The S3 endpoint, if it is on.
+    pub s3: Option<S3Settings>,
+    /// The types of the files in its buckets.
+    pub types: MediaTypes,
     /// How long transfers may go on after a stop.
     pub grace: Duration,
     /// How often to look for changes in an open folder; `None` relies on the operating system's notifications.
@@ -103,6 +109,7 @@ impl Config {
             origins: server.each(&ALLOW_ORIGIN, &mut problems),
         };
         let listen = listens::read(flags, &server, &mut problems);
+        let s3 = s3::read(flags, &server, file.path.as_deref(), &listen, &mut roots, &mut problems);
         let certificate = tls::read(&server, &listen, &guard.hosts, mounts.as_ref(), &mut problems);
         if certificate.is_some() && listen.iter().all(|listen| matches!(listen, Listen::Unix(_))) {
             problems.warn("--tls has no effect: a socket in the file system speaks http; add --listen 8001");
@@ -126,7 +133,7 @@ impl Config {
         warnings.extend(ignored_variables(|name| std::env::var(name).ok()));
         let thumbnails =
             cache_folder(cache.as_deref(), home.as_deref()).map(|folder| folder.join("devmedia/thumbnails"));
-        let (file, created) = (file.path, roots.created);
+        let (file, created, types) = (file.path, roots.created, roots.types);
         Ok(Self {
             file,
             listen,
@@ -134,6 +141,8 @@ impl Config {
             app,
             guard,
             certificate,
+            s3,
+            types,
             grace,
             poll,
             log_format,

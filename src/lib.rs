@@ -42,6 +42,9 @@ pub mod nearby;
 // `devmedia pull`: downloads missing files in advance.
 pub mod pull;
 
+// The S3 endpoint: the folders of the mounts as buckets.
+pub mod s3;
+
 // The features of one mount, and all mounts.
 pub mod mount;
 

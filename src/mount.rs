@@ -32,6 +32,8 @@ pub struct Mount {
     pub fallback: Option<Arc<Fallback>>,
     /// Whether and how placeholders are drawn for missing files.
     pub placeholder: Option<Placeholder>,
+    /// The name of its bucket, if the S3 endpoint is on.
+    pub bucket: Option<Box<str>>,
     /// The slow or failing network that is imitated, if any.
     pub network: Option<Network>,
 }

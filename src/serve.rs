@@ -1,6 +1,7 @@
 //! Runs the server: checks the debug switch, listens, prints the ready line, serves, and stops at a signal.
 
 pub mod debug;
+mod s3;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -19,7 +20,8 @@ use crate::forward::address::Address;
 use crate::live::Live;
 use crate::log;
 use crate::run::{self, Started};
-use crate::server::{self, listener};
+use crate::server::listener::{self, Listener};
+use crate::server::{self, Handler};
 use crate::service::Service;
 use crate::thumbnail::Thumbnails;
 use crate::tls::names::Names;
@@ -94,7 +96,8 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
         bound.iter().map(|one| (one.url(&prefix), one.network_urls(&prefix).collect())).collect();
     let first_url = urls.first().map_or_else(String::new, |(url, _)| url.clone());
     let ready = Ready { urls, open: config.open };
-    let listeners = bound.into_iter().flat_map(|one| one.listeners).collect();
+    let listeners: Vec<Listener> = bound.into_iter().flat_map(|one| one.listeners).collect();
+    let s3 = s3::bind(&config, scheme)?;
     let (running, app) = match started {
         Some(Started { running, shown, address, find }) => {
             tracing::info!("starting {shown}");
@@ -121,10 +124,16 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
         announce_authority(authority, &first_url);
     }
 
+    let mut handlers = Vec::new();
+    if let Some(bound) = s3 {
+        bound.announce(&config);
+        handlers.extend(bound.handlers(&config));
+    }
     let (thumbnails, live) = (Thumbnails::new(config.thumbnails), Live::new(config.poll));
-    let service = Arc::new(Service::new(config.guard, config.mounts, thumbnails, live).with_app(app));
+    let service = Handler::Service(Arc::new(Service::new(config.guard, config.mounts, thumbnails, live).with_app(app)));
+    handlers.extend(listeners.into_iter().map(|listener| (listener, service.clone())));
     let Some(running) = running else {
-        server::serve(listeners, tls, service, config.grace, stop.map(drop)).await;
+        server::serve(handlers, tls, config.grace, stop.map(drop)).await;
         return Ok(ExitCode::SUCCESS);
     };
     let command = Arc::clone(&running);
@@ -134,7 +143,7 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
             _ = command.ended() => {}
         }
     };
-    server::serve(listeners, tls, service, config.grace, stop).await;
+    server::serve(handlers, tls, config.grace, stop).await;
     Ok(ExitCode::from(running.finish(config.grace).await))
 }
 

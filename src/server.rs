@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -30,6 +31,7 @@ use crate::connection::http2::{Counted, Streams, translate};
 use crate::connection::sendfile::{self, SendQueue, SendfileStream};
 use crate::connection::transport::{Activity, Limits, TLS_HANDSHAKE, Transport};
 use crate::connection::{Connection, HangUp, ListenerKind, Scheme};
+use crate::s3::Endpoint;
 use crate::service::Service;
 use crate::storage;
 use crate::tls::{H2, Tls};
@@ -62,20 +64,43 @@ const WINDOW: u32 = 1024 * 1024;
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(20);
 
+/// Who answers the requests of a listener.
+#[derive(Debug, Clone)]
+pub enum Handler {
+    /// The mounts and the app.
+    Service(Arc<Service>),
+    /// The S3 endpoint.
+    S3(Arc<Endpoint>),
+}
+
+impl Handler {
+    async fn respond(&self, request: Request<Incoming>, connection: Connection) -> Response<Logged> {
+        match self {
+            Self::Service(service) => service.respond(request, connection).await,
+            Self::S3(endpoint) => endpoint.respond(request, connection).await,
+        }
+    }
+
+    /// Ends the responses that would never end by themselves.
+    fn stop(&self) {
+        if let Self::Service(service) = self {
+            service.stop();
+        }
+    }
+}
+
 /// Serves on all listeners until `stop` is ready. Then stops accepting, and waits up to `grace` for transfers to end. With
 /// `tls`, TCP listeners use https, and redirect plain http to it; Unix sockets use http.
 ///
 /// The caller provides the sockets and the stop signal, so tests need neither a fixed port nor a signal.
 pub async fn serve(
-    listeners: Vec<Listener>,
+    listeners: Vec<(Listener, Handler)>,
     tls: Option<Tls>,
-    service: Arc<Service>,
     grace: Duration,
     stop: impl Future<Output = ()>,
 ) {
     let (draining, _) = watch::channel(());
     let server = Arc::new(Server {
-        service,
         acceptor: tls.map(|tls| TlsAcceptor::from(tls.config())),
         draining,
         slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -85,11 +110,12 @@ pub async fn serve(
     });
     storage::survive_file_size_limit();
     let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(Arc::clone(&server).accept(listener));
+    let handlers: Vec<Handler> = listeners.iter().map(|(_, handler)| handler.clone()).collect();
+    for (listener, handler) in listeners {
+        accepting.spawn(Arc::clone(&server).accept(listener, handler));
     }
     stop.await;
-    server.service.stop();
+    handlers.iter().for_each(Handler::stop);
     accepting.shutdown().await;
     let server = Arc::into_inner(server).expect("accepting has ended, and connections do not hold a reference");
     server.draining.send_replace(());
@@ -109,7 +135,6 @@ pub fn raise_descriptor_limit() {
 
 /// The state that all connections share.
 struct Server {
-    service: Arc<Service>,
     acceptor: Option<TlsAcceptor>,
     /// Tells all connections to close after the current response. Upgraded connections do not listen, and end with the
     /// process.
@@ -149,7 +174,7 @@ impl Open {
 
 /// A connection that has been accepted, before the first byte.
 struct Accepted {
-    service: Arc<Service>,
+    handler: Handler,
     draining: watch::Receiver<()>,
     limits: Limits,
     open: Arc<Open>,
@@ -175,7 +200,7 @@ impl LogThrottle {
 }
 
 impl Server {
-    async fn accept(self: Arc<Self>, listener: Listener) {
+    async fn accept(self: Arc<Self>, listener: Listener, handler: Handler) {
         let (starved, origin) = (LogThrottle::default(), (listener.kind(), listener.port()));
         loop {
             match listener.accept().await {
@@ -183,14 +208,14 @@ impl Server {
                     let permit = self.acquire_slot().await;
                     match stream {
                         Stream::Tcp(stream, peer) => {
-                            let accepted = self.accepted(origin, Some(peer), permit);
+                            let accepted = self.accepted(&handler, origin, Some(peer), permit);
                             match &self.acceptor {
                                 Some(acceptor) => drop(tokio::spawn(accepted.negotiate(stream, acceptor.clone()))),
                                 None => drop(tokio::spawn(accepted.plain(stream, Scheme::Http))),
                             }
                         }
                         Stream::Unix(stream) => {
-                            let accepted = self.accepted(origin, None, permit);
+                            let accepted = self.accepted(&handler, origin, None, permit);
                             tokio::spawn(accepted.http1(stream, None, Scheme::Http));
                         }
                     }
@@ -228,12 +253,13 @@ impl Server {
 
     fn accepted(
         &self,
+        handler: &Handler,
         (listener, port): (ListenerKind, Option<u16>),
         peer: Option<IpAddr>,
         permit: OwnedSemaphorePermit,
     ) -> Accepted {
         Accepted {
-            service: Arc::clone(&self.service),
+            handler: handler.clone(),
             draining: self.draining.subscribe(),
             limits: self.limits,
             open: Arc::clone(&self.open),
@@ -312,10 +338,10 @@ impl Accepted {
         let connection = self.connection(send_queue, scheme);
         let activity = Arc::clone(&connection.activity);
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
-        let service = Arc::clone(&self.service);
+        let handler = self.handler.clone();
         let respond = move |request| {
             connection.activity.requested();
-            let (service, connection) = (Arc::clone(&service), connection.clone());
+            let (service, connection) = (handler.clone(), connection.clone());
             // boxed, because an idle connection would otherwise reserve 1.5 KiB for it
             async move { sent(service.respond(request, connection).await) }.boxed()
         };
@@ -351,14 +377,14 @@ impl Accepted {
         activity.requested();
         let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
         let streams = Arc::new(Streams::default());
-        let (service, opening) = (Arc::clone(&self.service), Arc::clone(&streams));
+        let (handler, opening) = (self.handler.clone(), Arc::clone(&streams));
         let respond = move |mut request: Request<_>| {
             let stream = opening.open();
             // each has an activity of its own, for what is counted of its body
             let connection = Connection { activity: Arc::default(), ..connection.clone() };
             connection.activity.requested();
             translate(&mut request);
-            let service = Arc::clone(&service);
+            let service = handler.clone();
             async move {
                 let response = sent(service.respond(request, connection).await)?;
                 Ok::<_, HungUp>(response.map(|body| Counted::new(body, stream)))

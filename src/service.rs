@@ -27,7 +27,7 @@ use futures_util::FutureExt as _;
 use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderValue};
 use hyper::http::uri::{Authority, PathAndQuery};
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::{Method, Request, Response, StatusCode};
 
 use crate::access::{AccessDecision, RequestContext};
 use crate::access_log::{Logged, Reason, Received, Source};
@@ -35,6 +35,7 @@ use crate::answer::cors;
 use crate::answer::decide::decide;
 use crate::app::{App, Forwarded};
 use crate::body::Body;
+use crate::body::ending::{drop_body, finish_receiving};
 use crate::body::file::FileBody;
 use crate::body::incoming::RequestBody;
 use crate::connection::{Connection, Scheme};
@@ -492,31 +493,6 @@ async fn folder_answer(
     });
     let entries = entries.await.map_err(|error| Refusal::cannot_open(error.into(), path))?;
     Ok(listing::listing(mounts, mount, path, entries, format, query))
-}
-
-/// A HEAD response is the GET response without its body.
-fn drop_body(response: &mut Response<Body>) {
-    // hyper sets Content-Length from the body, which is removed here; responses with a file have the field already
-    if let Some(length @ 1..) = response.body().size_hint().exact() {
-        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-    }
-    *response.body_mut() = Body::Empty;
-}
-
-/// Handles the unread bytes of a request body: reads them, or closes the connection.
-fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Response<Body>) {
-    if !body.is_unread() {
-        return;
-    }
-    // a client that waits for 100 (Continue) may omit the body, and its next request would be read as the body
-    let is_awaited = request.headers().contains_key(header::EXPECT) && body.is_untouched();
-    // most clients stop sending when the response says that the connection will be closed
-    let is_unwanted = body.is_long() && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    // HTTP/2 has no such field (RFC 9113 section 8.2.2): it resets the stream
-    if request.version() < Version::HTTP_2 && (is_awaited || is_unwanted) {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    body.linger();
 }
 
 /// The refusal of a request for an internal mount.

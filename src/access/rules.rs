@@ -231,6 +231,14 @@ impl Access {
         all.filter(|policy| wanted.contains(&std::ptr::from_ref(*policy))).collect()
     }
 
+    /// The policies that the owner of the files passes: all but `deny`, which holds for everybody.
+    pub fn owner(&self) -> PolicySet {
+        let rules = self.rules.iter().map(|(_, rule)| rule.access.as_ref());
+        let all = std::iter::once(Some(&self.default)).chain(rules).enumerate();
+        let passed = all.filter(|(_, policy)| policy.is_some_and(|policy| !matches!(policy, Policy::Deny)));
+        PolicySet(passed.map(|(place, _)| place).collect())
+    }
+
     /// True if passing `passed` implies access to everything `required` guards.
     pub fn implies(&self, passed: &PolicySet, required: &PolicySet) -> bool {
         self.policies(&required.clone().without(passed)).all(Policy::is_public)

@@ -11,6 +11,7 @@ use super::file::FileMount;
 use super::layer::Layer;
 use super::problems::Problems;
 use super::roots::Roots;
+use super::s3::BucketNames;
 use super::setting::{Scope, Setting};
 use super::settings::{
     CACHE_CONTROL, FALLBACK, FALLBACK_HEADER, FALLBACK_MAX, FALLBACK_REFRESH, FALLBACK_STORE, FOLLOW_LINKS, HIDDEN,
@@ -60,6 +61,7 @@ pub(super) fn mounts(
     let mut unused = Unused::default();
     let server = flags.over(file.top).only(&[Scope::Server]);
     let seed = server.get(&NETWORK_SEED, problems).unwrap_or_else(random_seed);
+    let mut bucket_names = BucketNames::read(flags, file.top, problems);
     let mut mounts = Vec::new();
     for typed in typed_mounts(flags, file, problems) {
         let settings = typed.settings;
@@ -91,9 +93,10 @@ pub(super) fn mounts(
         let access = Access::new(typed.access, typed.rules);
         let root =
             settings.typed(&ROOT).and_then(|root| roots.open(root, &typed.base, links, accepts || stores, problems));
+        let bucket = prefix.as_ref().and_then(|prefix| bucket_names.of(&settings, prefix, problems));
         if let (Some(prefix), Some(root)) = (prefix, root) {
             let site = Arc::new(Site { prefix, root: Store::Folder(root), hidden, cache_control, access });
-            mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder, network });
+            mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder, bucket, network });
         }
     }
     upload_mounts.check(&mounts, problems);

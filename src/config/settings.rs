@@ -14,7 +14,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::cache_control::cache_control;
 use super::setting::{Declared, Form, Scope, Setting};
-use super::values::{self, Placeholders, TypeOf};
+use super::values::{self, Placeholders, S3Host, S3Switch, TypeOf};
 use crate::fallback::upstream::Upstream;
 use crate::forward::address::Address;
 use crate::guard::{HostPattern, OriginPattern};
@@ -22,6 +22,7 @@ use crate::log::LogFormat;
 use crate::network::conditions::Conditions;
 use crate::request::prefix::Prefix;
 use crate::server::listener::{Host, Listen};
+use crate::signature::Key;
 
 macro_rules! settings {
     ($(#[doc = $help:literal] $name:ident: $type:ty = $read:expr, $declared:expr;)*) => {
@@ -167,6 +168,26 @@ settings! {
     /// Private key of --tls-cert (PEM)
     TLS_KEY: String = values::text,
         Declared::one("tls-key", "FILE").variable("DEVMEDIA_TLS_KEY").scope(Scope::Server);
+
+    /// Serve S3, here [default: 127.0.0.1:9000]
+    S3: S3Switch = values::s3,
+        Declared::switch("s3").value("ADDRESS").variable("DEVMEDIA_S3").scope(Scope::Server);
+
+    /// S3 bucket of the folder [default: media]
+    BUCKET: String = values::text,
+        Declared::one("bucket", "NAME").variable("DEVMEDIA_BUCKET").scope(Scope::FirstMount);
+
+    /// Each folder in this folder is an S3 bucket
+    S3_BUCKETS: String = values::text,
+        Declared::one("s3-buckets", "DIR").variable("DEVMEDIA_S3_BUCKETS").scope(Scope::Server);
+
+    /// S3 key: ID:env:NAME [default: devmedia]
+    S3_KEY: Key = values::s3_key,
+        Declared::list("s3-key", "KEY").variable("DEVMEDIA_S3_KEY").scope(Scope::Server);
+
+    /// Other name of the S3 endpoint: minio:9000
+    S3_HOSTS: S3Host = values::s3_host,
+        Declared::list("s3-hosts", "HOST").variable("DEVMEDIA_S3_HOSTS").scope(Scope::Server);
 
     /// Time for transfers to finish [default: 10s]
     GRACE: Duration = values::duration,

@@ -15,6 +15,8 @@ use crate::log::LogFormat;
 use crate::network::conditions::Conditions;
 use crate::request::prefix::Prefix;
 use crate::server::listener::{Host, Listen};
+use crate::signature::Key;
+use crate::signature::secret::Secret;
 use crate::storage::media_type::MediaType;
 
 /// The problem with a value, and what to write instead.
@@ -29,6 +31,26 @@ pub enum Placeholders {
     Yes,
     /// With status 404.
     KeepStatus,
+}
+
+/// `--s3`: whether there is an S3 endpoint, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum S3Switch {
+    /// There is none.
+    Off,
+    /// At its default address.
+    On,
+    /// Here.
+    At(Listen),
+}
+
+/// `--s3-hosts`: another name of the S3 endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Host {
+    /// As it was typed: a name, and a port if signatures have one.
+    pub text: String,
+    /// The name for the guard.
+    pub pattern: HostPattern,
 }
 
 /// `--type`: an extension, in lower case and without its dot, and its type.
@@ -101,6 +123,47 @@ pub(super) fn host(text: &str) -> Result<Host, Advice> {
 
 pub(super) fn listen(text: &str) -> Result<Listen, Advice> {
     Listen::parse(text).map_err(Into::into)
+}
+
+pub(super) fn s3(text: &str) -> Result<S3Switch, Advice> {
+    match boolean(text) {
+        Some(true) => Ok(S3Switch::On),
+        Some(false) => Ok(S3Switch::Off),
+        None => Listen::parse(text).map(S3Switch::At).map_err(|advice| {
+            format!("neither yes nor no nor an address ({advice}); write --s3, or --s3=127.0.0.1:9000").into()
+        }),
+    }
+}
+
+pub(super) fn s3_key(text: &str) -> Result<Key, Advice> {
+    s3_key_with(text, |name| std::env::var(name).ok())
+}
+
+fn s3_key_with(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Key, Advice> {
+    const ADVICE: &str =
+        "not a key; write ID:env:NAME, such as my-key:env:S3_SECRET, with the secret in the variable NAME";
+    let (id, name) = text.split_once(":env:").ok_or(ADVICE)?;
+    if id.is_empty() || name.is_empty() || id.contains(|c: char| c.is_whitespace() || c == '/') {
+        return Err(ADVICE.into());
+    }
+    let secret = variable(name).and_then(|secret| Secret::new(secret.trim()));
+    let secret = secret.ok_or_else(|| {
+        format!("the environment variable {name} is not set, or empty; export it before you start devmedia")
+    })?;
+    Ok(Key { id: id.to_owned(), secret })
+}
+
+pub(super) fn s3_host(text: &str) -> Result<S3Host, Advice> {
+    const ADVICE: &str = "not a host; write minio, or minio:9000, without a scheme";
+    let text = text.trim();
+    let name = match text.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        _ => text,
+    };
+    match HostPattern::parse(name) {
+        Some(pattern @ HostPattern::Exactly(_)) => Ok(S3Host { text: text.to_ascii_lowercase(), pattern }),
+        _ => Err(ADVICE.into()),
+    }
 }
 
 pub(super) fn host_pattern(name: &str) -> Result<HostPattern, Advice> {
@@ -239,6 +302,37 @@ fn header_with_secrets(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s3_keys_name_the_variable_with_the_secret() {
+        let variable = |name: &str| (name == "SET").then(|| " secret\n".to_owned());
+        for (text, expected) in [
+            ("id:env:SET", Ok("id")),
+            ("a:b:env:SET", Ok("a:b")),
+            ("id:env:UNSET", Err("UNSET is not set")),
+            ("id:secret", Err("ID:env:NAME")),
+            ("env:SET", Err("ID:env:NAME")),
+            (":env:SET", Err("ID:env:NAME")),
+            ("a b:env:SET", Err("ID:env:NAME")),
+            ("", Err("ID:env:NAME")),
+        ] {
+            match (s3_key_with(text, variable), expected) {
+                (Ok(key), Ok(id)) => assert_eq!((key.id.as_str(), key.secret.as_bytes()), (id, &b"secret"[..])),
+                (Err(advice), Err(says)) => assert!(advice.contains(says), "{text}: {advice}"),
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
+        for (text, is_host) in [
+            ("minio", true),
+            ("minio:9000", true),
+            ("127.0.0.1:19000", true),
+            ("http://minio", false),
+            ("*.a", false),
+            ("", false),
+        ] {
+            assert_eq!(s3_host(text).is_ok(), is_host, "{text}");
+        }
+    }
 
     #[test]
     fn sizes_without_a_unit_must_be_plausible() {

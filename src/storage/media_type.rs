@@ -278,6 +278,12 @@ impl MediaType {
         Some(Self { header, can_script: can_script(mime.as_ref()), is_gzip: false })
     }
 
+    /// A type that a client stored with a file: it is sent as it was received, without another charset.
+    pub fn verbatim(text: &str) -> Option<Self> {
+        let header = HeaderValue::from_bytes(text.as_bytes()).ok()?;
+        Some(Self { header, can_script: can_script(text), is_gzip: false })
+    }
+
     /// The type without its parameters.
     pub fn essence(&self) -> &str {
         let text = self.header.to_str().unwrap_or_default();
