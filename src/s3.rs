@@ -3,7 +3,7 @@
 //! 1. **guard**: refuse requests from pages of other sites, as on the other listeners.
 //! 2. **address**: find the bucket and the key, in the path or in the host name.
 //! 3. **operation**: find out what is asked for. What is not implemented is 501 and changes nothing.
-//! 4. **signature**: check who asks; an error says which part of the request differs.
+//! 4. **signature**: find out who sends the request; an error says which part of the request differs.
 //! 5. **access**: a request without a signature may only read objects that are public.
 //! 6. **act**: read, store, list or remove.
 //! 7. **answer**: the response, or an XML document with the error.

@@ -33,7 +33,7 @@ pub struct Call<'a> {
     pub query: &'a Parameters,
     /// The request without its body.
     pub request: &'a Request<()>,
-    /// Who asks.
+    /// Who sends the request.
     pub caller: Caller,
     /// The signature; `None` for an anonymous request.
     pub verified: Option<&'a signature::Verified>,

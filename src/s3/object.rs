@@ -1,4 +1,4 @@
-//! `Object`: an open file with its record; and its ETag, which is computed if nobody has yet.
+//! `Object`: an open file with its record; and its ETag, which is computed if it is not known yet.
 
 use std::collections::HashMap;
 use std::io;

@@ -31,7 +31,7 @@ pub struct Target {
     pub known: Arc<Known>,
     /// The key.
     pub key: Key,
-    /// Who asks.
+    /// Who sends the request.
     pub caller: Caller,
 }
 
