@@ -149,9 +149,11 @@ impl Parts {
 
 fn subresources(query: &str) -> Vec<(String, Option<Vec<u8>>)> {
     let decode = |text: &str| percent_decode(text.replace('+', " ").as_bytes()).collect::<Vec<u8>>();
+    // `%61cl` means `acl` to the reader of the query, so it must be signed as well
+    let name = |text: &str| String::from_utf8_lossy(&decode(text)).into_owned();
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, value)) => (name.to_owned(), Some(decode(value))),
-        None => (pair.to_owned(), None),
+        Some((text, value)) => (name(text), Some(decode(value))),
+        None => (name(pair), None),
     });
     let mut found: Vec<_> = pairs.filter(|(name, _)| SUBRESOURCES.contains(&name.as_str())).collect();
     found.sort_by(|one, other| one.0.cmp(&other.0));

@@ -1,5 +1,6 @@
 //! Signature Version 4: the parts of a signature, and how it is computed.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use hmac::Mac as _;
@@ -78,6 +79,12 @@ pub fn is_signature(key: &[u8], text: &str, signature: &[u8; 32]) -> bool {
     mac(key, text.as_bytes()).verify_slice(signature).is_ok()
 }
 
+/// Whether a list of signed headers has each name once. The value of a header would be copied for every repetition.
+fn are_different(signed_headers: &str) -> bool {
+    let mut names = HashSet::new();
+    signed_headers.split(';').all(|name| !name.is_empty() && names.insert(name))
+}
+
 /// The signature in an Authorization header, parsed.
 #[derive(Debug, Clone)]
 pub struct Authorization {
@@ -118,8 +125,8 @@ impl Authorization {
         })?;
         let signature = unhex(signature.as_bytes())
             .ok_or_else(|| malformed("the Signature should be 64 lower-case hexadecimal digits.".to_owned()))?;
-        if signed_headers.is_empty() {
-            return Err(malformed("SignedHeaders is empty.".to_owned()));
+        if !are_different(signed_headers) {
+            return Err(malformed("SignedHeaders should list the name of each header only once.".to_owned()));
         }
         Ok(Self { credential, signed_headers: signed_headers.to_owned(), signature })
     }
@@ -214,6 +221,9 @@ impl Presigned {
         let seconds = digits.filter(|seconds| (1..=LONGEST).contains(seconds)).ok_or_else(|| {
             QueryError::malformed("X-Amz-Expires", "a number of seconds from 1 to 604800 (seven days)")
         })?;
+        if !are_different(&signed_headers) {
+            return Err(QueryError::malformed("X-Amz-SignedHeaders", "the names of headers, each only once"));
+        }
         let signature = unhex(signature.as_bytes())
             .ok_or_else(|| QueryError::malformed("X-Amz-Signature", "64 lower-case hexadecimal digits"))?;
         let until = from.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);

@@ -102,6 +102,13 @@ fn a_refusal_has_the_code_of_s3() {
             Code::NotImplemented,
             "4A",
         ),
+        (authorization(put(), "host;", "host;host;"), Code::AuthorizationHeaderMalformed, "each header only once"),
+        (authorization(put(), "host;", ";host;"), Code::AuthorizationHeaderMalformed, "each header only once"),
+        (
+            target(presigned("GET"), "SignedHeaders=host", "SignedHeaders=host%3Bhost"),
+            Code::AuthorizationQueryParametersError,
+            "X-Amz-SignedHeaders",
+        ),
         (
             target(presigned("GET"), "X-Amz-Date", "date"),
             Code::AuthorizationQueryParametersError,
@@ -213,3 +220,20 @@ fn the_message_names_a_likely_mistake() {
 }
 
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// The search for a mistake does not take long for a request that is made to be long.
+#[test]
+fn long_requests_are_refused_at_once() {
+    let query: String = (0..6000).map(|index| format!("&x-amz-{index}=")).collect();
+    let v2 = "?AWSAccessKeyId=devmedia&Signature=x&Expires=9999999999";
+    let started = std::time::Instant::now();
+    for sent in [
+        target(put(), "x-id", &format!("{query}&x-id")),
+        Sent::new("GET", "127.0.0.1:9000", &format!("/media/a{v2}{query}")),
+        target(put(), "c.txt", &"/a".repeat(30_000)),
+    ] {
+        let error = sent.verify(&keys(), &[], at(NOW)).expect_err("long");
+        assert_eq!(error.code, Code::SignatureDoesNotMatch);
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+}
