@@ -30,7 +30,7 @@ def start(binary: str, folder: Path, *arguments: str) -> Endpoint:
     for each in (media, buckets):
         each.mkdir(exist_ok=True)
     command = [binary, "--debug", "--no-config", "--listen", "127.0.0.1:0", "--root", str(media), "--upload"]
-    command += ["--max-upload", "1TiB", "--s3", "127.0.0.1:0", "--s3-buckets", str(buckets), *arguments]
+    command += ["--max-upload", "1TiB", "--s3=127.0.0.1:0", "--s3-buckets", str(buckets), *arguments]
     keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     with open(log, "wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | keys, cwd=folder)

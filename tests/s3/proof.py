@@ -122,7 +122,7 @@ def parallel(endpoint: Endpoint, count: int) -> None:
     bodies = [content(number, 64 * 1024 + number) for number in range(count)]
     digests = {hashlib.md5(body, usedforsecurity=False).hexdigest(): number for number, body in enumerate(bodies)}
     stop = threading.Event()
-    torn: list[str] = []
+    mixed: list[str] = []
 
     def read() -> None:
         while not stop.is_set():
@@ -131,7 +131,7 @@ def parallel(endpoint: Endpoint, count: int) -> None:
                 body = got["Body"].read()
                 of = (hashlib.md5(body, usedforsecurity=False).hexdigest(), got["Metadata"].get("number"))
                 if got["ETag"] != f'"{of[0]}"' or str(digests.get(of[0])) != of[1]:
-                    torn.append(f"{len(body)} bytes, {got['ETag']}, {of}")
+                    mixed.append(f"{len(body)} bytes, {got['ETag']}, {of}")
 
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
@@ -145,7 +145,7 @@ def parallel(endpoint: Endpoint, count: int) -> None:
     stop.set()
     for reader in readers:
         reader.join()
-    expect(torn[:3], [], "answers that mix two objects")
+    expect(mixed[:3], [], "answers that mix two objects")
     expect(len(visible(endpoint.media)), 1, "files afterwards")
     left = [path for path in endpoint.media.rglob("*") if path.is_file() and "devmedia-" in str(path)]
     expect([path for path in left if path.stat().st_size > 60_000], [], "half files left behind")
