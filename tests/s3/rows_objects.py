@@ -78,12 +78,14 @@ def overwritten(place: Place) -> None:
 def head_is_get(place: Place) -> None:
     """HEAD has the headers of GET."""
     place.put("a.txt", ContentType="text/plain", Metadata={"a": "1"})
-    skip = {"date", "x-amz-request-id", "x-amz-id-2", "connection", "keep-alive", "server"}
+    # boto3 asks for checksums with GET only
+    skip = {"x-amz-checksum-crc32", "x-amz-checksum-type", "date", "x-amz-request-id", "x-amz-id-2", "connection", "keep-alive", "server"}
     answers = [
         {name: value for name, value in found["ResponseMetadata"]["HTTPHeaders"].items() if name not in skip}
         for found in (place.head("a.txt"), place.get("a.txt"))
     ]
-    expect(answers[0], answers[1])
+    differ = {name for name in answers[0].keys() | answers[1].keys() if answers[0].get(name) != answers[1].get(name)}
+    expect({name: answers[0].get(name) for name in differ}, {name: answers[1].get(name) for name in differ})
 
 
 @row("API_GetObject")
