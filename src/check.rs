@@ -61,6 +61,12 @@ fn write(config: &Config, f: &mut String) -> fmt::Result {
     if let Some(poll) = config.poll {
         writeln!(f, "poll           {} s", poll.as_secs_f64())?;
     }
+    if let Some(file) = &config.ready_file {
+        writeln!(f, "ready_file     {}", file.display())?;
+    }
+    if config.exit_with_parent {
+        writeln!(f, "exit_with_parent yes")?;
+    }
     for mount in config.mounts.iter() {
         writeln!(f)?;
         describe(mount, f)?;

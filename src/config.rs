@@ -40,7 +40,10 @@ use self::file::File;
 use self::roots::Roots;
 use self::s3::S3Settings;
 use self::setting::Scope;
-use self::settings::{ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, APP, GRACE, LOG_FORMAT, OPEN, POLL, TYPE};
+use self::settings::{
+    ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, APP, EXIT_WITH_PARENT, GRACE, LOG_FORMAT, OPEN, POLL, READY_FILE,
+    TYPE,
+};
 use crate::connection::Scheme;
 use crate::forward::address::Address;
 use crate::guard::Guard;
@@ -81,6 +84,10 @@ pub struct Config {
     pub thumbnails: Option<PathBuf>,
     /// Whether to open a browser.
     pub open: bool,
+    /// The file to write the URLs into when the server is ready.
+    pub ready_file: Option<PathBuf>,
+    /// Whether to stop when the parent process ends.
+    pub exit_with_parent: bool,
     /// Roots that were missing and have been created.
     pub created: Vec<PathBuf>,
     /// What is allowed but probably not meant: a sentence each.
@@ -118,6 +125,8 @@ impl Config {
         let poll = server.get(&POLL, &mut problems);
         let log_format = server.get(&LOG_FORMAT, &mut problems).unwrap_or(LogFormat::Pretty);
         let open = server.is_on(&OPEN, &mut problems);
+        let ready_file = flags.get(&READY_FILE, &mut problems);
+        let exit_with_parent = flags.is_on(&EXIT_WITH_PARENT, &mut problems);
         let app = server.get(&APP, &mut problems);
         if let (Some(typed), Some(mounts)) = (server.typed(&APP), &mounts)
             && mounts.iter().any(|mount| mount.site.prefix.path().is_top())
@@ -148,6 +157,8 @@ impl Config {
             log_format,
             thumbnails,
             open,
+            ready_file,
+            exit_with_parent,
             created,
             warnings,
         })

@@ -9,6 +9,11 @@ use devmedia::pull::{self, Order, PullError};
 use devmedia::run::supervisor;
 use devmedia::{check, serve, sign};
 
+/// The allocator of musl is slow with several threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     if let Some(code) = supervisor::run() {
         return code;

@@ -1,12 +1,14 @@
 //! Runs the server: checks the debug switch, listens, prints the ready line, serves, and stops at a signal.
 
 pub mod debug;
+mod parent;
+mod ready;
 mod s3;
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures_util::FutureExt as _;
 use rustix::process::Signal;
@@ -14,6 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::debug::Switches;
+use self::ready::{Ready, ReadyFile};
 use crate::app::App;
 use crate::config::{Certificate, Config, Problems};
 use crate::forward::address::Address;
@@ -63,6 +66,8 @@ pub fn runtime() -> Result<Runtime, Problems> {
 }
 
 async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitCode, Problems> {
+    // otherwise it belongs to the command
+    let watch_stdin = command.is_none();
     let scheme = config.scheme();
     let (tls, authority) = match config.certificate.take() {
         None => (None, None),
@@ -72,8 +77,17 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
             (Some(opened.tls.clone()), Some(opened))
         }
     };
+    let ready_file = config.ready_file.take().map(|path| ReadyFile::prepare(&path)).transpose()?;
     let bound = listener::bind(&config.listen, scheme).map_err(Problems::of_system)?;
-    let stop = stop_signal().map_err(|error| Problems::of_system(format!("cannot start: {error}")))?;
+    let exit_with_parent = config.exit_with_parent;
+    let parent_ended = async move {
+        if exit_with_parent {
+            parent::ended(watch_stdin).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    let stop = stop_signal(parent_ended).map_err(|error| Problems::of_system(format!("cannot start: {error}")))?;
     for listen in config.listen.iter().filter(|listen| listen.is_public()) {
         tracing::warn!("{listen} can be reached from other machines: everyone on this network can read the media");
     }
@@ -95,7 +109,7 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     let urls: Vec<(String, Vec<String>)> =
         bound.iter().map(|one| (one.url(&prefix), one.network_urls(&prefix).collect())).collect();
     let first_url = urls.first().map_or_else(String::new, |(url, _)| url.clone());
-    let ready = Ready { urls, open: config.open };
+    let (ready, ready_file) = (Ready { urls, open: config.open }, ready_file.map(Arc::new));
     let listeners: Vec<Listener> = bound.into_iter().flat_map(|one| one.listeners).collect();
     let s3 = s3::bind(&config, scheme)?;
     let (running, app) = match started {
@@ -106,18 +120,21 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
         None => (None, config.app.clone().map(|address| Arc::new(App::at(address)))),
     };
     if let (Some(_), Some(app)) = (&running, &app) {
-        let app = Arc::clone(app);
+        let (app, ready_file) = (Arc::clone(app), ready_file.as_ref().map(Arc::downgrade));
         tokio::spawn(async move {
             let address = run::until_up(move || app.find_address()).await;
             announce_app(&address);
-            // a closed stdout must not end the app
-            let _ = ready.announce();
+            let ready_file = ready_file.as_ref().and_then(Weak::upgrade);
+            if let Err(problems) = ready.announce(ready_file.as_deref()) {
+                // it must not end the app
+                tracing::warn!("{problems}");
+            }
         });
     } else {
         if let Some(address) = app.as_ref().and_then(|app| app.address()) {
             announce_app(&address);
         }
-        ready.announce()?;
+        ready.announce(ready_file.as_deref())?;
     }
     announce_mounts(&config);
     if let Some(authority) = &authority {
@@ -145,33 +162,6 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     };
     server::serve(handlers, tls, config.grace, stop).await;
     Ok(ExitCode::from(running.finish(config.grace).await))
-}
-
-/// The URLs that are printed when the server is ready.
-struct Ready {
-    /// The URL of each `--listen`, and its URLs for other machines.
-    urls: Vec<(String, Vec<String>)>,
-    /// Whether to open a browser.
-    open: bool,
-}
-
-impl Ready {
-    /// Prints the ready lines and opens the browser.
-    fn announce(&self) -> Result<(), Problems> {
-        for (url, network_urls) in &self.urls {
-            print_ready_line(url)
-                .map_err(|error| Problems::of_system(format!("cannot write the URL to stdout: {error}")))?;
-            for url in network_urls {
-                tracing::info!("on your network: {url}");
-            }
-        }
-        if let (true, Some((url, _))) = (self.open, self.urls.first())
-            && let Err(error) = open::that_detached(url)
-        {
-            tracing::warn!("cannot open a browser: {error}; the URL is {url}");
-        }
-        Ok(())
-    }
 }
 
 fn announce_app(address: &Address) {
@@ -236,8 +226,9 @@ fn announce_mounts(config: &Config) {
     }
 }
 
-/// Completes at the first SIGINT or SIGTERM; a second one ends the process immediately.
-fn stop_signal() -> io::Result<impl Future<Output = Signal>> {
+/// Completes at the first SIGINT or SIGTERM, or when the parent process has ended; the next signal ends the process
+/// immediately.
+fn stop_signal(parent_ended: impl Future<Output = ()>) -> io::Result<impl Future<Output = Signal>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut next = async move || {
@@ -247,16 +238,17 @@ fn stop_signal() -> io::Result<impl Future<Output = Signal>> {
         }
     };
     Ok(async move {
-        let (signal, _) = next().await;
-        tracing::info!("stopping; a second signal stops immediately");
+        let signal = tokio::select! {
+            (signal, _) = next() => {
+                tracing::info!("stopping; a second signal stops immediately");
+                signal
+            }
+            () = parent_ended => {
+                tracing::info!("stopping, because the parent process has ended (--exit-with-parent)");
+                Signal::TERM
+            }
+        };
         tokio::spawn(async move { std::process::exit(next().await.1) });
         signal
     })
-}
-
-/// Prints the ready line, which is the only output on stdout: a script that has read it can connect.
-fn print_ready_line(url: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{url}")?;
-    stdout.flush()
 }

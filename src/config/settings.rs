@@ -7,6 +7,7 @@
 
 #![allow(rustdoc::broken_intra_doc_links, reason = "the documentation of each setting is its help text")]
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -204,4 +205,12 @@ settings! {
     /// Open the browser
     OPEN: bool = values::yes_or_no,
         Declared::switch("open").variable("DEVMEDIA_OPEN").scope(Scope::Server);
+
+    /// Write the URLs here when ready
+    READY_FILE: PathBuf = values::output_file,
+        Declared::one("ready-file", "FILE").variable("DEVMEDIA_READY_FILE");
+
+    /// Stop when the parent process ends
+    EXIT_WITH_PARENT: bool = values::yes_or_no,
+        Declared::switch("exit-with-parent").variable("DEVMEDIA_EXIT_WITH_PARENT");
 }

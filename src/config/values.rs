@@ -2,6 +2,7 @@
 //! Errors are advice, which follows the value as it was typed.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -81,6 +82,11 @@ const MIN_BARE_SIZE: u64 = 1024;
 #[expect(clippy::unnecessary_wraps, reason = "it has the same type as all parsers")]
 pub(super) fn text(text: &str) -> Result<String, Advice> {
     Ok(text.to_owned())
+}
+
+/// A file that is written.
+pub(super) fn output_file(text: &str) -> Result<PathBuf, Advice> {
+    if text.is_empty() { Err("not a file; write a path such as devmedia.url".into()) } else { Ok(text.into()) }
 }
 
 /// 1/true/yes/on and 0/false/no/off, in any case; `None` is anything else.

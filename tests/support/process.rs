@@ -27,7 +27,13 @@ pub struct Ended {
 
 impl Process {
     pub fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null());
+        Self::start_with_stdin(command)
+    }
+
+    /// Starts a binary with the stdin of the command.
+    pub fn start_with_stdin(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let (alive, ended) = channel();
         let stdout = Lines::of(child.stdout.take().expect("piped"), alive.clone());

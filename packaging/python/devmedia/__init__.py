@@ -1,0 +1,148 @@
+"""Starts devmedia, a development media file server, from Python.
+
+>>> with devmedia.start("media", upload=True) as server:
+...     print(server.url)
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import threading
+from pathlib import Path
+from typing import Any
+
+__all__ = ["DevmediaError", "Server", "binary", "start"]
+
+# How long a server may take until it is ready, and to stop, in seconds.
+START_TIMEOUT = 30
+STOP_TIMEOUT = 15
+
+
+class DevmediaError(RuntimeError):
+    """The server could not be started. The reason is on stderr, too."""
+
+
+def binary() -> str:
+    """Returns the path of the program: DEVMEDIA_BINARY if it is set, or the program of this package.
+
+    A package may be installed for the environment, for the user (pip install --user) or in a folder (pip install --target).
+    """
+    set_by_user = os.environ.get("DEVMEDIA_BINARY")
+    if set_by_user:
+        return set_by_user
+    name = "devmedia" + (sysconfig.get_config_var("EXE") or "")
+    user_scheme = sysconfig.get_preferred_scheme("user") if sys.version_info >= (3, 10) else f"{os.name}_user"
+    folders = [
+        sysconfig.get_path("scripts"),
+        sysconfig.get_path("scripts", scheme=user_scheme),
+        Path(__file__).parent.parent / "bin",
+    ]
+    for folder in folders:
+        path = Path(folder, name)
+        if path.is_file():
+            return str(path)
+    looked = ", ".join(str(folder) for folder in folders)
+    raise DevmediaError(f"the program {name} is not in {looked}; install it again: pip install --force-reinstall devmedia")
+
+
+class Server:
+    """A running server. It ends with :meth:`stop`, at the end of a ``with`` block, and with this process.
+
+    :ivar url: the URL of the first mount, with a slash at the end
+    :ivar urls: all ready lines, one for each address
+    :ivar root: the folder that it serves
+    """
+
+    def __init__(self, process: subprocess.Popen[str], urls: list[str], root: Path) -> None:
+        self.process = process
+        self.urls = urls
+        self.root = root
+
+    @property
+    def url(self) -> str:
+        return self.urls[0]
+
+    def stop(self) -> None:
+        """Stops the server, and returns when it has ended. Calling it again does nothing."""
+        assert self.process.stdin and self.process.stdout
+        # on Windows, terminate() would not let it clean up; the end of stdin stops it everywhere
+        self.process.stdin.close()
+        if os.name == "posix":
+            self.process.terminate()
+        try:
+            self.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<devmedia at {self.url} serving {self.root}>"
+
+
+def start(root: str | os.PathLike[str], *args: str, **options: Any) -> Server:
+    """Starts a server on a free port of this machine, and returns when it accepts connections.
+
+    :param root: the folder to serve; it is created if it is missing
+    :param args: arguments as they are typed, such as ``"--upload"``
+    :param options: flags without their dashes and with ``_`` in place of ``-``: ``upload=True``, ``network="3g"``,
+        ``mount=["/static/=./static"]``. A list repeats the flag. None omits it.
+
+    Settings files and the variables of devmedia in the environment do not apply.
+    """
+    root = Path(root).absolute()
+    root.mkdir(parents=True, exist_ok=True)
+    given = {"exit_with_parent": True, "no_config": True, "url": "/media/", "grace": "1s", **options}
+    if not any(given.get(name) is not None for name in ("listen", "port", "host")):
+        given["listen"] = "127.0.0.1:0"
+    command = [binary(), "--debug", "--root", str(root), *flags(given), *args]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEVMEDIA_")}
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8"
+        )
+    except OSError as error:
+        raise DevmediaError(f"cannot start {command[0]}: {error}") from error
+    assert process.stdout
+    # a server that never becomes ready must not block the tests
+    timer = threading.Timer(START_TIMEOUT, process.kill)
+    timer.start()
+    lines = count_of_listeners(command)
+    urls = [line for line in (process.stdout.readline().strip() for _ in range(lines)) if line]
+    timer.cancel()
+    server = Server(process, urls, root)
+    if len(urls) < lines:
+        server.stop()
+        raise DevmediaError(f"devmedia did not start (exit code {process.returncode}); the reason is on stderr: {command}")
+    return server
+
+
+def count_of_listeners(command: list[str]) -> int:
+    """The number of ready lines: one for each --listen, or one."""
+    return max(1, sum(argument == "--listen" or argument.startswith("--listen=") for argument in command))
+
+
+def flags(options: dict[str, Any]) -> list[str]:
+    """Writes options as arguments.
+
+    >>> flags({"upload": True, "hidden": False, "mount": ["/a=./a", "/b=./b"], "poll": None})
+    ['--upload', '--hidden=false', '--mount=/a=./a', '--mount=/b=./b']
+    """
+    written = []
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            if one is True:
+                written.append(flag)
+            elif one is not None:
+                written.append(f"{flag}={'false' if one is False else one}")
+    return written
