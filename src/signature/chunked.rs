@@ -84,7 +84,7 @@ impl ChunkDecoder {
         while !input.is_empty() {
             match self.state {
                 State::Size => {
-                    if let Some(line) = self.line(input, LONGEST_SIZE_LINE)? {
+                    if let Some(line) = self.line(input, LONGEST_SIZE_LINE, Code::InvalidChunkSizeError)? {
                         self.start_chunk(&line)?;
                     }
                 }
@@ -116,7 +116,7 @@ impl ChunkDecoder {
                     };
                 }
                 State::Trailer => {
-                    if let Some(line) = self.line(input, LONGEST_TRAILER_LINE)? {
+                    if let Some(line) = self.line(input, LONGEST_TRAILER_LINE, Code::MalformedTrailerError)? {
                         self.take_trailer(&line)?;
                     }
                 }
@@ -153,12 +153,12 @@ impl ChunkDecoder {
     }
 
     /// The next line without its line break, when it is complete.
-    fn line(&mut self, input: &mut Bytes, longest: usize) -> Result<Option<Vec<u8>>, SignatureError> {
+    fn line(&mut self, input: &mut Bytes, longest: usize, code: Code) -> Result<Option<Vec<u8>>, SignatureError> {
         let end = memchr::memchr(b'\n', input);
         let part = input.split_to(end.map_or(input.len(), |end| end + 1));
         if self.line.len() + part.len() > longest {
             let message = format!("A line between the chunks is longer than {longest} bytes. Is the body aws-chunked?");
-            return Err(SignatureError::new(Code::InvalidChunkSizeError, message));
+            return Err(SignatureError::new(code, message));
         }
         self.line.extend_from_slice(&part);
         Ok(end.map(|_| {

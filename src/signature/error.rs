@@ -55,6 +55,7 @@ impl Code {
         match self {
             Self::AccessDenied
             | Self::InvalidAccessKeyId
+            | Self::InvalidChunkSizeError
             | Self::RequestTimeTooSkewed
             | Self::SignatureDoesNotMatch => StatusCode::FORBIDDEN,
             Self::MissingContentLength => StatusCode::LENGTH_REQUIRED,

@@ -136,7 +136,7 @@ fn framing_is_checked() {
         ("b\r\nhello world\r\n0\r\nno colon\r\n\r\n", Err(Code::MalformedTrailerError)),
         ("b\r\nhello world\r\n0\r\nx-amz-meta-a:1\r\n\r\n", Err(Code::MalformedTrailerError)),
         (many.as_str(), Err(Code::MalformedTrailerError)),
-        (wide.as_str(), Err(Code::InvalidChunkSizeError)),
+        (wide.as_str(), Err(Code::MalformedTrailerError)),
         (long.as_str(), Err(Code::InvalidChunkSizeError)),
         ("hello world", Err(Code::IncompleteBody)),
         ("hello\r\nworld", Err(Code::InvalidChunkSizeError)),
