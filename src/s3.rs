@@ -30,11 +30,14 @@ pub mod address;
 pub mod beside;
 pub mod bucket;
 pub mod call;
+pub mod copy;
 pub mod delete;
 pub mod error;
+pub mod form;
 pub mod key;
 pub mod listing;
 pub mod metadata;
+pub mod multipart;
 pub mod object;
 pub mod operation;
 pub mod page;
@@ -46,6 +49,8 @@ pub mod record;
 pub mod settings;
 pub mod tags;
 pub mod target;
+pub mod upload_lists;
+pub mod uploads;
 pub mod walk;
 pub mod xml;
 
@@ -77,6 +82,7 @@ use crate::refusal::Refusal;
 use crate::request::codings;
 use crate::signature::{Key, SignedRequest, Verdict, Verified, verify};
 use crate::storage::token::token;
+use crate::upload::sweep::stale;
 
 /// The methods of the endpoint.
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
@@ -120,6 +126,17 @@ impl Endpoint {
         let mut names: Vec<String> = hosts.iter().map(without_port).filter(is_name).collect();
         names.push("localhost".to_owned());
         Self { guard, buckets: Arc::new(buckets), keys, names, hosts, known: Arc::default() }
+    }
+
+    /// Removes what a killed process left behind, and multipart uploads that were never completed. Blocks.
+    pub fn sweep(&self) {
+        for bucket in self.buckets.all().into_iter().filter(|bucket| bucket.is_writable()) {
+            if bucket.mount.is_none() {
+                // those of the mounts are swept with them
+                stale(bucket.root());
+            }
+            uploads::sweep(&bucket);
+        }
     }
 
     /// Answers a request. This never fails: errors and panics become responses.
@@ -230,6 +247,8 @@ impl Endpoint {
             request,
             caller,
             verified: verified.as_ref(),
+            keys: &self.keys,
+            origin: &format!("{}://{host}", connection.scheme.as_str()),
             buckets: &self.buckets,
             known: &self.known,
         };

@@ -13,7 +13,7 @@ mod error;
 pub mod file_writer;
 pub mod folder;
 pub mod form;
-mod multipart;
+pub mod multipart;
 pub mod names;
 pub mod partial;
 pub mod put;

@@ -15,7 +15,8 @@ use super::operation::Operation;
 use super::parameters::Parameters;
 use super::payload::Payload;
 use super::target::Target;
-use super::{delete, metadata, put, read, settings, tags, xml};
+use super::{copy, delete, form, metadata, multipart, put, read, settings, tags, upload_lists, xml};
+use crate::access_log::Verdict;
 use crate::body::Body;
 use crate::body::incoming::RequestBody;
 use crate::connection::Connection;
@@ -37,6 +38,10 @@ pub struct Call<'a> {
     pub caller: Caller,
     /// The signature; `None` for an anonymous request.
     pub verified: Option<&'a signature::Verified>,
+    /// The keys, for forms, whose signature is in the body.
+    pub keys: &'a [signature::Key],
+    /// How URLs of this endpoint begin, as the client knows it: `http://127.0.0.1:9000`.
+    pub origin: &'a str,
     /// All buckets.
     pub buckets: &'a Arc<Buckets>,
     /// ETags that could not be stored.
@@ -46,10 +51,13 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// Performs the operation.
     pub async fn perform(self, body: &mut RequestBody, connection: &Connection) -> Result<Response<Body>, S3Error> {
-        let (headers, method) = (self.request.headers(), self.request.method());
+        let headers = self.request.headers();
         let unsigned = signature::Payload::Unsigned;
         let signed = self.verified.map_or(&unsigned, |verified| &verified.payload);
-        let payload = Payload::new(body, headers, signed, None)?;
+        if self.operation == Operation::PostObject {
+            return self.post(body).await;
+        }
+        let payload = Payload { body, headers, signed };
         if self.operation.writes() || self.operation == Operation::CreateBucket {
             metadata::check_supported(headers)?;
         }
@@ -68,44 +76,61 @@ impl Call<'_> {
         if self.operation.writes() {
             bucket.check_writable()?;
         }
+        if self.address.key.is_none() {
+            return self.on_bucket(bucket, payload).await;
+        }
+        let target = self.target(bucket)?;
+        self.on_object(target, payload, connection).await
+    }
+
+    /// Performs an operation of a bucket.
+    async fn on_bucket(self, bucket: Arc<Bucket>, payload: Payload<'_>) -> Result<Response<Body>, S3Error> {
         match self.operation {
             Operation::HeadBucket => {
                 let mut response = Response::new(Body::Empty);
                 response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static("us-east-1"));
-                return Ok(response);
+                Ok(response)
             }
             Operation::DeleteBucket => {
                 let buckets = Arc::clone(self.buckets);
                 blocking(move || buckets.delete(&bucket)).await?;
-                return Ok(no_content());
+                Ok(no_content())
             }
-            Operation::ListObjects => return self.list(bucket, Kind::V1).await,
-            Operation::ListObjectsV2 => return self.list(bucket, Kind::V2).await,
-            Operation::ListObjectVersions => return self.list(bucket, Kind::Versions).await,
+            Operation::ListObjects => self.list(bucket, Kind::V1).await,
+            Operation::ListObjectsV2 => self.list(bucket, Kind::V2).await,
+            Operation::ListObjectVersions => self.list(bucket, Kind::Versions).await,
+            Operation::ListMultipartUploads => {
+                let query = self.query.clone();
+                blocking(move || upload_lists::uploads(&bucket, &query)).await
+            }
             Operation::DeleteObjects => {
                 let body = payload.collect(xml::MAX_BODY).await?;
                 let (known, caller) = (Arc::clone(self.known), self.caller);
                 let at = move |key| Target { bucket: Arc::clone(&bucket), known: Arc::clone(&known), key, caller };
-                return delete::several(body, at).await;
+                delete::several(body, at).await
             }
-            Operation::GetBucketSetting(setting) => {
-                return blocking(move || settings::get(&bucket, setting)).await;
-            }
+            Operation::GetBucketSetting(setting) => blocking(move || settings::get(&bucket, setting)).await,
             Operation::PutBucketSetting(setting) => {
                 let body = payload.collect(xml::MAX_BODY).await?;
                 let canned = self.canned_acl();
-                return blocking(move || settings::put(&bucket, setting, canned.as_deref(), &body)).await;
+                blocking(move || settings::put(&bucket, setting, canned.as_deref(), &body)).await
             }
-            Operation::DeleteBucketSetting(setting) => {
-                return Ok(blocking(move || settings::delete(&bucket, setting)).await);
-            }
-            _ => {}
+            Operation::DeleteBucketSetting(setting) => Ok(blocking(move || settings::delete(&bucket, setting)).await),
+            // all others have been performed before, or are about objects
+            other => Err(S3Error::not_implemented(&format!("{other:?} of a bucket"))),
         }
-        let target = self.target(bucket)?;
+    }
+
+    /// Performs an operation of an object.
+    async fn on_object(
+        self,
+        target: Target,
+        payload: Payload<'_>,
+        connection: &Connection,
+    ) -> Result<Response<Body>, S3Error> {
+        let headers = self.request.headers();
         match self.operation {
-            Operation::GetObject | Operation::HeadObject => {
-                read::get(&target, method, headers, self.query, connection).await
-            }
+            Operation::GetObject | Operation::HeadObject => read::get(&target, headers, self.query, connection).await,
             Operation::GetObjectAttributes => read::attributes(&target, headers, self.query).await,
             Operation::PutObject => put::put(&target, headers, payload).await,
             Operation::DeleteObject => delete::one(&target, headers, self.query).await,
@@ -127,8 +152,32 @@ impl Call<'_> {
                 let message = "The specified object does not have a ObjectLock configuration";
                 Err(S3Error::new(Code::NoSuchObjectLockConfiguration, message))
             }
-            other => Err(S3Error::not_implemented(&format!("{other:?}"))),
+            Operation::CopyObject => copy::copy(&target, self.buckets, headers).await,
+            Operation::CreateMultipartUpload => multipart::create(&target, headers).await,
+            Operation::UploadPart => multipart::upload_part(&target, self.query, payload).await,
+            Operation::UploadPartCopy => multipart::copy_part(&target, self.buckets, self.query, headers).await,
+            Operation::CompleteMultipartUpload => {
+                let body = payload.collect(xml::MAX_BODY).await?;
+                let location = format!("{}{}", self.origin, self.request.uri().path());
+                multipart::complete(&target, self.query, headers, location, body).await
+            }
+            Operation::AbortMultipartUpload => multipart::abort(&target, self.query).await,
+            Operation::ListParts => upload_lists::parts(&target, self.query).await,
+            // all others have been performed above
+            other => Err(S3Error::not_implemented(&format!("{other:?} of an object"))),
         }
+    }
+
+    /// Performs POST Object, whose signature is in the form.
+    async fn post(self, body: &mut RequestBody) -> Result<Response<Body>, S3Error> {
+        let bucket = self.bucket().await?;
+        bucket.check_writable()?;
+        let location = format!("{}{}", self.origin, self.request.uri().path().trim_end_matches('/'));
+        let known = Arc::clone(self.known);
+        let (mut response, key_id) =
+            form::post(bucket, known, self.keys, self.request.headers(), &location, body).await?;
+        response.extensions_mut().insert(Verdict(format!("s3: {key_id}")));
+        Ok(response)
     }
 
     async fn bucket(self) -> Result<Arc<Bucket>, S3Error> {

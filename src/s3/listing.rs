@@ -38,10 +38,11 @@ const HASH_BUDGET: u64 = 128 * 1024 * 1024;
 const URL_SAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/');
 
 /// The owner of everything.
-const OWNER: Owner = Owner { id: "devmedia", display_name: "devmedia" };
+pub const OWNER: Owner = Owner { id: "devmedia", display_name: "devmedia" };
 
+/// The owner of a bucket, an object or an upload.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Owner {
+pub struct Owner {
     #[serde(rename = "ID")]
     id: &'static str,
     #[serde(rename = "DisplayName")]
@@ -148,19 +149,37 @@ struct Item {
     storage_class: &'static str,
 }
 
+/// The text that several keys start with.
 #[derive(Serialize)]
-struct CommonPrefix {
+pub struct CommonPrefix {
     #[serde(rename = "Prefix")]
     prefix: String,
 }
 
-/// The result of a listing as [`Wanted`] asks for it, with the spelling of names that the client wants.
-struct Spelling {
+impl CommonPrefix {
+    /// A common prefix in the spelling that the client wants.
+    pub fn new(prefix: String) -> Self {
+        Self { prefix }
+    }
+}
+
+/// How keys are written in a document: as they are, or percent-encoded (`encoding-type=url`).
+pub struct Spelling {
     is_url: bool,
 }
 
 impl Spelling {
-    fn of(&self, text: &str) -> String {
+    /// The spelling that a request asks for.
+    pub fn of_query(query: &Parameters) -> Result<Self, S3Error> {
+        match query.get("encoding-type") {
+            None | Some("") => Ok(Self { is_url: false }),
+            Some("url") => Ok(Self { is_url: true }),
+            Some(other) => Err(argument("encoding-type", other, "Invalid Encoding Method specified in Request")),
+        }
+    }
+
+    /// Writes a key or a part of one.
+    pub fn of(&self, text: &str) -> String {
         if self.is_url { utf8_percent_encode(text, URL_SAFE).to_string() } else { xml::text(text) }
     }
 }
@@ -168,12 +187,7 @@ impl Spelling {
 /// Answers a listing. Blocks.
 pub fn objects(bucket: &Bucket, known: &Known, kind: Kind, query: &Parameters) -> Result<Response<Body>, S3Error> {
     bucket_is_not_denied(bucket)?;
-    let is_url = match query.get("encoding-type") {
-        None | Some("") => false,
-        Some("url") => true,
-        Some(other) => return Err(argument("encoding-type", other, "Invalid Encoding Method specified in Request")),
-    };
-    let spelling = Spelling { is_url };
+    let spelling = Spelling::of_query(query)?;
     let max = match query.get("max-keys") {
         None | Some("") => MAX_KEYS,
         Some(number) => number
@@ -199,7 +213,7 @@ pub fn objects(bucket: &Bucket, known: &Known, kind: Kind, query: &Parameters) -
         max_keys: max,
         delimiter: Some(spelling.of(&wanted.delimiter)).filter(|delimiter| !delimiter.is_empty()),
         is_truncated: page.next.is_some(),
-        encoding_type: is_url.then_some("url"),
+        encoding_type: spelling.is_url.then_some("url"),
         ..Listing::default()
     };
     let next = page.next.as_deref();

@@ -27,7 +27,7 @@ pub async fn put(target: &Target, headers: &HeaderMap, payload: Payload<'_>) -> 
     }
     let (staging, conditions) = (target.clone(), headers.clone());
     let staged = blocking(move || staging.stage(&conditions)).await?;
-    let received = payload.receive(staged.file(), target.bucket.max_put()).await?;
+    let received = payload.receive(staged.file(), target.bucket.max_put(), None).await?;
     record.etag = received.etag;
     record.checksum = received.checksum;
     let (target, headers) = (target.clone(), headers.clone());

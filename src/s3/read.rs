@@ -29,10 +29,9 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
     ("response-expires", header::EXPIRES),
 ];
 
-/// Answers GET and HEAD of an object. The service removes the body for HEAD.
+/// Answers GET and HEAD of an object. The pipeline removes the body for HEAD, which S3 answers like GET, ranges included.
 pub async fn get(
     target: &Target,
-    method: &Method,
     headers: &HeaderMap,
     query: &Parameters,
     connection: &Connection,
@@ -44,11 +43,11 @@ pub async fn get(
     let headers = quoted(headers);
     let mut parts = None;
     let decision = match query.get("partNumber") {
-        None => decide(method, &headers, &entity)?,
+        None => decide(&Method::GET, &headers, &entity)?,
         Some(number) => {
             let (part, count) = part(&object.record, object.len, number)?;
             parts = count;
-            match (decide(method, &conditions_only(&headers), &entity)?, part) {
+            match (decide(&Method::GET, &conditions_only(&headers), &entity)?, part) {
                 (Decision::Whole, Some(part)) => Decision::Part(part),
                 (decision, _) => decision,
             }
@@ -63,7 +62,9 @@ pub async fn get(
     if !is_unmodified {
         let content_type = fields.get(header::CONTENT_TYPE).cloned();
         metadata::apply(&object.record, &mut fields);
-        fields.extend(overrides);
+        for (name, value) in overrides {
+            fields.insert(name, value);
+        }
         if let (true, Some(content_type)) = (is_several, content_type) {
             fields.insert(header::CONTENT_TYPE, content_type);
         }
@@ -207,6 +208,11 @@ pub struct ChecksumElement {
 }
 
 impl ChecksumElement {
+    /// The elements of the checksum of a part.
+    pub fn of_part(checksum: &Checksum) -> Self {
+        Self { kind: None, ..Self::of(checksum) }
+    }
+
     /// The elements of a stored checksum.
     pub fn of(checksum: &Checksum) -> Self {
         let value = |name: &str| (checksum.algorithm == name).then(|| checksum.value.clone());

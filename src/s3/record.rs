@@ -147,7 +147,6 @@ impl Record {
     }
 
     /// Stores the sizes of the parts.
-    #[cfg(test)]
     pub fn set_part_sizes(&mut self, sizes: impl IntoIterator<Item = u64>) {
         self.parts.clear();
         for size in sizes {

@@ -70,7 +70,10 @@ impl BoundS3 {
         hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
         hosts.extend(self.0.network_origins.iter().filter_map(|origin| Some(origin.split_once("://")?.1.to_owned())));
         let buckets = Buckets::new(&config.mounts, folder);
-        let endpoint = Handler::S3(Arc::new(Endpoint::new(guard, buckets, settings.keys.clone(), hosts)));
+        let endpoint = Arc::new(Endpoint::new(guard, buckets, settings.keys.clone(), hosts));
+        let swept = Arc::clone(&endpoint);
+        std::thread::spawn(move || swept.sweep());
+        let endpoint = Handler::S3(endpoint);
         self.0.listeners.into_iter().map(|listener| (listener, endpoint.clone())).collect()
     }
 }

@@ -65,7 +65,7 @@ pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response
 }
 
 /// The boundary between the parts (RFC 2046 section 5.1.1).
-fn boundary(headers: &HeaderMap) -> Result<Boundary, UploadError> {
+pub fn boundary(headers: &HeaderMap) -> Result<Boundary, UploadError> {
     let content_type = headers.get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
     let essence = content_type.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
     if !essence.eq_ignore_ascii_case(b"multipart/form-data") {

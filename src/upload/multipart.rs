@@ -22,7 +22,7 @@ const MAX_BOUNDARY: usize = 201;
 
 /// Why a form cannot be read further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FormError {
+pub enum FormError {
     /// The body did not arrive.
     Body(BodyError),
     /// The body ended before the closing boundary.
@@ -50,20 +50,20 @@ impl From<FormError> for Refusal {
 
 /// The separator between parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Boundary(String);
+pub struct Boundary(String);
 
 impl Boundary {
     /// Reads the value of the parameter `boundary`. It may contain any visible character, quoted or not, as in Django.
-    pub(super) fn new(text: &str) -> Option<Self> {
+    pub fn new(text: &str) -> Option<Self> {
         let fits = (1..=MAX_BOUNDARY).contains(&text.len()) && !text.ends_with(' ');
         (fits && text.bytes().all(|b| matches!(b, b' '..=b'~'))).then(|| Self(text.to_owned()))
     }
 }
 
 /// A source of bytes. Tests use one in memory.
-pub(super) trait Source {
+pub trait Source {
     /// The next bytes, or `None` at the end.
-    async fn next(&mut self) -> Result<Option<Bytes>, BodyError>;
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, BodyError>> + Send;
 }
 
 impl Source for &mut RequestBody {
@@ -74,11 +74,11 @@ impl Source for &mut RequestBody {
 
 /// The header lines of a part, in their order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Head(Vec<u8>);
+pub struct Head(Vec<u8>);
 
 impl Head {
     /// The value of the last header with this lower-case name, as in Django.
-    pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
         let mut value = None;
         let mut rest = self.0.as_slice();
         while !rest.is_empty() {
@@ -95,7 +95,7 @@ impl Head {
 }
 
 /// A form that is being read.
-pub(super) struct Form<S> {
+pub struct Form<S> {
     source: S,
     delimiter: Finder<'static>,
     /// Bytes that have arrived and were not returned yet.
@@ -114,14 +114,15 @@ enum State {
 }
 
 impl<S: Source> Form<S> {
-    pub(super) fn new(source: S, boundary: &Boundary) -> Self {
+    /// Starts to read a form.
+    pub fn new(source: S, boundary: &Boundary) -> Self {
         let delimiter = Finder::new(&format!("--{}", boundary.0)).into_owned();
         Self { source, delimiter, ahead: Bytes::new(), state: State::Part }
     }
 
     /// Skips the rest of the current part and returns the header lines of the next one, or `None` after the last part.
     /// A part without a blank line has no header lines, and neither has a part that consists only of the blank line.
-    pub(super) async fn next_part(&mut self) -> Result<Option<Head>, FormError> {
+    pub async fn next_part(&mut self) -> Result<Option<Head>, FormError> {
         while self.chunk().await?.is_some() {}
         while self.state == State::Between && self.ahead.len() < 2 {
             self.read_more().await?;
@@ -150,7 +151,7 @@ impl<S: Source> Form<S> {
     }
 
     /// The next bytes of the current part, or `None` at its end.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, FormError> {
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, FormError> {
         while self.state == State::Part {
             if let Some(at) = self.delimiter.find(&self.ahead) {
                 let content = self.ahead.split_to(at);
