@@ -21,6 +21,9 @@ use super::v4::{self, ALGORITHM, Credential};
 use super::verdict::Version;
 use crate::request::path::Visible;
 
+/// The largest number of fields. S3 allows 20 KB for all of them.
+const MOST_FIELDS: usize = 500;
+
 /// A form that its policy allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedForm {
@@ -70,6 +73,12 @@ pub fn verify_form(
     let is_signed = ["policy", "signature", "x-amz-signature"].iter().any(|name| form.get(name).is_some());
     if !is_signed {
         return Ok(None);
+    }
+    if fields.len() > MOST_FIELDS {
+        return Err(SignatureError::new(
+            Code::InvalidArgument,
+            format!("The form has more than {MOST_FIELDS} fields."),
+        ));
     }
     if let Some((name, _)) = fields.iter().enumerate().find_map(|(index, field)| {
         fields[..index].iter().any(|(name, _)| name.eq_ignore_ascii_case(&field.0)).then_some(field)

@@ -120,6 +120,9 @@ fn conditions_are_enforced() {
         }
     }
     let twice = check(&policy(r#"{"bucket": "media"}, ["eq", "$key", "a"]"#), &[("key", "a"), ("Key", "b")]);
+    let names: Vec<String> = (0..1000).map(|index| format!("x-ignore-{index}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    assert_eq!(check(&policy(bucket), &many).map_err(|(code, _)| code), Err(Code::InvalidArgument));
     assert_eq!(twice, Err((Code::InvalidArgument, "The form has the field Key twice.".to_owned())));
 }
 
