@@ -157,6 +157,8 @@ impl Call<'_> {
             Operation::UploadPart => multipart::upload_part(&target, self.query, payload).await,
             Operation::UploadPartCopy => multipart::copy_part(&target, self.buckets, self.query, headers).await,
             Operation::CompleteMultipartUpload => {
+                let about_body = signature::checksum::without_checksum(headers);
+                let payload = Payload { headers: &about_body, ..payload };
                 let body = payload.collect(xml::MAX_BODY).await?;
                 let location = format!("{}{}", self.origin, self.request.uri().path());
                 multipart::complete(&target, self.query, headers, location, body).await

@@ -41,6 +41,12 @@ impl BodyVerifier {
     /// Creates a verifier for the body of a request. `algorithm` is the checksum to compute if the request has none.
     pub fn new(headers: &HeaderMap, payload: &Payload, algorithm: Option<Algorithm>) -> Result<Self, SignatureError> {
         let announced = checksum::announced(headers)?;
+        if let Some((algorithm, Some(checksum))) = &announced
+            && checksum.parts().is_some()
+        {
+            let message = format!("Value for {} header is invalid: a body has no parts.", algorithm.header());
+            return Err(SignatureError::new(Code::InvalidRequest, message));
+        }
         let expected_md5 = checksum::content_md5(headers)?;
         let decoded_length = length(headers, "x-amz-decoded-content-length")?;
         let trailers = checksum::trailer_names(headers);

@@ -275,9 +275,6 @@ pub fn announced(headers: &HeaderMap) -> Result<Option<(Algorithm, Option<Checks
         (None, [algorithm]) => Some((*algorithm, None)),
         (Some((algorithm, value)), []) => {
             let checksum = Checksum::parse(algorithm, value.to_str().unwrap_or_default().trim())?;
-            if checksum.parts.is_some() {
-                return Err(invalid(format!("Value for {} header is invalid.", algorithm.header())));
-            }
             Some((algorithm, Some(checksum)))
         }
         _ => {
@@ -299,6 +296,15 @@ pub fn announced(headers: &HeaderMap) -> Result<Option<(Algorithm, Option<Checks
         )),
         _ => Ok(found),
     }
+}
+
+/// The headers without those about the checksum: in `CompleteMultipartUpload` they are about the object, not about the body.
+pub fn without_checksum(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    for name in Algorithm::ALL.map(Algorithm::header).into_iter().chain(["x-amz-sdk-checksum-algorithm"]) {
+        headers.remove(name);
+    }
+    headers
 }
 
 /// The names in `x-amz-trailer`, in lower case.

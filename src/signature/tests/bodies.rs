@@ -91,6 +91,17 @@ fn a_body_is_what_its_headers_say() {
     assert_eq!(error.code, Code::XAmzContentSHA256Mismatch);
 }
 
+/// `CompleteMultipartUpload` sends the checksum of the object, with its number of parts if it is composite.
+#[test]
+fn the_checksum_of_an_object_is_not_one_of_the_body() {
+    let sent = headers(&[("x-amz-checksum-crc32", "DUoRhQ==-2"), ("x-amz-checksum-type", "COMPOSITE")]);
+    let (_, checksum) = checksum::announced(&sent).expect("valid").expect("sent");
+    assert_eq!(checksum.map(|checksum| checksum.to_string()).as_deref(), Some("DUoRhQ==-2"));
+    let about_body = checksum::without_checksum(&sent);
+    assert_eq!(read(&about_body, &Payload::Unsigned, b"<CompleteMultipartUpload/>", 5).map(|read| read.len()), Ok(26));
+    assert!(read(&sent, &Payload::Unsigned, b"<CompleteMultipartUpload/>", 5).is_err());
+}
+
 #[test]
 fn the_coding_of_the_framing_is_not_stored() {
     for (sent, stored) in [
