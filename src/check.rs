@@ -25,6 +25,9 @@ fn write(config: &Config, f: &mut String) -> fmt::Result {
         Some(file) => writeln!(f, "configuration  {}", file.display())?,
         None => writeln!(f, "configuration  flags and environment only; no {} was read", file::NAME)?,
     }
+    if let Some(file) = &config.env_file {
+        writeln!(f, "env_file       {file}")?;
+    }
     for listen in &config.listen {
         match listen {
             Listen::Loopback(port) => writeln!(f, "listen         {listen} and [::1]:{port}")?,

@@ -16,8 +16,9 @@ use clap::{Arg, ArgAction, ArgMatches, FromArgMatches as _, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::setting::{Declared, Form};
-use crate::config::settings::{ALL, ROOT, URL};
-use crate::config::{Layer, Typed};
+use crate::config::settings::{ALL, ENV_FILE, ROOT, URL};
+use crate::config::{Layer, Problems, Typed};
+use crate::environment::{EnvFile, EnvFileError};
 
 /// The values from the command line and the environment.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Args {
     pub debug: Option<String>,
     /// The number of `-v` minus the number of `-q`.
     pub loudness: i16,
+    /// Which of `-v` and `-q` were set by a flag or by the environment.
+    counted: Vec<&'static str>,
 }
 
 /// The commands other than serving.
@@ -93,9 +96,47 @@ impl Args {
     /// Parses the command line and the environment. Exits the process, as clap does, for help, version and errors.
     ///
     /// Flags may come before or after a command.
-    pub fn of_process() -> Self {
+    ///
+    /// Then the file of `--env-file` is read. Its variables set what neither a flag nor the environment sets.
+    pub fn of_process() -> Result<Self, Problems> {
         let words: Vec<OsString> = std::env::args_os().collect();
-        Self::parse(&words).unwrap_or_else(|error| error.exit())
+        let mut args = Self::parse(&words).unwrap_or_else(|error| error.exit());
+        if !matches!(args.command, Some(Command::Completions { .. } | Command::Man)) {
+            args.read_env_file()?;
+        }
+        Ok(args)
+    }
+
+    fn read_env_file(&mut self) -> Result<(), Problems> {
+        let Some(typed) = self.settings.typed(&ENV_FILE) else { return Ok(()) };
+        let file = EnvFile::read(&typed.value).map_err(|error| match error {
+            EnvFileError::Usage(text) => Problems::of_usage(format!("{}{text}", typed.shown)),
+            EnvFileError::System(text) => Problems::of_system(format!("{}{text}", typed.shown)),
+        })?;
+        for declared in flags().filter(|declared| declared.name != ENV_FILE.declared.name) {
+            let Some(variable) = declared.variable else { continue };
+            let Some(entry) = file.entry(variable).filter(|_| !self.settings.has(declared)) else { continue };
+            let place = format!("{}:{}", file.path, entry.line);
+            if entry.has_reference {
+                return Err(Problems::of_usage(format!(
+                    "{place}: {variable}: devmedia does not replace ${{NAME}} by the value of NAME; write the value \
+                     itself, or put it in single quotes"
+                )));
+            }
+            let values = values_of_variable(declared, [entry.value.as_str()].into_iter());
+            let typed = |value: &str| Typed::by_env_file(&declared.flag(), value, variable, &place);
+            self.settings.set(declared, values.into_iter().map(typed).collect());
+        }
+        for (variable, flag, sign) in [("DEVMEDIA_VERBOSE", "-v", 1), ("DEVMEDIA_QUIET", "-q", -1)] {
+            let Some(entry) = file.entry(variable).filter(|_| !self.counted.contains(&flag)) else { continue };
+            let times = count(&entry.value).map_err(|advice| {
+                let (value, line) = (&entry.value, entry.line);
+                Problems::of_usage(format!("{flag} {value:?} (from {variable} in {}:{line}): {advice}", file.path))
+            })?;
+            self.loudness += sign * i16::from(times);
+        }
+        file.install();
+        Ok(())
     }
 
     fn parse(words: &[OsString]) -> Result<Self, clap::Error> {
@@ -124,6 +165,13 @@ impl Args {
             settings,
             debug: matches.get_one::<String>("debug").cloned(),
             loudness: i16::from(matches.get_count("verbose")) - i16::from(matches.get_count("quiet")),
+            counted: [("-v", "verbose"), ("-q", "quiet")]
+                .into_iter()
+                .filter(|(_, name)| {
+                    matches.value_source(name).is_some_and(|source| source != ValueSource::DefaultValue)
+                })
+                .map(|(flag, _)| flag)
+                .collect(),
         })
     }
 }
@@ -134,12 +182,18 @@ fn typed(declared: &Declared, matches: &ArgMatches) -> Vec<Typed> {
     let by_variable = matches.value_source(declared.name) == Some(ValueSource::EnvVariable);
     let variable = declared.variable.filter(|_| by_variable);
     let typed = |value: &str| Typed::by_flag(&declared.flag(), value, variable);
-    if variable.is_some() && declared.is_repeatable() && declared.form != Form::ListWithCommas {
-        // the variable contains a list
+    let values = values.map(String::as_str);
+    let values = if by_variable { values_of_variable(declared, values) } else { values.collect() };
+    values.into_iter().map(typed).collect()
+}
+
+/// The values in a variable, which may contain a list.
+fn values_of_variable<'v>(declared: &Declared, values: impl Iterator<Item = &'v str>) -> Vec<&'v str> {
+    if declared.is_repeatable() && declared.form != Form::ListWithCommas {
         let values = values.flat_map(|value| value.split(',')).map(str::trim);
-        values.filter(|value| !value.is_empty()).map(typed).collect()
+        values.filter(|value| !value.is_empty()).collect()
     } else {
-        values.map(|value| typed(value)).collect()
+        values.collect()
     }
 }
 

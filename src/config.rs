@@ -41,10 +41,11 @@ use self::roots::Roots;
 use self::s3::S3Settings;
 use self::setting::Scope;
 use self::settings::{
-    ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, APP, EXIT_WITH_PARENT, GRACE, LOG_FORMAT, OPEN, POLL, READY_FILE,
-    TYPE,
+    ALLOW_HOST, ALLOW_ORIGIN, ALLOW_PROJECT_ROOT, APP, ENV_FILE, EXIT_WITH_PARENT, GRACE, LOG_FORMAT, OPEN, POLL,
+    READY_FILE, TYPE,
 };
 use crate::connection::Scheme;
+use crate::environment;
 use crate::forward::address::Address;
 use crate::guard::Guard;
 use crate::log::LogFormat;
@@ -60,6 +61,8 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 pub struct Config {
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
+    /// The file of variables that was read, if one was.
+    pub env_file: Option<String>,
     /// Where to listen, at least one.
     pub listen: Vec<Listen>,
     /// What is served where.
@@ -139,12 +142,14 @@ impl Config {
         let (Some(mounts), true) = (mounts, problems.is_empty()) else { return Err(problems) };
         let mut warnings = problems.take_warnings();
         warnings.extend(mounts.overlaps());
-        warnings.extend(ignored_variables(|name| std::env::var(name).ok()));
+        warnings.extend(ignored_variables(environment::variable));
         let thumbnails =
             cache_folder(cache.as_deref(), home.as_deref()).map(|folder| folder.join("devmedia/thumbnails"));
         let (file, created, types) = (file.path, roots.created, roots.types);
+        let env_file = flags.typed(&ENV_FILE).map(|typed| typed.value.clone());
         Ok(Self {
             file,
+            env_file,
             listen,
             mounts,
             app,

@@ -108,6 +108,9 @@ pub mod connection;
 // The root, open files, entities, media types, folders.
 pub mod storage;
 
+// Variables of the process, and of `--env-file`.
+pub mod environment;
+
 // Paths, prefixes, queries, formats: pure.
 pub mod request;
 

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     if let Some(code) = supervisor::run() {
         return code;
     }
-    let problems = match run(&Args::of_process()) {
+    let problems = match Args::of_process().and_then(|args| run(&args)) {
         Ok(code) => return code,
         Err(problems) => problems,
     };

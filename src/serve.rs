@@ -19,6 +19,7 @@ use self::debug::Switches;
 use self::ready::{Ready, ReadyFile};
 use crate::app::App;
 use crate::config::{Certificate, Config, Problems};
+use crate::environment;
 use crate::forward::address::Address;
 use crate::live::Live;
 use crate::log;
@@ -46,7 +47,14 @@ pub fn run(
 ) -> Result<ExitCode, Problems> {
     let [devmedia_debug, any_debug] = ["DEVMEDIA_DEBUG", "DEBUG"]
         .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
-    let switches = Switches { flag: debug, devmedia_debug: devmedia_debug.as_deref(), debug: any_debug.as_deref() };
+    let of_file = |name| environment::of_file(name).map(|entry| entry.value.as_str());
+    let switches = Switches {
+        flag: debug,
+        devmedia_debug: devmedia_debug.as_deref(),
+        debug: any_debug.as_deref(),
+        file_devmedia_debug: of_file("DEVMEDIA_DEBUG"),
+        file_debug: of_file("DEBUG"),
+    };
     debug::check(switches).map_err(|refusal| Problems::of_usage(refusal.to_string()))?;
     let config = config()?;
     config.check_fallbacks()?;

@@ -555,6 +555,7 @@ fn every_flag_has_a_variable_which_the_error_of_a_wrong_value_names() {
         ("DEVMEDIA_READY_FILE", "--ready-file", ""),
         ("DEVMEDIA_EXIT_WITH_PARENT", "--exit-with-parent", "maybe"),
         ("DEVMEDIA_CONFIG", "--config", ""),
+        ("DEVMEDIA_ENV_FILE", "--env-file", ""),
         ("DEVMEDIA_UPLOAD", "--upload", "/nowhere/"),
         ("DEVMEDIA_UPLOAD_TO", "--upload-to", "/"),
         ("DEVMEDIA_MAX_UPLOAD", "--max-upload", "10"),

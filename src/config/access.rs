@@ -15,6 +15,7 @@ use crate::access::ask::Ask;
 use crate::access::rules::{Patterns, Rule};
 use crate::access::signed::{Hmac, S3, SecureLink, Signed};
 use crate::answer::disposition::Disposition;
+use crate::environment;
 use crate::forward::app_url::AppUrl;
 use crate::signature::secret::Secret;
 
@@ -164,11 +165,9 @@ fn secret(section: &mut Section<'_>, problems: &mut Problems) -> Option<Secret> 
             let (env, file) = (source.text("env", problems), source.text("file", problems));
             source.end(problems, |_, _| None);
             match (env, file) {
-                (Some(name), None) => match std::env::var(&name.value) {
-                    Ok(value) => Secret::new(value).ok_or_else(|| format!("the variable {} is empty", name.value)),
-                    Err(_) => {
-                        Err(format!("the variable {} is not set; export it before you start devmedia", name.value))
-                    }
+                (Some(name), None) => match environment::variable(&name.value) {
+                    Some(value) => Secret::new(value).ok_or_else(|| format!("the variable {} is empty", name.value)),
+                    None => Err(format!("the variable {} is not set; export it before you start devmedia", name.value)),
                 },
                 (None, Some(path)) => match std::fs::read(&path.value) {
                     Ok(bytes) => Secret::new(bytes.trim_ascii_end()).ok_or_else(|| format!("{} is empty", path.value)),

@@ -77,6 +77,11 @@ impl Layer {
         self.all_of(&setting.declared)
     }
 
+    /// Whether anything was typed for a setting.
+    pub fn has(&self, declared: &Declared) -> bool {
+        !self.all_of(declared).is_empty()
+    }
+
     fn all_of(&self, declared: &Declared) -> &[Typed] {
         self.0.get(declared.name).map_or(&[], Vec::as_slice)
     }

@@ -69,6 +69,10 @@ settings! {
     NO_CONFIG: bool = values::yes_or_no,
         Declared::switch("no-config").variable("DEVMEDIA_NO_CONFIG");
 
+    /// Read variables from this file, such as .env
+    ENV_FILE: String = values::text,
+        Declared::one("env-file", "FILE").variable("DEVMEDIA_ENV_FILE");
+
     /// Do not list folders
     NO_INDEX: bool = values::yes_or_no,
         Declared::switch("no-index").variable("DEVMEDIA_NO_INDEX").scope(Scope::Mounts);

@@ -16,7 +16,7 @@ pub struct Typed {
 pub enum Source {
     /// On the command line.
     CommandLine,
-    /// In this environment variable.
+    /// In this environment variable, which may be set in the file of `--env-file`.
     Variable(&'static str),
     /// In the configuration file.
     File,
@@ -32,6 +32,12 @@ impl Typed {
             None => (format!("{flag} {value:?}"), Source::CommandLine),
         };
         Self { value: value.to_owned(), shown, source }
+    }
+
+    /// The value of a variable in the file of `--env-file`; `place` is the name of the file and the line.
+    pub fn by_env_file(flag: &str, value: &str, variable: &'static str, place: &str) -> Self {
+        let shown = format!("{flag} {value:?} (from {variable} in {place})");
+        Self { value: value.to_owned(), shown, source: Source::Variable(variable) }
     }
 
     /// A word on the command line that belongs to no flag.

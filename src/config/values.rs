@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use hyper::header::{self, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
+use crate::environment;
 use crate::fallback::upstream::Upstream;
 use crate::forward::address::Address;
 use crate::guard::{HostPattern, OriginPattern};
@@ -277,7 +278,7 @@ fn not_a_duration(text: &str, examples: &str) -> Advice {
 
 /// A request header for the fallback: `Name: value`, where a word `env:NAME` is replaced by that environment variable.
 pub(super) fn request_header(text: &str) -> Result<(HeaderName, HeaderValue), Advice> {
-    header_with_secrets(text, |name| std::env::var(name).ok())
+    header_with_secrets(text, environment::variable)
 }
 
 fn header_with_secrets(

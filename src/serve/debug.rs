@@ -15,6 +15,11 @@ pub struct Switches<'a> {
     pub devmedia_debug: Option<&'a str>,
     /// `DEBUG`, which other tools use too, not always for a boolean (`DEBUG=app:*`).
     pub debug: Option<&'a str>,
+    /// `DEVMEDIA_DEBUG` in the file of `--env-file`. A variable of the process overrides both in the file: a file that is
+    /// deployed by accident must not override a server's `DEBUG=0`.
+    pub file_devmedia_debug: Option<&'a str>,
+    /// `DEBUG` in the file of `--env-file`.
+    pub file_debug: Option<&'a str>,
 }
 
 /// The error if debugging is off or no switch is set.
@@ -26,10 +31,16 @@ pub struct NotDebugging {
 
 /// Checks that debugging is on. The first switch that is set decides; a value that is not a boolean counts as false.
 pub fn check(switches: Switches<'_>) -> Result<(), NotDebugging> {
-    let Switches { flag, devmedia_debug, debug } = switches;
-    let switch = [("--debug", flag), ("DEVMEDIA_DEBUG", devmedia_debug), ("DEBUG", debug)]
-        .into_iter()
-        .find_map(|(name, value)| Some((name, value?)));
+    let Switches { flag, devmedia_debug, debug, file_devmedia_debug, file_debug } = switches;
+    let switch = [
+        ("--debug", flag),
+        ("DEVMEDIA_DEBUG", devmedia_debug),
+        ("DEBUG", debug),
+        ("in the file of --env-file, DEVMEDIA_DEBUG", file_devmedia_debug),
+        ("in the file of --env-file, DEBUG", file_debug),
+    ]
+    .into_iter()
+    .find_map(|(name, value)| Some((name, value?)));
     match switch {
         Some((_, value)) if boolean(value) == Some(true) => Ok(()),
         switch => Err(NotDebugging { switch: switch.map(|(name, value)| (name, value.to_owned())) }),
@@ -76,7 +87,24 @@ mod tests {
             (None, None, Some("app:*"), false), // npm's debug package
             (None, None, Some("2"), false),
         ] {
-            let switches = Switches { flag, devmedia_debug, debug };
+            let switches = Switches { flag, devmedia_debug, debug, ..Switches::default() };
+            assert_eq!(check(switches).is_ok(), expected, "{switches:?}");
+        }
+    }
+
+    #[test]
+    fn the_file_decides_if_neither_a_flag_nor_a_variable_does() {
+        for (flag, debug, file_devmedia_debug, file_debug, expected) in [
+            (None, None, None, Some("1"), true),
+            (None, None, Some("yes"), None, true),
+            (None, None, Some("0"), Some("1"), false),
+            (None, Some("0"), Some("1"), Some("1"), false),
+            (None, Some("app:*"), None, Some("1"), false),
+            (None, Some("1"), Some("0"), Some("0"), true),
+            (Some("false"), None, Some("1"), Some("1"), false),
+            (None, None, None, Some("app:*"), false),
+        ] {
+            let switches = Switches { flag, debug, file_devmedia_debug, file_debug, ..Switches::default() };
             assert_eq!(check(switches).is_ok(), expected, "{switches:?}");
         }
     }
