@@ -302,7 +302,12 @@ pub enum Host {
 impl Host {
     /// Parses a host without a port: a name, an IPv4 address, or an IPv6 address in brackets.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::new(url::Host::parse(text).ok()?)
+        // what nearly every request of a developer has; the parser for URLs also reads 0x7f.1 and other scripts
+        match text.parse().map(Self::Address) {
+            Ok(address @ Self::Address(IpAddr::V4(_))) => Some(address),
+            _ if text == "localhost" => Some(Self::Name(text.to_owned())),
+            _ => Self::new(url::Host::parse(text).ok()?),
+        }
     }
 
     fn new<S: AsRef<str>>(host: url::Host<S>) -> Option<Self> {

@@ -43,12 +43,12 @@ use crate::fallback::{self, FallbackError, Substitute, refresh};
 use crate::guard::{Admission, Guard, GuardError, Row};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
-use crate::nearby;
+use crate::nearby::{Look, Nearby, WouldWait};
 use crate::page::{app_down, explain, landing, listing};
 use crate::placeholder;
 use crate::refusal::Refusal;
 use crate::request::format::Format;
-use crate::request::path::{MediaPath, Visible};
+use crate::request::path::{MediaPath, PathError, Visible};
 use crate::request::prefix::Prefix;
 use crate::request::query::Query;
 use crate::site::{Opened, Site};
@@ -69,6 +69,7 @@ pub struct Service {
     app: Option<Arc<App>>,
     thumbnails: Thumbnails,
     live: Live,
+    nearby: Arc<Nearby>,
     /// Whether any mount accepts uploads.
     accepts_uploads: bool,
     /// Whether row (e) of the guard has been logged; once is enough for a page with many images.
@@ -95,7 +96,8 @@ impl Service {
     pub fn new(guard: Guard, mounts: Mounts, thumbnails: Thumbnails, live: Live) -> Self {
         let accepts_uploads = mounts.iter().any(|mount| mount.uploads.is_some());
         let opaque_logged = AtomicBool::new(false);
-        Self { guard, mounts: Arc::new(mounts), app: None, thumbnails, live, accepts_uploads, opaque_logged }
+        let (mounts, nearby) = (Arc::new(mounts), Arc::default());
+        Self { guard, mounts, app: None, thumbnails, live, nearby, accepts_uploads, opaque_logged }
     }
 
     /// Sets the app that answers requests for paths on no mount.
@@ -121,7 +123,8 @@ impl Service {
 
         // 1. guard
         let admission = self.guard.admit(&request, connection.listener);
-        let app = self.app_for(&request);
+        let asked = MediaPath::parse(request.uri().path().as_bytes());
+        let app = self.app_for(&request, &asked);
         let is_http_for_https = connection.scheme == Scheme::HttpForHttps;
         let answer = match (&admission, app) {
             (Ok(_), _) | (Err(GuardError::CrossSite { .. }), Some(_)) if is_http_for_https => to_https(&request),
@@ -133,7 +136,7 @@ impl Service {
             }
             (Ok(admission), None) => {
                 self.note(admission, &request);
-                let answer = self.answer(&request, &mut body, &connection, admission.row);
+                let answer = self.answer(&request, asked, &mut body, (&connection, admission.row));
                 let answer = AssertUnwindSafe(answer).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
@@ -165,16 +168,16 @@ impl Service {
     async fn answer(
         &self,
         request: &Request<()>,
+        asked: Result<MediaPath, PathError>,
         body: &mut RequestBody,
-        connection: &Connection,
-        row: Row,
+        (connection, row): (&Connection, Row),
     ) -> Result<Response<Body>, Refusal> {
         if request.method() == Method::OPTIONS {
-            return Ok(self.options(request));
+            return Ok(self.options(request, asked.ok().as_ref()));
         }
 
         // 2. mounts
-        let asked = MediaPath::parse(request.uri().path().as_bytes())?;
+        let asked = asked?;
         let Some((mount, path)) = self.mounts.find(&asked) else {
             return self.outside_mounts(request, asked).await;
         };
@@ -328,26 +331,39 @@ impl Service {
     }
 
     /// The app, if the path of the request is on no mount.
-    fn app_for(&self, request: &Request<()>) -> Option<&Arc<App>> {
-        let app = self.app.as_ref()?;
-        let path = request.uri().path();
-        let asked = MediaPath::parse(path.as_bytes()).ok()?;
-        let is_ours = self.mounts.find(&asked).is_some() || path == "*" || request.method() == Method::CONNECT;
-        (!is_ours).then_some(app)
+    fn app_for(&self, request: &Request<()>, asked: &Result<MediaPath, PathError>) -> Option<&Arc<App>> {
+        let (app, asked) = (self.app.as_ref()?, asked.as_ref().ok()?);
+        let has_no_path = request.uri().path() == "*" || request.method() == Method::CONNECT;
+        (!has_no_path && self.mounts.find(asked).is_none()).then_some(app)
     }
 
     /// Opens `path`: without blocking if possible, otherwise on a blocking thread. If the file is missing and there is neither
-    /// a fallback nor a placeholder, the same thread looks for the name that was probably meant.
+    /// a fallback nor a placeholder, the name that was probably meant is looked for in the same way.
     async fn open(&self, mount: &Arc<Mount>, path: &MediaPath) -> Result<Opened, Unopened> {
-        if let Some(opened) = mount.site.find_now(path) {
-            return Ok(opened);
+        let is_final = mount.fallback.is_none() && mount.placeholder.is_none();
+        let missing = match mount.site.find_now(path) {
+            Some(Ok(opened)) => return Ok(opened),
+            Some(Err(error)) => Some(error),
+            None if self.nearby.is_missing_now(&mount.site, path) => {
+                Some(io::Error::from(io::ErrorKind::NotFound).into())
+            }
+            None => None,
+        };
+        if let Some(error) = missing {
+            let suggestion =
+                if is_final { self.nearby.in_mounts(Look::Now, &self.mounts, mount, path) } else { Ok(None) };
+            if let Ok(suggestion) = suggestion {
+                return Err(Unopened { error, suggestion });
+            }
         }
-        let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
+        let (nearby, mounts) = (Arc::clone(&self.nearby), Arc::clone(&self.mounts));
+        let (mount, path) = (Arc::clone(mount), path.clone());
         blocking(move || {
             mount.site.find(&path).map_err(|error| {
-                let is_final = error.is_missing() && mount.fallback.is_none() && mount.placeholder.is_none();
-                let suggestion = is_final.then(|| nearby::in_mounts(&mounts, &mount, &path)).flatten();
-                Unopened { error, suggestion }
+                let is_final = error.is_missing() && is_final;
+                let suggestion =
+                    is_final.then(|| nearby.in_mounts(Look::Waiting, &mounts, &mount, &path).ok().flatten());
+                Unopened { error, suggestion: suggestion.flatten() }
             })
         })
         .await
@@ -384,8 +400,9 @@ impl Service {
         if mount.fallback.is_none() && mount.placeholder.is_none() {
             return Err(refusal.with_suggestion(suggestion));
         }
-        let (mounts, mount, path) = (Arc::clone(&self.mounts), Arc::clone(mount), path.clone());
-        let suggestion = blocking(move || nearby::in_mounts(&mounts, &mount, &path)).await;
+        let (nearby, mounts) = (Arc::clone(&self.nearby), Arc::clone(&self.mounts));
+        let (mount, path) = (Arc::clone(mount), path.clone());
+        let suggestion = blocking(move || nearby.in_mounts(Look::Waiting, &mounts, &mount, &path).ok().flatten()).await;
         Err(refusal.with_suggestion(suggestion))
     }
 
@@ -402,25 +419,27 @@ impl Service {
             let format = Format::negotiate(request.headers(), Query::new(request.uri().query()), Format::Text);
             return Ok(landing::landing(&self.mounts, format));
         }
-        let mounts = Arc::clone(&self.mounts);
-        blocking(move || {
-            let refusal = Refusal::new(
-                StatusCode::NOT_FOUND,
-                "no-mount",
-                format!("No mount serves /{path}."),
-                "The page at / lists the mounts; --url and --mount add them.",
-            );
-            Err(refusal.with_suggestion(nearby::outside_mounts(&mounts, &path)))
-        })
-        .await
+        let refusal = Refusal::new(
+            StatusCode::NOT_FOUND,
+            "no-mount",
+            format!("No mount serves /{path}."),
+            "The page at / lists the mounts; --url and --mount add them.",
+        );
+        let suggestion = match self.nearby.outside_mounts(Look::Now, &self.mounts, &path) {
+            Ok(suggestion) => suggestion,
+            Err(WouldWait) => {
+                let (nearby, mounts) = (Arc::clone(&self.nearby), Arc::clone(&self.mounts));
+                blocking(move || nearby.outside_mounts(Look::Waiting, &mounts, &path).ok().flatten()).await
+            }
+        };
+        Err(refusal.with_suggestion(suggestion))
     }
 
     /// Answers OPTIONS requests: the supported methods, and the preflight of the Fetch standard.
-    fn options(&self, request: &Request<()>) -> Response<Body> {
+    fn options(&self, request: &Request<()>, asked: Option<&MediaPath>) -> Response<Body> {
         let mut response = Response::new(Body::Empty);
         *response.status_mut() = StatusCode::NO_CONTENT;
-        let asked = MediaPath::parse(request.uri().path().as_bytes()).ok();
-        let found = asked.as_ref().and_then(|path| self.mounts.find(path));
+        let found = asked.and_then(|path| self.mounts.find(path));
         let methods = found.as_ref().map_or(READ_METHODS, |(mount, path)| mount.methods(path));
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         if let Some(why) = cors::refused_preflight(request, methods) {

@@ -83,6 +83,9 @@ impl Site {
         path: &MediaPath,
         context: &RequestContext<'_>,
     ) -> Result<AccessDecision, Refusal> {
+        if self.access.is_open() {
+            return Ok(AccessDecision::Approved(Approval::default()));
+        }
         let real = if self.access.is_uniform() || self.root.is_straight_now(path) {
             None
         } else {
@@ -146,12 +149,16 @@ impl Site {
     }
 
     /// Opens `path` without blocking. That is possible if the kernel has it in its cache, it contains no links, and, if access
-    /// rules depend on the path, every name is spelled as it is stored. If the result is `None`, call [`Site::find`].
-    pub fn find_now(&self, path: &MediaPath) -> Option<Opened> {
+    /// rules depend on the path, every name is spelled as it is stored. The cache may also tell that it is missing. If the
+    /// result is `None`, call [`Site::find`].
+    pub fn find_now(&self, path: &MediaPath) -> Option<Result<Opened, OpenError>> {
         let root = self.root.folder().ok()?;
-        let found = root.open_now(path)?;
+        let found = match root.open_now(path)? {
+            Ok(found) => found,
+            Err(error) => return Some(Err(error)),
+        };
         let is_there = self.access.is_uniform() || root.is_exact_now(path);
-        is_there.then_some(Opened { found, location: Location::AsAsked })
+        is_there.then_some(Ok(Opened { found, location: Location::AsAsked }))
     }
 
     /// Opens `path` and determines its location. Blocks.
@@ -180,6 +187,13 @@ impl Site {
     /// missing file there may be fetched or get a placeholder. Blocks.
     pub fn is_public_all_the_way(&self, path: &MediaPath) -> bool {
         self.guarding(path).is_ok_and(|policies| self.access.policies(&policies).all(Policy::is_public))
+    }
+
+    /// The same without blocking; `None` if it is not known at once.
+    pub fn is_public_now(&self, path: &MediaPath) -> Option<bool> {
+        let is_straight = || self.root.is_straight_now(path) && self.root.folder().is_ok_and(|root| root.is_exact_now(path));
+        let is_there = self.access.is_uniform() || is_straight();
+        is_there.then(|| self.access.is_public(path))
     }
 
     /// Whether a missing file may be fetched or get a placeholder: everybody may see it, or `guarded` allows that for guarded

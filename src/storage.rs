@@ -12,6 +12,7 @@ pub mod progress;
 pub mod root;
 pub mod store;
 pub mod token;
+pub mod version;
 
 /// Runs work that may wait for a disk on a thread of its own, not on the reactor. A panic in it continues in the caller.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

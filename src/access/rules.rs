@@ -191,6 +191,11 @@ impl Access {
         std::iter::once(&self.default).chain(rules).any(|policy| !policy.is_public())
     }
 
+    /// Whether everybody may see all paths, so that no policy need be asked.
+    pub fn is_open(&self) -> bool {
+        self.default.is_public() && self.is_uniform()
+    }
+
     /// Whether the same policy applies to all paths.
     pub fn is_uniform(&self) -> bool {
         self.rules.iter().all(|(_, rule)| rule.access.is_none())

@@ -7,7 +7,7 @@ use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The first byte of a TLS record that holds a hello (RFC 8446 section 5.1).
 pub const TLS_HANDSHAKE: u8 = 0x16;
+
+/// The moment from which the idle times of all connections are counted.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The time-outs of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +62,8 @@ pub struct Activity {
     upgraded: AtomicBool,
     queued: AtomicBool,
     ended: AtomicBool,
-    /// Since when the connection is idle; `None` while it is not.
-    idle_since: Mutex<Option<Instant>>,
+    /// Since when the connection is idle, in milliseconds since [`BEGINNING`], counted from 1; 0 while it is not.
+    idle_since: AtomicU64,
     /// Close as soon as it is idle: its place is needed.
     close: AtomicBool,
     /// The task of the connection, which waits for the client's next byte.
@@ -70,7 +73,7 @@ pub struct Activity {
 impl Activity {
     /// A request's head has arrived.
     pub fn requested(&self) {
-        self.set_idle(None);
+        self.idle_since.store(0, Relaxed);
         self.answering.store(true, Relaxed);
         self.received.store(0, Relaxed);
         self.requests.fetch_add(1, Relaxed);
@@ -139,9 +142,10 @@ impl Activity {
         self.waiting.store(false, Relaxed);
     }
 
-    /// Since when the connection has been idle: between two requests, or before the first. `None` while it is not.
-    pub fn idle_since(&self) -> Option<Instant> {
-        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Since when the connection has been idle: between two requests, or before the first. `None` while it is not. Counted
+    /// from a moment that is the same for all connections.
+    pub fn idle_since(&self) -> Option<Duration> {
+        self.idle_since.load(Relaxed).checked_sub(1).map(Duration::from_millis)
     }
 
     /// Closes the connection if it is idle, else when it is next.
@@ -151,7 +155,8 @@ impl Activity {
     }
 
     fn set_idle(&self, since: Option<Instant>) {
-        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        let since = since.map_or(0, |since| since.saturating_duration_since(*BEGINNING).as_millis() + 1);
+        self.idle_since.store(u64::try_from(since).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Whether the first bytes of the client were a TLS handshake.

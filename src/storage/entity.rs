@@ -8,10 +8,7 @@ use httpdate::HttpDate;
 use hyper::header::HeaderValue;
 
 use super::media_type::MediaType;
-
-/// A file that changed less than this ago may change again without a change of its times: kernels before 6.13 have a
-/// granularity of up to 10 ms. Such a file has no validator, so that no cache keeps a partially written file.
-const RACY: Duration = Duration::from_millis(20);
+use super::version::Version;
 
 /// The selected representation (RFC 9110 section 3.2) and its metadata.
 #[derive(Debug, Clone)]
@@ -36,9 +33,9 @@ impl Entity {
         Self { device: 0, len, etag: None, last_modified, media_type }
     }
 
-    /// Describes a file by the metadata of its handle, read at `now`.
+    /// Describes a file by the metadata of its handle, read just after `now`.
     pub fn new(metadata: &Metadata, media_type: MediaType, now: SystemTime) -> Self {
-        let settled = age_of_change(metadata, now) >= RACY;
+        let settled = Version::of(metadata).is_settled(now);
         Self {
             device: metadata.dev(),
             len: metadata.len(),
@@ -51,16 +48,6 @@ impl Entity {
             media_type,
         }
     }
-}
-
-/// The time since the inode last changed. A change in the future counts as an old one (the clock was set back).
-fn age_of_change(metadata: &Metadata, now: SystemTime) -> Duration {
-    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let changed = match (u64::try_from(metadata.ctime()), u32::try_from(metadata.ctime_nsec())) {
-        (Ok(seconds), Ok(nanos)) => Duration::new(seconds, nanos),
-        _ => Duration::ZERO,
-    };
-    since_epoch.checked_sub(changed).unwrap_or(Duration::MAX)
 }
 
 /// The `ETag` is strong, because every write changes ctime, which programs cannot set, and a replaced file has another

@@ -32,10 +32,10 @@ impl NoWait {
     }
 }
 
-/// A regular file. All bytes of a response come from this handle.
-#[derive(Debug)]
+/// A regular file. All bytes of a response come from this handle. Clones share it.
+#[derive(Debug, Clone)]
 pub struct OpenFile {
-    file: File,
+    file: Arc<File>,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can read from the page cache alone"))]
     nowait: NoWait,
     /// The progress, if the file is still being written.
@@ -45,12 +45,12 @@ pub struct OpenFile {
 impl OpenFile {
     /// Wraps the handle of a regular file.
     pub fn new(file: File, nowait: NoWait) -> Self {
-        Self { file, nowait, progress: None }
+        Self { file: Arc::new(file), nowait, progress: None }
     }
 
     /// Wraps the handle of a file that is still being fetched.
     pub fn incomplete(file: File, nowait: NoWait, progress: ProgressReader) -> Self {
-        Self { file, nowait, progress: Some(progress) }
+        Self { file: Arc::new(file), nowait, progress: Some(progress) }
     }
 
     /// The progress, if the file is still being fetched.

@@ -20,11 +20,15 @@ use super::follow::{self, FollowError};
 use super::location::Location;
 use super::media_type::{MediaTypes, SNIFF_LEN};
 use super::open_file::{NoWait, OpenFile};
+use crate::remembered::Remembered;
 use crate::request::path::MediaPath;
 
 mod locate;
 pub mod reach;
 pub mod real;
+#[cfg(target_os = "linux")]
+mod recent;
+mod watched;
 
 /// How long a handle is used before its path is checked again: a folder that was removed and created again (by a test,
 /// by a checkout) is noticed within this time.
@@ -43,6 +47,12 @@ pub struct Root {
     current: RwLock<Current>,
     changing: Mutex<()>,
     nowait: NoWait,
+    /// Only Linux can tell a path without links at once.
+    #[cfg(target_os = "linux")]
+    recent: recent::Recent,
+    /// The folders whose versions were asked for a moment ago.
+    watched: Remembered<MediaPath, (u64, u64)>,
+    is_local: bool,
 }
 
 /// Which symbolic links are followed.
@@ -113,9 +123,20 @@ impl Root {
         let path = std::path::absolute(path)?;
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
         dir.entries()?;
-        let nowait = NoWait::new(is_local(&dir));
+        let is_local = is_local(&dir);
         let current = RwLock::new(Current { dir: Some(Arc::new(dir)), checked: Instant::now() });
-        Ok(Self { path, links, types, current, changing: Mutex::new(()), nowait })
+        Ok(Self {
+            path,
+            links,
+            types,
+            current,
+            changing: Mutex::new(()),
+            nowait: NoWait::new(is_local),
+            #[cfg(target_os = "linux")]
+            recent: recent::Recent::default(),
+            watched: Remembered::new(watched::MAX),
+            is_local,
+        })
     }
 
     /// The path, for messages at start-up. It is never sent to a client.
@@ -138,26 +159,44 @@ impl Root {
         self.nowait.clone()
     }
 
-    /// Opens `path` if that is possible without waiting: its names and its first page are in the kernel's caches. If
-    /// this returns `None`, call [`Root::open`], which may wait.
+    /// Opens `path` if that is possible without waiting: its names and its first page are in the kernel's caches. They also
+    /// tell that it is missing. If this returns `None`, call [`Root::open`], which may wait.
     #[cfg(target_os = "linux")]
-    pub fn open_now(&self, path: &MediaPath) -> Option<Found> {
+    pub fn open_now(&self, path: &MediaPath) -> Option<Result<Found, OpenError>> {
         use rustix::fs::{Mode, ResolveFlags, openat2};
+        use rustix::io::Errno;
         if !self.nowait.may_try() {
             return None;
         }
-        let dir = self.dir(RECHECK).ok()?;
+        let now = Instant::now();
+        let dir = self.dir_at(RECHECK, now).ok()?;
+        if let Some((file, entity)) = self.recent.get(&*dir, path, now) {
+            return Some(Ok(Found::File(file, entity)));
+        }
         let flags = OPEN_FLAGS | OFlags::RDONLY | OFlags::CLOEXEC;
         // without links the file is where its path says, so it need not be asked
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
-        let file = openat2(&*dir, path.as_path(), flags, Mode::empty(), resolve).ok()?;
+        let file = match openat2(&*dir, path.as_path(), flags, Mode::empty(), resolve) {
+            Ok(file) => file,
+            Err(errno @ (Errno::NOENT | Errno::NOTDIR)) if self.is_current() => {
+                return Some(Err(OpenError::Io(errno.into())));
+            }
+            Err(_) => return None,
+        };
         let sniff = |file: &OpenFile, first: &mut [u8]| file.peek(0, first).ok_or(io::ErrorKind::WouldBlock.into());
-        self.describe(file.into(), path, sniff).ok()
+        let (found, metadata) = self.describe(file.into(), path, sniff).ok()?;
+        // the type of another file may change without a change of its times
+        if let Found::File(file, entity) = &found
+            && self.types.by_name_alone(path.file_name()).is_some()
+        {
+            self.recent.put(path, file, entity, &metadata, now);
+        }
+        Some(Ok(found))
     }
 
     /// Other systems cannot open files from their caches alone.
     #[cfg(not(target_os = "linux"))]
-    pub fn open_now(&self, _path: &MediaPath) -> Option<Found> {
+    pub fn open_now(&self, _path: &MediaPath) -> Option<Result<Found, OpenError>> {
         None
     }
 
@@ -203,7 +242,8 @@ impl Root {
     }
 
     fn open_in(&self, dir: &Dir, path: &MediaPath) -> Result<Found, OpenError> {
-        self.describe(self.open_file(dir, path, self.links)?, path, OpenFile::first)
+        let (found, _) = self.describe(self.open_file(dir, path, self.links)?, path, OpenFile::first)?;
+        Ok(found)
     }
 
     /// Opens `path`, whatever kind of file it is.
@@ -223,10 +263,12 @@ impl Root {
         file: File,
         path: &MediaPath,
         sniff: fn(&OpenFile, &mut [u8]) -> io::Result<usize>,
-    ) -> Result<Found, OpenError> {
+    ) -> Result<(Found, Metadata), OpenError> {
+        // a file that changes after this moment has a later time
+        let now = SystemTime::now();
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            return Ok(Found::Directory(Dir::from_std_file(file)));
+            return Ok((Found::Directory(Dir::from_std_file(file)), metadata));
         }
         if !metadata.is_file() {
             return Err(OpenError::NotRegular);
@@ -239,8 +281,8 @@ impl Root {
             let len = sniff(&file, &mut first)?;
             self.types.by_content(path.file_name(), &first[..len])
         };
-        let entity = Entity::new(&metadata, media_type, SystemTime::now());
-        Ok(Found::File(file, entity))
+        let entity = Entity::new(&metadata, media_type, now);
+        Ok((Found::File(file, entity), metadata))
     }
 
     /// Opens a path with a link that leaves the root or is absolute, if it leads back into the root.
@@ -262,20 +304,31 @@ impl Root {
 
     /// The root's handle, checked less than `max_age` ago. It is reopened if the path leads to another directory.
     fn dir(&self, max_age: Duration) -> Result<Arc<Dir>, OpenError> {
+        self.dir_at(max_age, Instant::now())
+    }
+
+    /// The same, at this time.
+    fn dir_at(&self, max_age: Duration, now: Instant) -> Result<Arc<Dir>, OpenError> {
         {
             let current = self.current.read().expect("nothing panics while holding it");
             if let Some(dir) = &current.dir
-                && current.checked.elapsed() < max_age
+                && now.saturating_duration_since(current.checked) < max_age
             {
                 return Ok(Arc::clone(dir));
             }
         }
         let mut current = self.current.write().expect("nothing panics while holding it");
-        current.checked = Instant::now();
+        current.checked = now;
         if !current.dir.as_ref().is_some_and(|dir| self.is_still(dir)) {
             current.dir = Dir::open_ambient_dir(&self.path, ambient_authority()).ok().map(Arc::new);
         }
         current.dir.clone().ok_or(OpenError::RootGone)
+    }
+
+    /// Whether the root was not replaced since it was last opened.
+    pub fn is_current(&self) -> bool {
+        let known = self.dir(RECHECK);
+        known.is_ok_and(|known| self.dir(Duration::ZERO).is_ok_and(|fresh| Arc::ptr_eq(&known, &fresh)))
     }
 
     /// Whether the path still leads to this handle. The handle of a removed directory stays valid but has no links, and

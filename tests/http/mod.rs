@@ -12,6 +12,7 @@ mod methods;
 mod names;
 mod paths;
 mod ranges;
+mod repeated;
 mod sizes;
 mod special;
 mod strangers;

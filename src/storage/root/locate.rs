@@ -35,6 +35,11 @@ impl Root {
         false
     }
 
+    /// Whether a folder finds a name only by the bytes that it is stored as. Blocks.
+    pub fn is_exact(&self, folder: &Dir) -> bool {
+        is_exact(folder)
+    }
+
     /// Where the handle of a file or folder that `asked` led to lies, with each name as it is stored. Blocks.
     pub fn locate(&self, handle: impl AsFd, asked: &MediaPath) -> Result<Location, OpenError> {
         let root = self.dir(RECHECK)?;

@@ -14,15 +14,23 @@ use super::{OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
 
 impl Root {
-    /// Whether `path` exists and contains no link, according to the kernel's caches. `false` means that it is not
-    /// known.
+    /// Whether `path` contains no link, according to the kernel's caches. `false` means that it is not known. If it does not
+    /// exist, its folders find names only by the bytes that they are stored as.
     #[cfg(target_os = "linux")]
     pub fn is_straight_now(&self, path: &MediaPath) -> bool {
         use rustix::fs::{Mode, ResolveFlags, openat2};
+        use rustix::io::Errno;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
         let named =
             |dir: Arc<Dir>| openat2(&*dir, path.as_path(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve);
-        self.nowait.may_try() && self.dir(RECHECK).is_ok_and(|dir| named(dir).is_ok())
+        if !self.nowait.may_try() {
+            return false;
+        }
+        match self.dir(RECHECK).map(named) {
+            Ok(Ok(_)) => true,
+            Ok(Err(Errno::NOENT)) => self.is_exact_now(path),
+            _ => false,
+        }
     }
 
     /// Other systems cannot resolve paths from their caches alone.

@@ -1,0 +1,73 @@
+//! `Version`: what `stat` tells about a file or a folder that changes with every change of it.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, SystemTime};
+
+#[cfg(target_os = "linux")]
+use rustix::fs::Stat;
+
+/// A file or folder that changed less than this ago may change again without a change of its times: kernels before 6.13
+/// have a granularity of up to 10 ms. Such a file has no validator, so that no cache keeps a partially written file, and
+/// nothing about it is remembered.
+const RACY: Duration = Duration::from_millis(20);
+
+/// A version of one file or folder. As long as it is the same, the content is the same: every change of a file, and of the
+/// names in a folder, changes ctime, which programs cannot set, and a file in its place has another inode.
+///
+/// A write by a shared mapping to a page that is dirty already is an exception: it changes no time. So it is not used to
+/// keep the bytes of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Version {
+    /// The file system.
+    pub device: u64,
+    /// The file in it.
+    pub inode: u64,
+    len: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    /// Of an open handle.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            len: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether its last change was long enough ago at `now` that another change would change its times. `now` must be a
+    /// moment before the metadata was read. A change in the future counts as an old one (the clock was set back).
+    pub fn is_settled(&self, now: SystemTime) -> bool {
+        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let changed = match (u64::try_from(self.changed.0), u32::try_from(self.changed.1)) {
+            (Ok(seconds), Ok(nanos)) => Duration::new(seconds, nanos),
+            _ => Duration::ZERO,
+        };
+        since_epoch.checked_sub(changed).is_none_or(|age| age >= RACY)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl From<&Stat> for Version {
+    #[allow(
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless,
+        clippy::unnecessary_cast,
+        reason = "the types differ between architectures; these are the conversions of `std`"
+    )]
+    fn from(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            len: stat.st_size as u64,
+            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        }
+    }
+}
