@@ -82,7 +82,7 @@ pub fn find_now(bucket: &Bucket, caller: Caller, key: &Key) -> Result<Option<Obj
     if path.has_slash() {
         return Ok(None);
     }
-    let Some(opened) = bucket.site.find_now(&path) else { return Ok(None) };
+    let Some(Ok(opened)) = bucket.site.find_now(&path) else { return Ok(None) };
     bucket.check_access(caller, &path, &opened.location)?;
     let Found::File(file, entity) = opened.found else { return Ok(None) };
     let (_, record) = Record::load(bucket.root(), &path, &file).map_err(S3Error::system)?;
