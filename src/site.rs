@@ -191,7 +191,8 @@ impl Site {
 
     /// The same without blocking; `None` if it is not known at once.
     pub fn is_public_now(&self, path: &MediaPath) -> Option<bool> {
-        let is_straight = || self.root.is_straight_now(path) && self.root.folder().is_ok_and(|root| root.is_exact_now(path));
+        let is_straight =
+            || self.root.is_straight_now(path) && self.root.folder().is_ok_and(|root| root.is_exact_now(path));
         let is_there = self.access.is_uniform() || is_straight();
         is_there.then(|| self.access.is_public(path))
     }
