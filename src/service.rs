@@ -43,7 +43,7 @@ use crate::fallback::{self, FallbackError, Substitute, refresh};
 use crate::guard::{Admission, Guard, GuardError, Row};
 use crate::live::{self, Live};
 use crate::mount::{Mount, Mounts, READ_METHODS};
-use crate::nearby::{Look, Nearby, WouldWait};
+use crate::nearby::{Look, Nearby};
 use crate::page::{app_down, explain, landing, listing};
 use crate::placeholder;
 use crate::refusal::Refusal;
@@ -425,12 +425,11 @@ impl Service {
             format!("No mount serves /{path}."),
             "The page at / lists the mounts; --url and --mount add them.",
         );
-        let suggestion = match self.nearby.outside_mounts(Look::Now, &self.mounts, &path) {
-            Ok(suggestion) => suggestion,
-            Err(WouldWait) => {
-                let (nearby, mounts) = (Arc::clone(&self.nearby), Arc::clone(&self.mounts));
-                blocking(move || nearby.outside_mounts(Look::Waiting, &mounts, &path).ok().flatten()).await
-            }
+        let suggestion = if let Ok(suggestion) = self.nearby.outside_mounts(Look::Now, &self.mounts, &path) {
+            suggestion
+        } else {
+            let (nearby, mounts) = (Arc::clone(&self.nearby), Arc::clone(&self.mounts));
+            blocking(move || nearby.outside_mounts(Look::Waiting, &mounts, &path).ok().flatten()).await
         };
         Err(refusal.with_suggestion(suggestion))
     }

@@ -9,8 +9,8 @@ use unicode_normalization::UnicodeNormalization as _;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// In the order of their normal forms, then of their bytes.
-    names: Vec<Name>,
-    /// Hashes of the letters between word separators and the extension, with an index into `names`.
+    all: Vec<Name>,
+    /// Hashes of the letters between word separators and the extension, with an index into `all`.
     by_words: Vec<(u64, usize)>,
     /// What a quick look at typing errors needs, in the order of the digits.
     by_digits: Vec<Outline>,
@@ -29,7 +29,7 @@ struct Outline {
     digits: u64,
     letters: u64,
     len: usize,
-    /// Into [`Names::names`].
+    /// Into [`Names::all`].
     index: usize,
 }
 
@@ -44,12 +44,12 @@ impl Names {
         by_words.sort_unstable();
         let mut by_digits: Vec<_> = all().map(|(index, folded)| folded.outline(index)).collect();
         by_digits.sort_unstable_by_key(|outline| outline.digits);
-        Self { names, by_words, by_digits }
+        Self { all: names, by_words, by_digits }
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.names.len()
+        self.all.len()
     }
 
     /// Whether the folder has this very name.
@@ -80,24 +80,24 @@ impl Names {
             ['_', '-', '.', '@'].into_iter().flat_map(move |mark| self.starting_with(&format!("{stem}{mark}")));
         let wanted_words = wanted.words();
         let words = equal_range(&self.by_words, |(words, _)| words.cmp(&wanted_words));
-        let words = words.iter().map(|(_, index)| &self.names[*index]);
+        let words = words.iter().map(|(_, index)| &self.all[*index]);
         let outline = wanted.outline(0);
         let alike = equal_range(&self.by_digits, |other| other.digits.cmp(&outline.digits));
         let most = wanted.most_typos();
         let alike = alike.iter().filter(move |other| most.is_some_and(|most| outline.may_be_typo(other, most)));
-        let alike = alike.map(|other| &self.names[other.index]);
+        let alike = alike.map(|other| &self.all[other.index]);
         shorter.chain(inner).chain(longer).chain(words).chain(alike)
     }
 
     /// The names with this normal form.
     fn spelled(&self, text: &str) -> &[Name] {
-        equal_range(&self.names, |name| (*name.folded.text).cmp(text))
+        equal_range(&self.all, |name| (*name.folded.text).cmp(text))
     }
 
     /// The names whose normal form starts with this text.
     fn starting_with(&self, text: &str) -> &[Name] {
-        let start = self.names.partition_point(|name| *name.folded.text < *text);
-        let rest = &self.names[start..];
+        let start = self.all.partition_point(|name| *name.folded.text < *text);
+        let rest = &self.all[start..];
         &rest[..rest.partition_point(|name| name.folded.text.starts_with(text))]
     }
 }
