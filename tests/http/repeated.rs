@@ -36,7 +36,7 @@ fn a_change_between_two_requests_is_seen() {
                 keeping_time(file, |file| {
                     replace(file, "2nd");
                     Ok(())
-                })
+                });
             },
             200,
             "2nd",
