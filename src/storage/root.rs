@@ -34,6 +34,9 @@ mod watched;
 /// by a checkout) is noticed within this time.
 const RECHECK: Duration = Duration::from_millis(200);
 
+/// The most folders whose identity is remembered for a moment.
+const MAX_WATCHED: usize = 256;
+
 /// Avoids hanging on a FIFO without a writer, and acquiring a controlling terminal.
 const OPEN_FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
@@ -133,8 +136,8 @@ impl Root {
             changing: Mutex::new(()),
             nowait: NoWait::new(is_local),
             #[cfg(target_os = "linux")]
-            recent: recent::Recent::default(),
-            watched: Remembered::new(watched::MAX),
+            recent: recent::Recent::new(RECHECK),
+            watched: Remembered::new(MAX_WATCHED),
             is_local,
         })
     }

@@ -7,7 +7,7 @@
 //!
 //! - A file whose ctime is younger than 20 ms has no validators and is not remembered: it may change without a change
 //!   of its times.
-//! - A path is remembered only if it was opened without a link on its way, and only for [`RECHECK`]. Then it is opened again.
+//! - A path is remembered only if it was opened without a link on its way, and only for 200 ms. Then it is opened again.
 //!   So a folder on the way that was moved and replaced by a link is followed for at most that time, and only to the
 //!   same file. A replaced, renamed, removed or changed file is noticed at once.
 //! - A remembered handle is closed within [`KEPT`], so that a removed file releases its space.
@@ -20,7 +20,6 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, statat};
 
-use super::RECHECK;
 use crate::request::path::MediaPath;
 use crate::storage::entity::Entity;
 use crate::storage::open_file::OpenFile;
@@ -37,8 +36,12 @@ const MAX: usize = 256;
 const MAX_LEN: u64 = 1024 * 1024;
 
 /// The files of one root.
-#[derive(Debug, Default)]
-pub(super) struct Recent(Arc<Mutex<Files>>);
+#[derive(Debug)]
+pub(super) struct Recent {
+    files: Arc<Mutex<Files>>,
+    /// How long after it was opened a path is enough.
+    max_age: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Files {
@@ -57,11 +60,16 @@ struct Remembered {
 }
 
 impl Recent {
+    /// Remembers files for this long.
+    pub(super) fn new(max_age: Duration) -> Self {
+        Self { files: Arc::default(), max_age }
+    }
+
     /// The file at `path` beneath `dir`, if it is the one that was opened a moment ago. Costs one system call, which needs no
     /// disk, because the path was in the kernel's cache a moment ago.
     pub(super) fn get(&self, dir: impl AsFd, path: &MediaPath, now: Instant) -> Option<(OpenFile, Entity)> {
         let known = Arc::clone(self.files().by_path.get(path.as_bytes())?);
-        if now.saturating_duration_since(known.proved) >= RECHECK {
+        if now.saturating_duration_since(known.proved) >= self.max_age {
             return None;
         }
         let named = statat(dir, path.as_path(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
@@ -78,7 +86,7 @@ impl Recent {
             Remembered { file: file.clone(), entity: entity.clone(), version: Version::of(metadata), proved: now };
         let mut files = self.files();
         if files.by_path.len() >= MAX {
-            files.remove_old(now, RECHECK);
+            files.remove_old(now, self.max_age);
         }
         if files.by_path.len() < MAX {
             files.by_path.insert(path.as_bytes().into(), Arc::new(remembered));
@@ -91,7 +99,7 @@ impl Recent {
     /// Starts a task that closes old handles and ends when none is left. Returns whether there is a runtime for it.
     fn start_sweeping(&self) -> bool {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return false };
-        let files = Arc::downgrade(&self.0);
+        let files = Arc::downgrade(&self.files);
         runtime.spawn(async move {
             loop {
                 tokio::time::sleep(KEPT / 2).await;
@@ -108,7 +116,7 @@ impl Recent {
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,9 +8,6 @@ use super::Root;
 use crate::request::path::MediaPath;
 use crate::storage::version::Version;
 
-/// The most folders whose identity is remembered for a moment.
-pub(super) const MAX: usize = 256;
-
 impl Root {
     /// The version of the folder at `path`, if there is no link on its way and that is known without waiting. As with files
     /// that were opened a moment ago, a folder is opened again after [`RECHECK`](super::RECHECK), and until then its path is
