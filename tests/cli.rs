@@ -230,6 +230,44 @@ fn the_error_of_a_wrong_address_names_the_flag_and_a_valid_address() {
     ]);
 }
 
+#[test]
+fn s3_settings_are_checked_before_anything_is_bound() {
+    let folder = workspace();
+    for (args, advice) in [
+        (&["--s3="][..], "--s3=127.0.0.1:9000"),
+        (&["--s3=maybe"], "--s3=127.0.0.1:9000"),
+        (&["--s3=example.com:9000"], "--s3=127.0.0.1:9000"),
+        (&["--s3=127.0.0.1:8001", "--listen=127.0.0.1:8001"], "--s3=127.0.0.1:9001"),
+        (&["--s3", "--s3-key=devmedia"], "ID:env:NAME"),
+        (&["--s3", "--s3-key=devmedia:env:UNSET"], "UNSET is not set, or empty; export it"),
+        (&["--s3", "--s3-hosts=http://minio:9000"], "minio:9000, without a scheme"),
+        (&["--s3", "--bucket=My_Media"], "bucket = \"my-media\""),
+        (&["--s3", "--mount=/a/=./media"], "3 to 63 characters"),
+        (&["--s3", "--mount=/x/media/=./media"], "has a bucket of this name already"),
+        (&["--s3", "--s3-buckets=/"], "the whole file system"),
+    ] {
+        let ended = refused_in(folder.path(), &[], args);
+        assert_eq!((ended.code, ended.stderr.len()), (Some(2), 1), "{args:?}: {ended:?}");
+        assert!(ended.stderr[0].contains(advice), "{args:?}: {ended:?}");
+    }
+    let variables = [("DEVMEDIA_S3", "9001"), ("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "a secret")];
+    let args = ["check", "--s3-hosts", "minio:9000", "--s3-buckets", "buckets", "--mount", "/static/=./media"];
+    let report = run(devmedia(folder.path(), &variables, &args)).stdout.join("\n");
+    for line in [
+        "s3             127.0.0.1:9001, with the keys me",
+        "s3_hosts       minio:9000",
+        "s3_buckets     each folder in",
+        "bucket         media",
+        "bucket         static",
+    ] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(!report.contains("a secret"), "{report}");
+    let warned =
+        run(devmedia(folder.path(), &[], &["check", "--bucket", "x", "--s3-hosts", "minio"])).stdout.join("\n");
+    assert_eq!(warned.matches("has no effect: the S3 endpoint is off; add --s3").count(), 2, "{warned}");
+}
+
 /// Each row is a flag, an invalid value, and a part of the advice.
 fn assert_wrong_values(rows: &[(&str, &str, &str)]) {
     let folder = workspace();

@@ -20,6 +20,7 @@ use crate::access_log::Verdict;
 use crate::body::Body;
 use crate::body::incoming::RequestBody;
 use crate::connection::Connection;
+use crate::network::Passage;
 use crate::signature;
 use crate::storage::blocking;
 
@@ -76,11 +77,24 @@ impl Call<'_> {
         if self.operation.writes() {
             bucket.check_writable()?;
         }
-        if self.address.key.is_none() {
-            return self.on_bucket(bucket, payload).await;
+        let mount = bucket.mount.clone();
+        let passage = match mount.as_ref().and_then(|mount| mount.network.as_ref()) {
+            Some(network) => Some(network.enter(payload.body).await),
+            None => None,
+        };
+        if let Some(refusal) = passage.as_ref().and_then(Passage::refusal) {
+            return Err(refusal.into());
         }
-        let target = self.target(bucket)?;
-        self.on_object(target, payload, connection).await
+        let answer = if self.address.key.is_none() {
+            self.on_bucket(bucket, payload).await?
+        } else {
+            let target = self.target(bucket)?;
+            self.on_object(target, payload, connection).await?
+        };
+        Ok(match passage {
+            Some(passage) => passage.leave(answer),
+            None => answer,
+        })
     }
 
     /// Performs an operation of a bucket.

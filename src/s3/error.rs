@@ -161,6 +161,7 @@ impl From<Refusal> for S3Error {
             ("body-stalled", _) => Code::RequestTimeout,
             ("disk-full" | "file-too-large", _) => Code::StorageFull,
             ("folder-changed", _) => Code::OperationAborted,
+            ("network-failed" | "network-offline", _) => Code::SlowDown,
             ("bad-form", _) => Code::MalformedPOSTRequest,
             (_, 403 | 421) => Code::AccessDenied,
             (_, 404) => Code::NoSuchKey,

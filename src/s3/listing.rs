@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use cap_std::fs::Dir;
 use hyper::{Response, StatusCode};
 use md5::{Digest as _, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -25,8 +26,8 @@ use super::xml::{self, NAMESPACE};
 use crate::body::Body;
 use crate::request::path::MediaPath;
 use crate::storage::location::Location;
-use crate::storage::root::Found;
 use crate::storage::root::reach::Reach;
+use crate::storage::root::{Found, OpenError};
 
 /// The most keys of a page.
 const MAX_KEYS: usize = 1000;
@@ -237,10 +238,10 @@ pub fn objects(bucket: &Bucket, known: &Known, kind: Kind, query: &Parameters) -
         }
     }
     let has_owner = kind != Kind::V2 || query.get("fetch-owner") == Some("true");
-    let mut budget = HASH_BUDGET;
+    let mut describer = Describer { bucket, known, budget: HASH_BUDGET, folder: None };
     let items = page.objects.iter().filter_map(|(key, path)| {
         // a file that has disappeared since is not listed
-        let (state, modified, record) = describe(bucket, known, path, &mut budget).ok()?;
+        let (state, modified, record) = describer.describe(path).ok()?;
         Some(item(spelling.of(key), state, modified, record, kind, has_owner))
     });
     let items = items.collect();
@@ -281,51 +282,70 @@ fn uncertain_etag(state: &State) -> String {
     format!("{}-0", hex(&Md5::digest(text)))
 }
 
-/// The state of an object, the time of its last change, and its record, if it is known or quickly computed.
-fn describe(
-    bucket: &Bucket,
-    known: &Known,
-    path: &MediaPath,
-    budget: &mut u64,
-) -> io::Result<(State, SystemTime, Option<Record>)> {
-    let cannot_open = |_| io::Error::from(io::ErrorKind::NotFound);
-    let file: File = if path.has_slash() {
-        let Found::Directory(dir) = bucket.root().open(path).map_err(cannot_open)? else {
-            return Err(io::ErrorKind::NotADirectory.into());
-        };
-        dir.into_std_file()
-    } else {
-        let Reach::Folder(folder, _) = bucket.root().reach(&path.parent()).map_err(cannot_open)? else {
-            return Err(io::ErrorKind::NotADirectory.into());
-        };
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match openat(&folder, OsStr::from_bytes(path.file_name()), flags, Mode::empty()) {
-            Ok(file) => file.into(),
-            // a link: through the root, so that it leads nowhere else
-            Err(rustix::io::Errno::LOOP) => {
-                let opened = bucket.site.find(path).map_err(cannot_open)?;
-                let is_visible = bucket.site.check_location_visible(&opened.location).is_ok();
-                let is_allowed = bucket.check_access(Caller::Owner, path, &opened.location).is_ok();
-                match opened.found {
-                    Found::File(file, _) if is_visible && is_allowed => file.as_fd().try_clone_to_owned()?.into(),
-                    _ => return Err(io::ErrorKind::NotFound.into()),
-                }
-            }
-            Err(errno) => return Err(errno.into()),
+/// Describes the objects of a page. Neighbours are mostly in one folder, which is opened once.
+struct Describer<'b> {
+    bucket: &'b Bucket,
+    known: &'b Known,
+    /// How many bytes may still be read to compute ETags.
+    budget: u64,
+    folder: Option<(MediaPath, Dir)>,
+}
+
+impl Describer<'_> {
+    /// The state of an object, the time of its last change, and its record, if it is known or quickly computed.
+    fn describe(&mut self, path: &MediaPath) -> io::Result<(State, SystemTime, Option<Record>)> {
+        if path.has_slash() {
+            return self.describe_marker(path);
         }
-    };
-    let metadata = file.metadata()?;
-    if path.has_slash() {
-        let (state, record) = Record::load(bucket.root(), path, &file)?;
+        let file = self.open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let (state, record) = etag_within(self.bucket, self.known, path, &file, &mut self.budget)?;
+        let since = Duration::from_nanos(u64::try_from(state.mtime).unwrap_or_default());
+        Ok((state, SystemTime::UNIX_EPOCH + since, record))
+    }
+
+    fn describe_marker(&self, path: &MediaPath) -> io::Result<(State, SystemTime, Option<Record>)> {
+        let Found::Directory(dir) = self.bucket.root().open(path).map_err(gone)? else {
+            return Err(io::ErrorKind::NotADirectory.into());
+        };
+        let (state, record) = Record::load(self.bucket.root(), path, &dir)?;
         let marker = Record { etag: EMPTY_MD5.to_owned(), ..Record::default() };
-        return Ok((state, metadata.modified()?, Some(record.unwrap_or(marker))));
+        Ok((state, dir.dir_metadata()?.modified()?.into_std(), Some(record.unwrap_or(marker))))
     }
-    if !metadata.is_file() {
-        return Err(io::ErrorKind::NotFound.into());
+
+    fn open(&mut self, path: &MediaPath) -> io::Result<File> {
+        let parent = path.parent();
+        if self.folder.as_ref().is_none_or(|(open, _)| *open != parent) {
+            let Reach::Folder(folder, _) = self.bucket.root().reach(&parent).map_err(gone)? else {
+                return Err(io::ErrorKind::NotADirectory.into());
+            };
+            self.folder = Some((parent, folder));
+        }
+        let Some((_, folder)) = &self.folder else { return Err(io::ErrorKind::NotFound.into()) };
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(folder, OsStr::from_bytes(path.file_name()), flags, Mode::empty()) {
+            Ok(file) => Ok(file.into()),
+            Err(rustix::io::Errno::LOOP) => self.open_link(path),
+            Err(errno) => Err(errno.into()),
+        }
     }
-    let (state, record) = etag_within(bucket, known, path, &file, budget)?;
-    let since = Duration::from_nanos(u64::try_from(state.mtime).unwrap_or_default());
-    Ok((state, SystemTime::UNIX_EPOCH + since, record))
+
+    /// Opens a link through the root, so that it leads nowhere else.
+    fn open_link(&self, path: &MediaPath) -> io::Result<File> {
+        let opened = self.bucket.site.find(path).map_err(gone)?;
+        let is_visible = self.bucket.site.check_location_visible(&opened.location).is_ok();
+        let is_allowed = self.bucket.check_access(Caller::Owner, path, &opened.location).is_ok();
+        match opened.found {
+            Found::File(file, _) if is_visible && is_allowed => Ok(file.as_fd().try_clone_to_owned()?.into()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+fn gone(_: OpenError) -> io::Error {
+    io::ErrorKind::NotFound.into()
 }
 
 /// A bucket that nobody may see as a whole is not listed. Rules for a part of it hide that part.

@@ -90,13 +90,15 @@ impl Target {
     /// Publishes a complete file with its record. No other request of this process can change the object between the check
     /// of the conditions and the publication. Blocks.
     pub fn publish(&self, staged: Staged, mut record: Record, headers: &HeaderMap) -> Result<Record, S3Error> {
-        let Staged { file: staged, path } = staged;
-        let root = self.bucket.root();
+        let Staged { file: mut staged, path } = staged;
+        let (site, root) = (&self.bucket.site, self.bucket.root());
         let file = staged.file();
         let is_within = record.save_within(&*file).map_err(S3Error::system)?;
         let changing = root.changing();
-        staged.check_folder(root)?;
+        // another request may have removed the folder with its last object
+        staged.find_folder_again(root)?;
         let name = path.file_name();
+        staged.place(site, &site.access.owner(), name)?;
         match self.check(&path, headers)? {
             There::Object => staged.replace(root, name)?,
             There::Folder => {
@@ -172,6 +174,7 @@ impl Target {
                 let removed = rustix::fs::unlinkat(&folder, name, rustix::fs::AtFlags::empty());
                 removed.map_err(|errno| S3Error::system(errno.into()))?;
                 Record::remove_beside(root, &path);
+                self.remove_empty_parents(&path);
             }
             There::Folder => {
                 site.allows_changing(&site.access.owner(), &folder, [path.file_name()])?;
@@ -179,11 +182,35 @@ impl Target {
                     Record::remove(root, &path, &dir);
                 }
                 // a folder with objects stays
-                let _ = folder.remove_dir(name);
+                if folder.remove_dir(name).is_ok() {
+                    self.remove_empty_parents(&path);
+                }
             }
         }
         drop(changing);
         Ok(())
+    }
+
+    /// Removes the folders of a deleted object that have nothing else in them: a prefix disappears with its last key. The
+    /// marker of a folder is a key. Blocks.
+    fn remove_empty_parents(&self, path: &MediaPath) {
+        let (root, mut folder) = (self.bucket.root(), path.parent());
+        while !folder.is_top() {
+            let Ok(Reach::Folder(parent, missing)) = root.reach(&folder.parent()) else { return };
+            let name = OsStr::from_bytes(folder.file_name());
+            if !missing.is_empty() || self.is_marker(&parent, &folder) || parent.remove_dir(name).is_err() {
+                return;
+            }
+            folder = folder.parent();
+        }
+    }
+
+    /// Whether the folder at `path` in `parent` is an object itself. Blocks.
+    fn is_marker(&self, parent: &Dir, path: &MediaPath) -> bool {
+        parent.open_dir(OsStr::from_bytes(path.file_name())).is_ok_and(|dir| {
+            let path = path.with_slash(true);
+            matches!(Record::load(self.bucket.root(), &path, &dir), Ok((_, Some(_))))
+        })
     }
 
     /// What is at the path, if the conditions of the request hold.
@@ -248,11 +275,11 @@ impl Target {
         };
         let Ok(Reach::Folder(parent, _)) = self.bucket.root().reach(&path.parent()) else { return Err(in_the_way()) };
         let name = OsStr::from_bytes(path.file_name());
-        let is_marker = parent.open_dir(name).is_ok_and(|dir| {
-            let path = path.with_slash(true);
-            matches!(Record::load(self.bucket.root(), &path, &dir), Ok((_, Some(_))))
-        });
-        if is_marker { Err(in_the_way()) } else { remove_empty(&parent, name).map_err(|_| in_the_way()) }
+        if self.is_marker(&parent, path) {
+            Err(in_the_way())
+        } else {
+            remove_empty(&parent, name).map_err(|_| in_the_way())
+        }
     }
 }
 

@@ -67,7 +67,11 @@ impl BoundS3 {
         // a URL may have been signed for any name of this endpoint
         let mut hosts = settings.hosts.clone();
         hosts.extend(config.guard.hosts.iter().map(ToString::to_string));
-        hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+        let own = ["localhost", "127.0.0.1", "[::1]"];
+        hosts.extend(own.map(str::to_owned));
+        if let Some(port) = self.0.listeners.first().and_then(Listener::port) {
+            hosts.extend(own.map(|name| format!("{name}:{port}")));
+        }
         hosts.extend(self.0.network_origins.iter().filter_map(|origin| Some(origin.split_once("://")?.1.to_owned())));
         let buckets = Buckets::new(&config.mounts, folder);
         let endpoint = Arc::new(Endpoint::new(guard, buckets, settings.keys.clone(), hosts));

@@ -117,6 +117,19 @@ impl StagedFile {
         place.or_else(|refusal| self.check_folder(site.root.folder()?).and(Err(refusal)))
     }
 
+    /// Looks for the destination folder again, if it was removed or replaced while the file arrived: for a client that names
+    /// keys, not folders. Blocks.
+    pub fn find_folder_again(&mut self, root: &Root) -> Result<(), Refusal> {
+        if self.check_folder(root).is_ok() {
+            return Ok(());
+        }
+        match root.reach(&self.folder).map_err(|error| Refusal::cannot_open(error, &self.folder))? {
+            Reach::Folder(reached, missing) => (self.reached, self.missing) = (reached, missing),
+            Reach::InTheWay(path) => return Err(UploadError::InTheWay { path }.into()),
+        }
+        Ok(())
+    }
+
     /// The file to write to. It may be read at the same time.
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
