@@ -117,9 +117,10 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     let urls: Vec<(String, Vec<String>)> =
         bound.iter().map(|one| (one.url(&prefix), one.network_urls(&prefix).collect())).collect();
     let first_url = urls.first().map_or_else(String::new, |(url, _)| url.clone());
-    let (ready, ready_file) = (Ready { urls, open: config.open }, ready_file.map(Arc::new));
     let listeners: Vec<Listener> = bound.into_iter().flat_map(|one| one.listeners).collect();
     let s3 = s3::bind(&config, scheme)?;
+    let ready = Ready { urls, s3: s3.as_ref().map(|s3| s3.origin().to_owned()), open: config.open };
+    let ready_file = ready_file.map(Arc::new);
     let (running, app) = match started {
         Some(Started { running, shown, address, find }) => {
             tracing::info!("starting {shown}");

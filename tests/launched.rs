@@ -57,6 +57,16 @@ fn the_ready_file_has_the_lines_of_stdout_and_exists_until_the_end() {
 }
 
 #[test]
+fn the_ready_file_also_has_the_s3_endpoint() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let process = Process::start(devmedia(folder.path(), &["--ready-file=ready", "--s3=127.0.0.1:0"]));
+    let url = process.ready();
+    let lines = fs::read_to_string(folder.path().join("ready")).expect("written before stdout");
+    let endpoint = lines.strip_prefix(&format!("{url}\ns3 ")).and_then(|rest| rest.strip_suffix('\n')).expect(&lines);
+    assert!(process.stderr.with("S3 endpoint at").contains(&format!(" {endpoint} ")), "{endpoint}");
+}
+
+#[test]
 fn a_ready_file_that_cannot_be_written_is_an_error_and_never_replaces_other_files() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let notes = folder.path().join("notes.txt");

@@ -7,14 +7,19 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Problems;
 
-/// What the line of a ready file begins with.
-const BEGINNINGS: [&str; 3] = ["http://", "https://", "unix:"];
+/// How the line of the S3 endpoint begins, which is only in the file.
+const S3: &str = "s3 ";
+
+/// How the lines of a ready file begin.
+const BEGINNINGS: [&str; 4] = ["http://", "https://", "unix:", S3];
 
 /// The URLs that are printed when the server is ready.
 #[derive(Debug)]
 pub(super) struct Ready {
     /// The URL of each `--listen`, and its URLs for other machines.
     pub(super) urls: Vec<(String, Vec<String>)>,
+    /// The URL of the S3 endpoint, if it is on.
+    pub(super) s3: Option<String>,
     /// Whether to open a browser.
     pub(super) open: bool,
 }
@@ -24,7 +29,8 @@ impl Ready {
     pub(super) fn announce(&self, file: Option<&ReadyFile>) -> Result<(), Problems> {
         let lines: String = self.urls.iter().map(|(url, _)| format!("{url}\n")).collect();
         if let Some(file) = file {
-            file.write(&lines)?;
+            let s3 = self.s3.iter().map(|url| format!("{S3}{url}\n")).collect::<String>();
+            file.write(&format!("{lines}{s3}"))?;
         }
         print(&lines).map_err(|error| Problems::of_system(format!("cannot write the URL to stdout: {error}")))?;
         for url in self.urls.iter().flat_map(|(_, network_urls)| network_urls) {
@@ -114,6 +120,7 @@ mod tests {
             ("", true),
             ("http://127.0.0.1:8001/media/\n", true),
             ("https://localhost:8001/\nunix:/tmp/media.sock\n", true),
+            ("http://127.0.0.1:8001/media/\ns3 http://127.0.0.1:9000\n", true),
             ("http://127.0.0.1:8001/media/", false), // written at once or not at all
             ("[package]\nname = \"shop\"\n", false),
             ("http://127.0.0.1:8001/media/\nnotes\n", false),

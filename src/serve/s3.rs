@@ -30,6 +30,11 @@ pub(super) fn bind(config: &Config, scheme: Scheme) -> Result<Option<BoundS3>, P
 }
 
 impl BoundS3 {
+    /// How its URLs begin, such as `http://127.0.0.1:9000`.
+    pub(super) fn origin(&self) -> &str {
+        &self.0.origin
+    }
+
     /// Logs the endpoint, and prints the settings of S3 clients, ready to be copied. Secrets are printed only if they are
     /// the default ones. stdout has the URLs of `--listen` only.
     pub(super) fn announce(&self, config: &Config) {

@@ -14,6 +14,8 @@ export interface Options {
   url?: string;
   /** Accept uploads. */
   upload?: Flag;
+  /** Open an S3 endpoint over the folder; `true` is one on a free port. */
+  s3?: boolean | string;
   /** More folders, such as `["/static/=./static"]`. */
   mount?: Flag;
   /** Where to listen. Default: a free port of 127.0.0.1. */
@@ -35,6 +37,13 @@ export interface Server extends AsyncDisposable {
   readonly urls: readonly string[];
   /** The folder that it serves, as an absolute path. */
   readonly root: string;
+  /** Its S3 endpoint, if it was started with `s3`: `new S3Client({ ...server.s3, forcePathStyle: true })`. */
+  readonly s3?: {
+    readonly endpoint: string;
+    readonly bucket: string;
+    readonly region: string;
+    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  };
   /** The process. */
   readonly pid: number;
   /** The end of its log, one line for each request. */

@@ -1,7 +1,8 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
-const { mkdir } = require("node:fs/promises");
+const { mkdir, mkdtemp, readFile, rm } = require("node:fs/promises");
+const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { createInterface } = require("node:readline");
 const { fileURLToPath } = require("node:url");
@@ -13,6 +14,11 @@ const STOP_TIMEOUT = 15_000;
 
 /** How much of the log is kept, in characters. */
 const KEPT = 64 * 1024;
+
+/** Variables that are about another devmedia, or another key for S3. */
+const OTHERS = /^(DEVMEDIA_|AWS_ACCESS_KEY_ID$|AWS_SECRET_ACCESS_KEY$)/;
+
+const DEFAULTS = ["--exit-with-parent", "--no-config", "--url=/media/", "--grace=1s", "--listen=127.0.0.1:0"];
 
 /** Writes options as arguments: `{ noIndex: true, mount: ["/a=./a"] }` is `--no-index --mount=/a=./a`. */
 function flags(options) {
@@ -48,10 +54,14 @@ async function start({ root, args = [], log = false, ...options } = {}) {
   if (!root) throw new TypeError('start() needs the folder to serve: start({ root: "./fixtures" })');
   root = root instanceof URL ? fileURLToPath(root) : path.resolve(root);
   await mkdir(root, { recursive: true });
-  const given = { exitWithParent: true, noConfig: true, url: "/media/", grace: "1s", ...options };
-  if (![given.listen, given.port, given.host].some((value) => value !== undefined)) given.listen = "127.0.0.1:0";
-  const all = ["--debug", `--root=${root}`, ...flags(given), ...args];
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DEVMEDIA_")));
+  const typed = new Set([...flags(options), ...args].map((arg) => arg.split("=")[0]));
+  if (["-p", "--port", "--host"].some((flag) => typed.has(flag))) typed.add("--listen");
+  const s3 = options.s3 === true ? "127.0.0.1:0" : options.s3;
+  const folder = s3 ? await mkdtemp(path.join(tmpdir(), "devmedia-")) : undefined;
+  const readyFile = options.readyFile ?? (folder && path.join(folder, "ready"));
+  const defaults = DEFAULTS.filter((arg) => !typed.has(arg.split("=")[0]));
+  const all = ["--debug", `--root=${root}`, ...defaults, ...flags({ ...options, s3, readyFile }), ...args];
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OTHERS.test(name)));
   const child = spawn(binaryPath(), all, { env, stdio: ["pipe", "pipe", "pipe"], windowsHide: true });
 
   let kept = "";
@@ -68,15 +78,18 @@ async function start({ root, args = [], log = false, ...options } = {}) {
 
   const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT);
   const count = countOfListeners(all);
-  let urls;
+  let urls, endpoint;
   try {
     urls = await Promise.race([firstLines(child.stdout, count), failed]);
     if (urls.length < count) {
       await exited;
       throw new Error(`devmedia did not start (exit code ${child.exitCode}):\n${kept.trimEnd()}`);
     }
+    // the file is written before stdout
+    if (s3) endpoint = /^s3 (.*)$/m.exec(await readFile(readyFile, "utf8"))[1];
   } finally {
     clearTimeout(timer);
+    if (folder) await rm(folder, { recursive: true });
   }
 
   // a server that is never stopped must not keep the test runner alive: it ends with this process
@@ -89,9 +102,9 @@ async function start({ root, args = [], log = false, ...options } = {}) {
       child.ref();
       for (const stream of child.stdio) stream.ref();
       const kill = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT);
-      // on Windows, a signal would not let it clean up; the end of stdin stops it everywhere
-      child.stdin.end();
-      if (process.platform !== "win32") child.kill("SIGTERM");
+      // on Windows, a signal would not let it clean up, and the end of stdin does
+      if (process.platform === "win32") child.stdin.end();
+      else child.kill("SIGTERM");
       await exited;
       clearTimeout(kill);
     })();
@@ -102,6 +115,12 @@ async function start({ root, args = [], log = false, ...options } = {}) {
     urls,
     root,
     pid: child.pid,
+    s3: endpoint && {
+      endpoint,
+      bucket: options.bucket ?? "media",
+      region: "us-east-1",
+      credentials: { accessKeyId: "devmedia", secretAccessKey: "devmedia" },
+    },
     get log() {
       return kept;
     },

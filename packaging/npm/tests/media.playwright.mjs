@@ -14,7 +14,7 @@ const test = base.extend({
 });
 
 test("an image of the web server is shown", async ({ page }) => {
-  await page.goto("http://127.0.0.1:8765/");
+  await page.goto("http://127.0.0.1:8765/media/");
   expect(await width(page, "http://127.0.0.1:8765/media/photos/dunes.jpg")).toBeGreaterThan(100);
 });
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { start } from "devmedia";
 
@@ -28,13 +29,24 @@ test("serves and accepts files", async () => {
 });
 
 test("a root is created, and stop() may be repeated", async () => {
-  const other = await start({ root: join(server.root, "other"), noIndex: true, args: ["--hidden"] });
+  const other = await start({ root: join(server.root, "other"), noIndex: true, args: ["--hidden", "--url", "/x/"] });
+  expect(new URL(other.url).pathname).toBe("/x/");
   await writeFile(join(other.root, ".hidden"), "hello");
   expect((await fetch(`${other.url}.hidden`)).status).toBe(200);
   expect((await fetch(other.url)).status).toBe(404);
   await Promise.all([other.stop(), other.stop()]);
   await other.stop();
   await expect(fetch(other.url)).rejects.toThrow();
+});
+
+test("an S3 endpoint over the same folder", async () => {
+  const other = await start({ root: server.root, s3: true, upload: true, bucket: "avatars" });
+  onTestFinished(other.stop);
+  expect(other.s3).toMatchObject({ bucket: "avatars", credentials: { accessKeyId: "devmedia" } });
+  expect(await (await fetch(other.s3.endpoint)).text()).toContain("<Code>AccessDenied</Code>");
+  const client = new S3Client({ ...other.s3, forcePathStyle: true });
+  await client.send(new PutObjectCommand({ Bucket: other.s3.bucket, Key: "s3.txt", Body: "hello" }));
+  expect(await readFile(join(server.root, "s3.txt"), "utf8")).toBe("hello");
 });
 
 test("each listen has a URL", async () => {

@@ -72,6 +72,22 @@ def test_django_has_its_own_settings_again():
     assert settings.MEDIA_ROOT == "/nonexistent"
 
 
+def test_an_s3_client_needs_no_configuration(devmedia, devmedia_s3):
+    boto3 = pytest.importorskip("boto3")
+    client = boto3.client("s3")
+    client.put_object(Bucket=devmedia_s3.bucket, Key="a/b.txt", Body=b"hello")
+    assert (devmedia.root / "a/b.txt").read_bytes() == b"hello"
+    assert get(devmedia.url + "a/b.txt") == b"hello"
+    other = boto3.client("s3", **devmedia_s3.client_arguments())
+    assert get(other.generate_presigned_url("get_object", {"Bucket": "media", "Key": "a/b.txt"})) == b"hello"
+
+
+@pytest.mark.devmedia(bucket="avatars")
+def test_a_bucket_of_another_name(devmedia_s3):
+    boto3 = pytest.importorskip("boto3")
+    assert [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]] == ["avatars"] == [devmedia_s3.bucket]
+
+
 def test_stop_can_be_repeated(devmedia):
     devmedia.stop()
     devmedia.stop()
