@@ -32,8 +32,12 @@ impl Store {
     }
 
     fn prepared(args: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        Self::prepared_on(Way::Fast, args, prepare)
+    }
+
+    fn prepared_on(way: Way, args: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let args = [&["--s3=127.0.0.1:0"], args].concat();
-        let server = Server::prepared(Way::Fast, &args, prepare);
+        let server = Server::prepared(way, &args, prepare);
         let line = server.logged("S3 endpoint at http://");
         let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next()).expect("an address");
         let address = address.to_owned();
@@ -302,6 +306,49 @@ fn files_that_are_changed_by_hand_are_objects() {
     // stored without a type, as in S3; the mount knows the name
     assert_eq!(head().field("content-type"), "binary/octet-stream");
     assert_eq!(store.server.get("/media/hand.txt").field("content-type"), "text/plain; charset=utf-8");
+}
+
+/// As on a file system without extended attributes; only Linux can imitate that.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_attributes_records_are_in_files() {
+    let store = Store::prepared_on(Way::NoAttributes, &["--upload"], |_| {});
+    let put = || {
+        let body = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>";
+        assert_eq!(store.signed("PUT", "/media?cors", &[], body.as_bytes()).status, 200);
+        store.signed(
+            "PUT",
+            "/media/a/b.html",
+            &[("Content-Type", "text/special"), ("Content-Language", "de")],
+            b"content",
+        )
+    };
+    assert_eq!(put().status, 200);
+    let records = || fs::read_dir(store.server.root.join(".devmedia-meta")).map_or(0, Iterator::count);
+    assert_eq!(records(), 2, "the record and the CORS configuration");
+    let read = || store.signed("GET", "/media/a/b.html", &[], b"");
+    assert_eq!((read().field("content-type"), read().field("content-language")), ("text/special", "de"));
+    let tags = b"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
+    assert_eq!(store.signed("PUT", "/media/a/b.html?tagging", &[], tags).status, 200);
+    assert_eq!((read().field("x-amz-tagging-count"), read().field("content-language")), ("1", "de"));
+    // a part has a record, too
+    let created = store.signed("POST", "/media/big?uploads", &[], b"");
+    let id = element(&created.text(), "UploadId").to_owned();
+    let etag =
+        store.signed("PUT", &format!("/media/big?partNumber=1&uploadId={id}"), &[], b"part").field("etag").to_owned();
+    let body = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+    );
+    let done = store.signed("POST", &format!("/media/big?uploadId={id}"), &[], body.as_bytes());
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert!(store.signed("HEAD", "/media/big", &[], b"").field("etag").ends_with("-1\""));
+    // another file under the name is not that object
+    store.server.put("a/b.html", "by hand");
+    assert_eq!(read().field("content-type"), "text/html; charset=utf-8");
+    for key in ["a/b.html", "big"] {
+        assert_eq!(store.signed("DELETE", &format!("/media/{key}"), &[], b"").status, 204);
+    }
+    assert_eq!(records(), 1, "only the CORS configuration is left");
 }
 
 fn md5(text: &str) -> String {

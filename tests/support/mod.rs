@@ -42,6 +42,8 @@ pub enum Way {
     Reading,
     /// Without `sendfile`: long ranges use its fallback, everything else is as in `Fast`.
     NoSendfile,
+    /// Without extended attributes, as on a file system that has none.
+    NoAttributes,
     /// Without `openat2`, as in an old container: cap-std opens one segment at a time.
     HandWalk,
 }
@@ -53,6 +55,7 @@ impl Way {
         match self {
             Self::Fast => &[],
             Self::Reading => &[libc::SYS_preadv2, libc::SYS_sendfile],
+            Self::NoAttributes => &[libc::SYS_fsetxattr],
             Self::NoSendfile => &[libc::SYS_sendfile],
             Self::HandWalk => &[libc::SYS_openat2],
         }
