@@ -378,6 +378,28 @@ fn of_200_parallel_writes_of_one_key_one_is_there_as_a_whole() {
     assert_eq!(files(&store.server.root).len(), 1);
 }
 
+/// A folder disappears with its last object, which must not disturb another request that stores an object in it.
+#[test]
+fn objects_of_one_prefix_come_and_go_without_a_conflict() {
+    let store = Store::start(&["--upload"]);
+    thread::scope(|scope| {
+        for worker in 0..10 {
+            let store = &store;
+            scope.spawn(move || {
+                let key = format!("/media/a/b/{worker}.txt");
+                for _ in 0..30 {
+                    let put = store.signed("PUT", &key, &[], b"content");
+                    assert_eq!(put.status, 200, "{}", put.text());
+                    assert_eq!(store.signed("GET", &key, &[], b"").body, b"content");
+                    assert_eq!(store.signed("DELETE", &key, &[], b"").status, 204);
+                    assert_eq!(store.signed("GET", &key, &[], b"").status, 404);
+                }
+            });
+        }
+    });
+    assert!(!store.server.root.join("a").exists());
+}
+
 #[test]
 fn of_parallel_creations_one_wins() {
     let store = Store::start(&["--upload"]);
