@@ -34,6 +34,7 @@ pub mod copy;
 pub mod delete;
 pub mod error;
 pub mod form;
+pub mod join;
 pub mod key;
 pub mod listing;
 pub mod metadata;

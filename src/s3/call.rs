@@ -15,7 +15,7 @@ use super::operation::Operation;
 use super::parameters::Parameters;
 use super::payload::Payload;
 use super::target::Target;
-use super::{copy, delete, form, metadata, multipart, put, read, settings, tags, upload_lists, xml};
+use super::{copy, delete, form, join, metadata, multipart, put, read, settings, tags, upload_lists, xml};
 use crate::access_log::Verdict;
 use crate::body::Body;
 use crate::body::incoming::RequestBody;
@@ -175,7 +175,7 @@ impl Call<'_> {
                 let payload = Payload { headers: &about_body, ..payload };
                 let body = payload.collect(xml::MAX_BODY).await?;
                 let location = format!("{}{}", self.origin, self.request.uri().path());
-                multipart::complete(&target, self.query, headers, location, body).await
+                join::complete(&target, self.query, headers, location, body).await
             }
             Operation::AbortMultipartUpload => multipart::abort(&target, self.query).await,
             Operation::ListParts => upload_lists::parts(&target, self.query).await,

@@ -20,7 +20,7 @@ use super::metadata;
 use super::object::{Object, hex};
 use super::read::{ChecksumElement, iso};
 use super::record::{Checksum, Record};
-use super::target::{Target, quoted};
+use super::target::{Target, quoted, write_conditions};
 use super::xml::{self, NAMESPACE};
 use crate::answer::conditional::{self, Precondition};
 use crate::body::Body;
@@ -142,7 +142,7 @@ pub async fn copy(target: &Target, buckets: &Arc<Buckets>, headers: &HeaderMap) 
         record.tags.clone_from(&source.record.tags);
     }
     let algorithm = wanted_algorithm(headers)?;
-    let (target, headers) = (target.clone(), conditions_of_target(headers));
+    let (target, headers) = (target.clone(), write_conditions(headers));
     let record = blocking(move || {
         if target.key.is_folder() {
             if source.len > 0 {
@@ -247,15 +247,6 @@ fn directive(headers: &HeaderMap, name: &'static str) -> Result<bool, S3Error> {
             .with("ArgumentName", name)
             .with("ArgumentValue", other)),
     }
-}
-
-/// The conditions on the object that the copy creates.
-fn conditions_of_target(headers: &HeaderMap) -> HeaderMap {
-    let mut conditions = HeaderMap::new();
-    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
-        conditions.extend(headers.get(&name).cloned().map(|value| (name, value)));
-    }
-    conditions
 }
 
 fn text(headers: &HeaderMap, name: &str) -> String {

@@ -231,27 +231,25 @@ impl Target {
             Err(error) if error.is_missing() => There::Nothing,
             Err(error) => return Err(crate::refusal::Refusal::cannot_open(error, path).into()),
         };
-        if !conditions().iter().any(|name| headers.contains_key(name)) {
+        let conditions = write_conditions(headers);
+        if conditions.is_empty() {
             return Ok(there);
         }
         // the ETag may have to be computed, so only where it is needed
         let condition = match object::find(&self.bucket, &self.known, self.caller, &self.key) {
-            Ok(object) => {
-                // the S3 API reference has no dates among the conditions of writes
-                conditional::evaluate(&Method::PUT, &quoted(headers), &object.entity())
-            }
+            Ok(object) => conditional::evaluate(&Method::PUT, &conditions, &object.entity()),
             Err(error) if error.code == Code::NoSuchKey => {
-                if headers.contains_key(header::IF_MATCH) {
+                if conditions.contains_key(header::IF_MATCH) {
                     let message = format!("There is no object {}, and If-Match needs one.", self.key);
                     return Err(S3Error::no_such_key(self.key.as_str(), message));
                 }
-                conditional::evaluate_missing(headers)
+                conditional::evaluate_missing(&conditions)
             }
             Err(error) => return Err(error),
         };
         match condition {
             Precondition::Holds => Ok(there),
-            _ if headers.contains_key(header::IF_NONE_MATCH) => Err(exists(&self.key)),
+            _ if conditions.contains_key(header::IF_NONE_MATCH) => Err(exists(&self.key)),
             _ => Err(S3Error::new(
                 Code::PreconditionFailed,
                 format!("The object {} has another ETag than the request requires. Read it again.", self.key),
@@ -283,9 +281,15 @@ impl Target {
     }
 }
 
-/// The names of the conditions that S3 has for writes.
-fn conditions() -> [hyper::header::HeaderName; 2] {
-    [header::IF_MATCH, header::IF_NONE_MATCH]
+/// The conditions of a request that writes. The S3 API reference has no dates among them.
+pub fn write_conditions(headers: &HeaderMap) -> HeaderMap {
+    let mut conditions = HeaderMap::new();
+    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+        if let Some(value) = headers.get(&name) {
+            conditions.insert(name, value.clone());
+        }
+    }
+    quoted(&conditions)
 }
 
 /// Removes a folder that holds nothing but such folders.
