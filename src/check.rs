@@ -86,6 +86,10 @@ fn write(config: &Config, f: &mut String) -> fmt::Result {
 fn describe(mount: &Mount, f: &mut String) -> fmt::Result {
     writeln!(f, "{}", mount.site.prefix)?;
     writeln!(f, "  root           {}", mount.site.root)?;
+    if let Some(bucket) = mount.site.root.bucket() {
+        writeln!(f, "  endpoint       {}", bucket.endpoint().unwrap_or("the usual one of the service"))?;
+        writeln!(f, "  requests       {}", bucket.signer())?;
+    }
     if mount.internal {
         writeln!(f, "  internal       files are only available through the app (X-Accel-Redirect or X-Sendfile)")?;
     }

@@ -51,6 +51,7 @@ use crate::guard::Guard;
 use crate::log::LogFormat;
 use crate::mount::Mounts;
 use crate::server::listener::Listen;
+use crate::storage::bucket::url::BucketUrl;
 use crate::storage::media_type::MediaTypes;
 
 /// The default of `--grace`.
@@ -91,6 +92,8 @@ pub struct Config {
     pub ready_file: Option<PathBuf>,
     /// Whether to stop when the parent process ends.
     pub exit_with_parent: bool,
+    /// The buckets that are roots, as they were typed.
+    pub buckets: HashMap<BucketUrl, String>,
     /// Roots that were missing and have been created.
     pub created: Vec<PathBuf>,
     /// What is allowed but probably not meant: a sentence each.
@@ -111,6 +114,7 @@ impl Config {
             home: home.as_deref().and_then(|home| home.canonicalize().ok()),
             allow_project: server.is_on(&ALLOW_PROJECT_ROOT, &mut problems),
             created: Vec::new(),
+            buckets: HashMap::new(),
         };
         let layers = mounts::FileLayers { top: &file.top, mounts: file.mounts, path: file.path.as_deref() };
         let mounts = mounts::mounts(flags, layers, &mut roots, &mut problems);
@@ -150,6 +154,7 @@ impl Config {
         Ok(Self {
             file,
             env_file,
+            buckets: roots.buckets,
             listen,
             mounts,
             app,
@@ -172,6 +177,29 @@ impl Config {
     /// How a URL of this server begins.
     pub fn scheme(&self) -> Scheme {
         if self.certificate.is_some() { Scheme::Https } else { Scheme::Http }
+    }
+
+    /// Asks every bucket for a key: wrong credentials, a missing bucket or a wrong endpoint are found before the server is
+    /// ready.
+    ///
+    /// A fallback that fails is a warning: the files that are here are served without it.
+    pub async fn check_buckets(&mut self) -> Result<(), Problems> {
+        for fallback in self.mounts.iter().filter_map(|mount| mount.fallback.as_ref()) {
+            let Some(bucket) = fallback.bucket() else { continue };
+            if let Err(error) = bucket.check().await {
+                let explained = bucket.explain(&error);
+                self.warnings.push(format!("--fallback {bucket}: {} {}", explained.what, explained.advice));
+            }
+        }
+        let mut problems = Problems::default();
+        for bucket in self.mounts.iter().filter_map(|mount| mount.site.root.bucket()) {
+            if let Err(error) = bucket.check().await {
+                let explained = bucket.explain(&error);
+                let shown = self.buckets.get(bucket.url()).map_or("", String::as_str);
+                problems.system(format!("{shown}: {} {}", explained.what, explained.advice));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     /// Refuses a fallback that is this server itself: a missing file would be looked for where it is missing.

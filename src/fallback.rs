@@ -12,6 +12,7 @@
 
 mod arrival;
 mod partial;
+mod bucket;
 pub mod client;
 pub mod copy_record;
 pub mod fetch;
@@ -32,7 +33,6 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Method, Response};
 use tokio::sync::Semaphore;
@@ -41,7 +41,7 @@ use url::Url;
 use self::answer_cache::AnswerCache;
 pub use self::arrival::FetchStart;
 use self::arrival::RunningFetch;
-use self::client::{Client, PARALLEL};
+use self::client::{Client, PARALLEL, UpstreamBody};
 pub use self::fetch_key::FetchKey;
 pub use self::lookup::lookup;
 use self::reason::NotFetched;
@@ -52,6 +52,7 @@ use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::site::Site;
+use crate::storage::bucket::Bucket;
 
 /// How long a request waits in the queue for the upstream. This is shorter than the response timeout, so that with an
 /// unresponsive upstream the last request in the queue fails before those ahead of it are retried.
@@ -64,6 +65,8 @@ pub struct Fallback {
     pub upstream: Upstream,
     rules: Rules,
     client: Client,
+    /// The upstream, if it is a bucket.
+    bucket: Option<Bucket>,
     cache: AnswerCache,
     parallel: Semaphore,
     running: Mutex<HashMap<FetchKey, RunningFetch>>,
@@ -91,6 +94,7 @@ impl Fallback {
         let client = Client::new(&upstream, headers)?;
         Ok(Self {
             upstream,
+            bucket: None,
             rules,
             client,
             cache: AnswerCache::default(),
@@ -98,6 +102,16 @@ impl Fallback {
             running: Mutex::default(),
             schedule: Schedule::default(),
         })
+    }
+
+    /// Creates a fallback whose upstream is this bucket.
+    pub fn of_bucket(upstream: Upstream, bucket: Bucket, rules: Rules) -> io::Result<Self> {
+        Ok(Self { bucket: Some(bucket), ..Self::new(upstream, HeaderMap::new(), rules)? })
+    }
+
+    /// The upstream, if it is a bucket.
+    pub fn bucket(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
     }
 
     /// Whether fetched files are stored below the root.
@@ -127,9 +141,18 @@ impl Fallback {
     }
 
     /// Waits in the queue, then sends a request to the upstream; see [`Client::send`].
-    pub async fn send(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+    pub async fn send(
+        &self,
+        method: &Method,
+        url: Url,
+        fields: &HeaderMap,
+    ) -> Result<Response<UpstreamBody>, NotFetched> {
         let permit = tokio::time::timeout(QUEUE_TIMEOUT, self.parallel.acquire()).await;
         let _permit = permit.map_err(|_| NotFetched::Busy)?;
+        if let Some(bucket) = &self.bucket {
+            let path = self.upstream.path_of(&url).ok_or(NotFetched::Missing { remembered: false })?;
+            return bucket::answer(bucket, method, &path, fields).await;
+        }
         self.client.send(method, url, fields).await
     }
 

@@ -111,6 +111,9 @@ pub mod storage;
 // Variables of the process, and of `--env-file`.
 pub mod environment;
 
+// Connections to other servers: TCP and TLS.
+pub mod outgoing;
+
 // Paths, prefixes, queries, formats: pure.
 pub mod request;
 

@@ -37,7 +37,11 @@ fn run(args: &Args) -> Result<ExitCode, Problems> {
         Some(Command::Run { command }) => {
             return serve::run(args.debug.as_deref(), args.loudness, Some(command), config);
         }
-        Some(Command::Check) => print(check::report(&config()?)?.as_bytes()),
+        Some(Command::Check) => {
+            let mut config = config()?;
+            serve::runtime()?.block_on(config.check_buckets())?;
+            print(check::report(&config)?.as_bytes())
+        }
         Some(Command::Sign { target, expires, method }) => {
             let url = sign::sign(&config()?, target, method, expires).map_err(Problems::of_usage)?;
             print(format!("{url}\n").as_bytes())

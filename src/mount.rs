@@ -77,6 +77,8 @@ impl Mount {
     /// The upload that can be resumed at this path, if it is the URL of one.
     pub fn partial(&self, path: &MediaPath) -> Option<PartialId> {
         self.uploads.as_ref()?;
+        // only a folder has incomplete uploads
+        self.site.root.folder().ok()?;
         PartialId::of(path)
     }
 }

@@ -3,6 +3,7 @@
 //! The names of the folders that were looked at are remembered until the folders change, so that the next missing file costs no
 //! look at all names again, and usually no wait for a disk ([`Look::Now`]).
 
+pub mod in_bucket;
 mod names;
 
 use std::collections::HashMap;

@@ -4,6 +4,7 @@
 //! rooms below this one are converted here. Neither the text of an [`std::io::Error`] nor an absolute path reaches a
 //! client: the cause goes to the log.
 
+mod bucket;
 mod system;
 
 use std::borrow::Cow;

@@ -76,6 +76,7 @@ pub fn runtime() -> Result<Runtime, Problems> {
 async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitCode, Problems> {
     // otherwise it belongs to the command
     let watch_stdin = command.is_none();
+    config.check_buckets().await?;
     let scheme = config.scheme();
     let (tls, authority) = match config.certificate.take() {
         None => (None, None),
@@ -216,6 +217,14 @@ fn announce_mounts(config: &Config) {
         let policy = mount.site.access.default_policy();
         let access = if policy.is_public() { String::new() } else { format!(" ({policy})") };
         tracing::info!("serving {} at {}{access}{uploads}", mount.site.root, mount.site.prefix);
+        if let Some(bucket) = mount.site.root.bucket() {
+            let endpoint = bucket.endpoint().map_or_else(String::new, |endpoint| format!(" at {endpoint}"));
+            tracing::info!("requests to {bucket}{endpoint} are {}", bucket.signer());
+            tracing::info!(
+                "{} is in a bucket: it has no live events (?events), resumable uploads (tus), fallback and links",
+                mount.site.prefix
+            );
+        }
         if let Some(fallback) = &mount.fallback {
             tracing::info!("fetching files that are missing at {} from {}", mount.site.prefix, fallback.upstream);
         }

@@ -12,9 +12,12 @@
 //! 10. **answer**: create the response: status, fields and body, or a refusal with an explanation.
 //! 11. **access log**: log the request after the last byte has been sent.
 //!
+//! If the files of a mount are in a bucket, `Service::answer_from_bucket` is steps 7 to 10.
+//!
 //! [`Service::respond`] is steps 1, 10 and 11, which every response takes; `Service::answer` is steps 2 and 3, and
 //! `Service::answer_in` is the rest, in one mount.
 
+mod from_bucket;
 mod internal_redirect;
 
 use std::io;
@@ -242,6 +245,9 @@ impl Service {
             }
 
             // 7. storage, 8. fallback
+            if let Some(bucket) = site.root.bucket() {
+                return self.answer_from_bucket(mount, bucket, &path, request, connection).await;
+            }
             let opened = match self.find(mount, &path, request, row).await? {
                 Located::Opened(opened) => opened,
                 Located::Answer(response) => return Ok(response),
@@ -444,7 +450,8 @@ impl Service {
         if let Some(why) = cors::refused_preflight(request, methods) {
             response.extensions_mut().insert(Reason(why));
         }
-        if let Some(uploads) = found.and_then(|(mount, _)| mount.uploads.as_ref()) {
+        let folder = found.map(|(mount, _)| mount).filter(|mount| mount.site.root.folder().is_ok());
+        if let Some(uploads) = folder.and_then(|mount| mount.uploads.as_ref()) {
             tus::describe(uploads, response.headers_mut());
         }
         response

@@ -267,6 +267,15 @@ impl Site {
         Ok(entries)
     }
 
+    /// Removes the entries of a bucket's folder that a client must not see, which may see the folder.
+    pub fn retain_shown(&self, folder: &MediaPath, entries: &mut Vec<Entry>) {
+        if self.access.is_uniform() {
+            return;
+        }
+        let passed = self.access.guarding([folder]);
+        entries.retain(|entry| self.access.implies(&passed, &self.access.guarding([&folder.join(&entry.name)])));
+    }
+
     /// Sniffs the media type of files whose name does not determine it, so that a listing has the same type as a GET response.
     /// Opens each of these files, so it stops after a thousand. Blocks.
     pub fn sniff(&self, folder: &MediaPath, entries: &mut [Entry]) {

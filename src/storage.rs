@@ -1,5 +1,6 @@
 //! The media root, its files and their types, its folders.
 
+pub mod bucket;
 pub mod byte_range;
 pub mod entity;
 pub mod folder;
@@ -10,6 +11,7 @@ pub mod media_type;
 pub mod open_file;
 pub mod progress;
 pub mod root;
+pub mod spool;
 pub mod store;
 pub mod token;
 pub mod version;

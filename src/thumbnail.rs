@@ -43,6 +43,7 @@ use crate::body::Body;
 use crate::connection::Connection;
 use crate::refusal::Refusal;
 use crate::request::query::Query;
+use crate::storage::blocking;
 use crate::storage::entity::Entity;
 use crate::storage::media_type::MediaType;
 use crate::storage::open_file::OpenFile;
@@ -176,6 +177,15 @@ impl Thumbnails {
             decoding: Turns::new(cores.min(PARALLEL)),
             large: Turns::new(1),
         }
+    }
+
+    /// Whether an answer needs the bytes of the file: it is an image, and its thumbnail is not in the cache.
+    pub async fn needs_file(&self, size: Size, entity: &Entity) -> bool {
+        if matches!(Subject::of(&entity.media_type), Subject::Icon(_)) {
+            return false;
+        }
+        let Some((cache, key)) = self.cache.clone().zip(Key::of(entity, size)) else { return true };
+        blocking(move || cache.get(&key).is_none()).await
     }
 
     /// Answers with a thumbnail of an open file. Preconditions come first, so that a 304 decodes nothing.

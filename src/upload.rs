@@ -9,6 +9,7 @@
 
 pub mod chunk;
 pub mod disposition;
+mod bucket;
 mod error;
 pub mod file_writer;
 pub mod folder;
@@ -18,6 +19,7 @@ pub mod names;
 pub mod partial;
 pub mod put;
 mod rules;
+mod sink;
 pub mod staged;
 pub mod stored;
 pub mod sweep;
@@ -63,6 +65,14 @@ pub fn no_chunk() -> Response<Body> {
 
 /// Performs a request that changes something. The mount must allow its method, and the site must show its path.
 pub async fn receive(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
+    if let Some(store) = upload.site.root.bucket() {
+        return match *upload.request.method() {
+            Method::PUT => bucket::put(upload, store, body).await,
+            Method::DELETE => bucket::delete(upload, store).await,
+            _ if tus::is_spoken(upload.request.headers()) => Err(bucket::no_tus()),
+            _ => form::post(upload, body).await,
+        };
+    }
     match *upload.request.method() {
         Method::PUT => put::put(upload, body).await,
         Method::DELETE => put::delete(upload).await,

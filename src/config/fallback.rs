@@ -15,6 +15,8 @@ use super::values::Placeholders;
 use crate::fallback::{Fallback, Rules};
 use crate::placeholder::Placeholder;
 use crate::request::prefix::Prefix;
+use crate::storage::bucket::Bucket;
+use crate::storage::media_type::MediaTypes;
 
 /// The default of `--fallback-max`.
 const DEFAULT_MAX: ByteSize = ByteSize::gib(1);
@@ -24,6 +26,7 @@ pub(super) fn read(
     settings: &Layer,
     prefix: Option<&Prefix>,
     guarded: bool,
+    types: &MediaTypes,
     problems: &mut Problems,
 ) -> Option<Arc<Fallback>> {
     // all are parsed, so that mistakes are reported even without a fallback
@@ -35,10 +38,17 @@ pub(super) fn read(
     let query = settings.is_on(&FALLBACK_QUERY, problems);
     let typed = &settings.typed(&FALLBACK)?.without_query();
     let upstream = problems.check(typed, FALLBACK.read)?;
-    if let Some(warning) = prefix.and_then(|prefix| warning(prefix, &upstream.to_string())) {
+    if let (None, Some(prefix)) = (upstream.bucket(), prefix)
+        && let Some(warning) = warning(prefix, &upstream.to_string())
+    {
         problems.warn(format!("{}: {warning}", typed.shown));
     }
     let rules = Rules { store, max: max.unwrap_or(DEFAULT_MAX).as_u64(), refresh, guarded, query };
+    if let Some(url) = upstream.bucket() {
+        let bucket = Bucket::open(url.clone(), types.clone());
+        let bucket = bucket.map_err(|error| problems.system(format!("{}: {error}", typed.shown))).ok()?;
+        return Fallback::of_bucket(upstream, bucket, rules).ok().map(Arc::new);
+    }
     let fallback = Fallback::new(upstream, headers.into_iter().collect(), rules).map_err(|error| {
         problems.system(format!(
             "{}: this system trusts no certificate authority ({error}); install ca-certificates, or write the path of a \

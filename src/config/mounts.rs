@@ -76,7 +76,7 @@ pub(super) fn mounts(
         let accepts = prefix.as_ref().and_then(|prefix| upload_mounts.include(prefix)).unwrap_or(accepts);
         let uploads = uploads::rules(&settings, hidden, problems);
         let uploads = accepts.then_some(uploads);
-        let fallback = fallback::read(&settings, prefix.as_ref(), typed.fallback_guarded, problems);
+        let fallback = fallback::read(&settings, prefix.as_ref(), typed.fallback_guarded, &roots.types, problems);
         let placeholder = fallback::placeholder(&settings, typed.placeholder_guarded, problems);
         let stores = fallback.as_ref().is_some_and(|fallback| fallback.stores());
         let has_fallback = settings.typed(&FALLBACK).is_some();
@@ -91,11 +91,19 @@ pub(super) fn mounts(
         unused.note(&server, &NETWORK_SEED, network.is_some(), NETWORK_NEEDED);
         let network = network.map(|conditions| Network::new(conditions, seed));
         let access = Access::new(typed.access, typed.rules);
-        let root =
-            settings.typed(&ROOT).and_then(|root| roots.open(root, &typed.base, links, accepts || stores, problems));
+        let root = settings
+            .typed(&ROOT)
+            .and_then(|root| roots.open_store(root, &typed.base, links, accepts || stores, problems));
+        if let (Some(Store::Bucket(_)), Some(fallback)) = (&root, settings.typed(&FALLBACK)) {
+            problems.usage(format!(
+                "{}: the root of this mount is a bucket, and a fallback stores files in a folder; serve a folder with the \
+                 bucket as its fallback: --root ./media --fallback s3://BUCKET/PREFIX",
+                fallback.without_query().shown
+            ));
+        }
         let bucket = prefix.as_ref().and_then(|prefix| bucket_names.of(&settings, prefix, problems));
         if let (Some(prefix), Some(root)) = (prefix, root) {
-            let site = Arc::new(Site { prefix, root: Store::Folder(root), hidden, cache_control, access });
+            let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
             mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder, bucket, network });
         }
     }

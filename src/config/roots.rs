@@ -1,13 +1,17 @@
 //! Which folders may be served, and what to do about one that is missing.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::problems::Problems;
 use super::typed::{Source, Typed};
+use crate::storage::bucket::Bucket;
+use crate::storage::bucket::url::BucketUrl;
 use crate::storage::media_type::MediaTypes;
 use crate::storage::root::{Links, Root};
+use crate::storage::store::Store;
 
 /// Files that mark a folder as a project's: serving it would serve its source and its secrets (Django's
 /// `MEDIA_ROOT = ""` trap). A `*` matches any prefix.
@@ -68,9 +72,30 @@ pub(super) struct Roots {
     pub allow_project: bool,
     /// Folders that were missing and have been created.
     pub created: Vec<PathBuf>,
+    /// The buckets, as they were typed.
+    pub buckets: HashMap<BucketUrl, String>,
 }
 
 impl Roots {
+    /// Opens the root of a mount: a bucket if it is the URL of one, otherwise a folder; see [`Roots::open`].
+    pub(super) fn open_store(
+        &mut self,
+        typed: &Typed,
+        base: &Path,
+        links: Links,
+        writes: bool,
+        problems: &mut Problems,
+    ) -> Option<Store> {
+        let Some(url) = BucketUrl::parse(&typed.value) else {
+            return self.open(typed, base, links, writes, problems).map(Store::Folder);
+        };
+        let url = problems.check(typed, |_| url)?;
+        self.buckets.insert(url.clone(), typed.shown.clone());
+        let bucket = Bucket::open(url, self.types.clone());
+        let bucket = bucket.map_err(|error| problems.system(format!("{}: {error}", typed.shown))).ok()?;
+        Some(Store::Bucket(bucket))
+    }
+
     /// Opens the root of a mount, relative to `base`. Creates it if it is missing and `writes` says that files will be
     /// stored in it, or if it is the `media` folder of a Django project.
     pub(super) fn open(

@@ -184,7 +184,7 @@ pub(super) fn origin_pattern(origin: &str) -> Result<OriginPattern, Advice> {
 }
 
 pub(super) fn upstream(url: &str) -> Result<Upstream, Advice> {
-    Upstream::parse(url).map_err(Into::into)
+    Upstream::parse(url)
 }
 
 pub(super) fn app(text: &str) -> Result<Address, Advice> {

@@ -5,21 +5,21 @@ use std::io;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use super::reason::NotFetched;
 use super::redirect::redirect;
 use super::upstream::Upstream;
+use crate::outgoing;
 use crate::request::via::{self, DEVMEDIA, LOOP};
 use crate::storage::token::token;
 
@@ -27,9 +27,6 @@ use crate::storage::token::token;
 /// with many images should not overload production. Responses whose body is being read do not count, because a few slow ones
 /// would block all others.
 pub(super) const PARALLEL: usize = 32;
-
-/// The time limit for connecting to the upstream, for all its addresses together.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// The time limit until the upstream's response begins, including connecting and all redirects.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -47,6 +44,9 @@ const MAX_REDIRECTS: usize = 5;
 static VIA: LazyLock<HeaderValue> =
     LazyLock::new(|| HeaderValue::try_from(via::field(&token(16))).expect("letters and digits"));
 
+/// The body of an upstream's response.
+pub type UpstreamBody = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
+
 type Http = legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 /// Connections to one upstream, kept for the next request.
@@ -63,22 +63,7 @@ impl Client {
     /// Creates a client that trusts the system's certificate authorities (or those in `SSL_CERT_FILE`). Fails if the upstream
     /// uses https and the system has no certificate authorities.
     pub fn new(upstream: &Upstream, headers: HeaderMap) -> io::Result<Self> {
-        let provider = ring::default_provider();
-        let builder = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
-            Ok(builder) => builder,
-            Err(error) if upstream.is_https() => return Err(error),
-            Err(_) => {
-                let config = ClientConfig::builder_with_provider(provider.into());
-                let config = config.with_safe_default_protocol_versions().map_err(io::Error::other)?;
-                let config = config.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-                HttpsConnectorBuilder::new().with_tls_config(config)
-            }
-        };
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT));
-        tcp.set_nodelay(true);
-        let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
+        let connector = outgoing::connector(upstream.is_https())?;
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         // without a timer, idle connections are never closed
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(PARALLEL);
@@ -89,12 +74,22 @@ impl Client {
 
     /// Sends a request with these header fields, follows redirects, and returns the response when its head has arrived. The
     /// status of that response is not 404, 410 or a redirect (304 is not a redirect).
-    pub async fn send(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+    pub async fn send(
+        &self,
+        method: &Method,
+        url: Url,
+        fields: &HeaderMap,
+    ) -> Result<Response<UpstreamBody>, NotFetched> {
         let answer = tokio::time::timeout(ANSWER, self.follow(method, url, fields)).await;
         answer.map_err(|_| NotFetched::Silent)?
     }
 
-    async fn follow(&self, method: &Method, url: Url, fields: &HeaderMap) -> Result<Response<Incoming>, NotFetched> {
+    async fn follow(
+        &self,
+        method: &Method,
+        url: Url,
+        fields: &HeaderMap,
+    ) -> Result<Response<UpstreamBody>, NotFetched> {
         let mut url = url;
         for _ in 0..=MAX_REDIRECTS {
             let answer = match self.http.request(self.request(method, &url, fields)?).await {
@@ -104,6 +99,7 @@ impl Client {
                 answer => answer,
             };
             let answer = answer.map_err(|error| NotFetched::Unreachable(cause(&error)))?;
+            let answer = answer.map(|body| body.map_err(Into::into).boxed_unsync());
             match answer.status() {
                 StatusCode::NOT_FOUND if answer.headers().get(DEVMEDIA).is_some_and(|what| what == LOOP) => {
                     return Err(NotFetched::Devmedia);
@@ -138,12 +134,12 @@ impl Client {
 }
 
 /// Returns the next bytes of a response body; `None` at its end. The error is for the log.
-pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, String> {
+pub async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, String> {
     loop {
         let frame = tokio::time::timeout(STALL, body.frame()).await;
         match frame.map_err(|_| format!("the fallback sent nothing for {} s", STALL.as_secs()))? {
             None => return Ok(None),
-            Some(Err(error)) => return Err(format!("the fallback's response is incomplete: {}", cause(&error))),
+            Some(Err(error)) => return Err(format!("the fallback's response is incomplete: {}", cause(&*error))),
             // trailers are ignored
             Some(Ok(frame)) => {
                 if let Ok(bytes) = frame.into_data() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::FutureExt as _;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, Response};
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use super::Fallback;
 use super::action::{self, Action};
 use super::answer_cache::Answered;
 use super::arrival::{Arrival, FetchStart, Head, PendingHead, RunningFetch};
-use super::client;
+use super::client::{self, UpstreamBody};
 use super::copy_record::CopyRecord;
 use super::fetch_key::FetchKey;
 use super::reason::NotFetched;
@@ -177,7 +177,7 @@ impl Fetch {
 /// The transfer of a response body into a staged file.
 pub struct Transfer {
     staged: StagedFile,
-    body: Incoming,
+    body: UpstreamBody,
     len: Option<u64>,
     max: u64,
     record: CopyRecord,
@@ -187,7 +187,7 @@ pub struct Transfer {
 impl Transfer {
     /// Creates the transfer of this response, and the `Arrival` for its readers. `len` is the announced length in bytes, if
     /// there is one, and `max` the size limit.
-    pub fn new(staged: StagedFile, answer: Response<Incoming>, len: Option<u64>, max: u64) -> (Self, Arrival) {
+    pub fn new(staged: StagedFile, answer: Response<UpstreamBody>, len: Option<u64>, max: u64) -> (Self, Arrival) {
         let (sender, progress) = progress::channel();
         let (head, body) = answer.into_parts();
         let record = CopyRecord::of(&head.headers);
@@ -234,7 +234,7 @@ impl From<String> for TransferError {
 /// Writes a body into a staged file as it arrives, and reports the progress.
 async fn fill(
     staged: &StagedFile,
-    mut body: Incoming,
+    mut body: UpstreamBody,
     len: Option<u64>,
     max: u64,
     sender: &ProgressWriter,
@@ -258,7 +258,11 @@ async fn fill(
 }
 
 /// Returns the next bytes. Before waiting for them, it writes the bytes that have arrived, so that readers can send them.
-async fn next(body: &mut Incoming, writer: &mut FileWriter, sender: &ProgressWriter) -> Result<Option<Bytes>, String> {
+async fn next(
+    body: &mut UpstreamBody,
+    writer: &mut FileWriter,
+    sender: &ProgressWriter,
+) -> Result<Option<Bytes>, String> {
     if let Some(next) = client::next(body).now_or_never() {
         return next;
     }

@@ -6,11 +6,12 @@
 use std::io;
 
 use futures_util::{Stream, stream};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
 use super::action::{self, Action};
+use super::client::UpstreamBody;
 use super::fetch_key::FetchKey;
 use super::reason::NotFetched;
 use super::substitute::FallbackError;
@@ -114,7 +115,7 @@ fn is_requested(part: ByteRange, asked: Option<&HeaderValue>, len: u64) -> bool 
 }
 
 /// Streams the bytes of a body.
-fn bytes(body: Incoming) -> impl Stream<Item = io::Result<Bytes>> {
+fn bytes(body: UpstreamBody) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold(body, |mut body| async {
         let next = client::next(&mut body).await.map_err(io::Error::other)?;
         Ok(next.map(|bytes| (bytes, body)))

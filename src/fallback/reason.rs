@@ -1,5 +1,6 @@
 //! Why a file was not fetched from the fallback, and what to do about it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use hyper::StatusCode;
@@ -40,6 +41,13 @@ pub enum NotFetched {
     Redirects,
     /// The response is invalid.
     Garbled(&'static str),
+    /// The bucket did not deliver the object.
+    Store {
+        /// What happened: a sentence.
+        what: String,
+        /// What to do.
+        advice: String,
+    },
     /// The request came from another devmedia, which uses this one as its fallback.
     Loop,
     /// The upstream is a devmedia as well, perhaps this one. devmedia does not use its fallback for other devmedias.
@@ -67,6 +75,7 @@ impl fmt::Display for NotFetched {
             Self::Elsewhere(host) => write!(f, "redirected to {host}, which is not followed"),
             Self::Redirects => f.write_str("answered with a redirect loop"),
             Self::Garbled(what) => write!(f, "sent {what}"),
+            Self::Store { what, .. } => write!(f, "failed: {}", what.trim_end_matches('.')),
             Self::Loop => {
                 f.write_str("was not asked, because this request came from a devmedia that asks its own fallback")
             }
@@ -105,8 +114,9 @@ impl NotFetched {
     }
 
     /// The advice of the refusal.
-    fn advice(&self) -> &'static str {
-        match self {
+    fn advice(&self) -> Cow<'static, str> {
+        let advice = match self {
+            Self::Store { advice, .. } => return advice.clone().into(),
             Self::Missing { remembered: false } => {
                 "Check the name as it is stored, and that --fallback is the URL of the same folder."
             }
@@ -136,6 +146,7 @@ impl NotFetched {
             }
             Self::Elsewhere(_) => "If the media is on that host, use its URL in --fallback.",
             Self::Loop | Self::Devmedia => "Point --fallback at production, not at a devmedia that asks this one.",
-        }
+        };
+        advice.into()
     }
 }

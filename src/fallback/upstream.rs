@@ -1,10 +1,12 @@
-//! [`Upstream`] is the URL of the folder on the production server that has the files.
+//! [`Upstream`] is the URL of the folder on the production server, or of the bucket, that has the files.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use url::Url;
 
 use crate::request::path::MediaPath;
+use crate::storage::bucket::url::BucketUrl;
 
 /// The http or https URL of a folder. Its query, which may be a secret such as an Azure SAS token, is sent with every request
 /// and never shown.
@@ -13,11 +15,21 @@ pub struct Upstream {
     /// Without the query.
     folder: Url,
     query: Option<String>,
+    bucket: Option<BucketUrl>,
 }
 
 impl Upstream {
     /// Parses a URL and adds a missing slash at the end. The error is advice.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    pub fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        if let Some(bucket) = BucketUrl::parse(text.trim()) {
+            let bucket = bucket.map_err(|error| error.to_string())?;
+            let folder = Url::parse(&bucket.to_string()).map_err(|error| error.to_string())?;
+            return Ok(Self { folder, query: None, bucket: Some(bucket) });
+        }
+        Ok(Self::parse_server(text)?)
+    }
+
+    fn parse_server(text: &str) -> Result<Self, &'static str> {
         let mut url = Url::parse(text.trim()).map_err(|_| "not a URL; write https://www.example.com/media/")?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err("neither http nor https; write https://www.example.com/media/");
@@ -39,7 +51,7 @@ impl Upstream {
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
-        Ok(Self { folder: url, query })
+        Ok(Self { folder: url, query, bucket: None })
     }
 
     /// The URL of a file, with the query of the upstream followed by `query`.
@@ -49,6 +61,16 @@ impl Upstream {
         let queries: Vec<&str> = [self.query.as_deref(), query].into_iter().flatten().collect();
         url.set_query((!queries.is_empty()).then(|| queries.join("&")).as_deref());
         url
+    }
+
+    /// The bucket, if it is one.
+    pub fn bucket(&self) -> Option<&BucketUrl> {
+        self.bucket.as_ref()
+    }
+
+    /// The path of a URL that [`Upstream::url_of`] has created.
+    pub fn path_of(&self, url: &Url) -> Option<MediaPath> {
+        MediaPath::parse(url.path().strip_prefix(self.folder.path())?.as_bytes()).ok()
     }
 
     /// The path of `url` below this upstream, if it is below it.
@@ -91,6 +113,10 @@ mod tests {
             ("http://[::1]:80/a b/", Some("http://[::1]/a%20b/")),
             ("www.example.com/media/", None),
             ("localhost:9000/", None),
+            ("s3://media/uploads", Some("s3://media/uploads/")),
+            ("s3://media", Some("s3://media/")),
+            ("gs://media/a b", Some("gs://media/a%20b/")),
+            ("s3:///media", None),
             ("ftp://www.example.com/", None),
             ("file:///etc/", None),
             ("https://user:secret@www.example.com/", None),

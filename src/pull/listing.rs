@@ -1,4 +1,4 @@
-//! The names of files, from the listing of the upstream: another devmedia, or nginx with `autoindex_format json`.
+//! The names of files, from the listing of the upstream: a bucket, another devmedia, or nginx with `autoindex_format json`.
 
 use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -8,6 +8,7 @@ use super::wanted::{Names, PullError, Source};
 use crate::fallback::client;
 use crate::mount::Mounts;
 use crate::request::path::MediaPath;
+use crate::storage::folder::Kind;
 
 /// The maximum depth of nested folders, for listings that contain themselves.
 const MAX_DEPTH: usize = 32;
@@ -69,6 +70,13 @@ pub(super) async fn walk(mounts: &Mounts, sources: &[Source]) -> Result<Names, P
 
 /// The entries of a folder, and whether each is a folder itself.
 async fn entries((_, fallback): &Source, folder: &MediaPath) -> Result<Vec<(MediaPath, bool)>, String> {
+    if let Some(bucket) = fallback.bucket() {
+        let found = bucket.entries(folder, true).await.map_err(|error| {
+            let explained = bucket.explain(&error);
+            format!("{}: {} {}", fallback.upstream, explained.what, explained.advice)
+        })?;
+        return Ok(found.iter().map(|entry| (folder.join(&entry.name), entry.kind == Kind::Directory)).collect());
+    }
     let url = fallback.upstream.url_of(&folder.with_slash(true), None);
     let mut shown = url.clone();
     // it may be a secret

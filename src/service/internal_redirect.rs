@@ -130,6 +130,13 @@ impl Service {
                 }
             };
             mount.site.check_visible(&path)?;
+            if let Some(bucket) = mount.site.root.bucket() {
+                let response = self.answer_from_bucket(&mount, bucket, &path, request, connection).await?;
+                let mut response = approval.onto(response);
+                add_fields(&redirect, &mut response);
+                response.extensions_mut().get_or_insert_with(|| Verdict(redirect.shown.clone()));
+                return Ok(response);
+            }
             // the app sends this request, and it may cause a fetch
             let Opened { found, location } = match self.find(&mount, &path, request, Row::Tool).await? {
                 Located::Opened(opened) => opened,

@@ -86,8 +86,13 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Re
         };
         entries.push(Entry { name: name.into_vec(), kind, modified, sniffed: None });
     }
-    entries.sort_by_cached_key(|entry| (entry.kind != Kind::Directory, sort_key(&entry.name), entry.name.clone()));
+    sort(&mut entries);
     Ok(entries)
+}
+
+/// Sorts entries for display: folders first, then by name in natural order.
+pub fn sort(entries: &mut [Entry]) {
+    entries.sort_by_cached_key(|entry| (entry.kind != Kind::Directory, sort_key(&entry.name), entry.name.clone()));
 }
 
 /// The ASCII punctuation in the order of the root of the Unicode Collation Algorithm, which browsers use

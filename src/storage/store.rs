@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::bucket::Bucket;
 use super::media_type::MediaTypes;
 use super::root::{Found, OpenError, Root};
 use crate::request::path::MediaPath;
@@ -13,6 +14,8 @@ use crate::request::path::MediaPath;
 pub enum Store {
     /// A folder of this machine.
     Folder(Root),
+    /// A bucket of an object store.
+    Bucket(Bucket),
 }
 
 /// A feature that needs a folder was used on a mount without one.
@@ -24,6 +27,15 @@ impl Store {
     pub fn folder(&self) -> Result<&Root, NotAFolder> {
         match self {
             Self::Folder(root) => Ok(root),
+            Self::Bucket(_) => Err(NotAFolder),
+        }
+    }
+
+    /// The bucket, if it is one.
+    pub fn bucket(&self) -> Option<&Bucket> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Bucket(bucket) => Some(bucket),
         }
     }
 
@@ -41,6 +53,7 @@ impl Store {
     pub fn real(&self, path: &MediaPath) -> Result<Option<MediaPath>, OpenError> {
         match self {
             Self::Folder(root) => root.real(path),
+            Self::Bucket(_) => Ok(None),
         }
     }
 
@@ -48,6 +61,7 @@ impl Store {
     pub fn is_straight_now(&self, path: &MediaPath) -> bool {
         match self {
             Self::Folder(root) => root.is_straight_now(path),
+            Self::Bucket(_) => true,
         }
     }
 
@@ -55,6 +69,7 @@ impl Store {
     pub fn types(&self) -> &MediaTypes {
         match self {
             Self::Folder(root) => root.types(),
+            Self::Bucket(bucket) => bucket.types(),
         }
     }
 }
@@ -63,6 +78,7 @@ impl fmt::Display for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(root) => write!(f, "{}", root.path().display()),
+            Self::Bucket(bucket) => bucket.fmt(f),
         }
     }
 }

@@ -8,15 +8,16 @@ use hyper::Response;
 use hyper::header::{self, HeaderMap};
 use jiff::Zoned;
 
+use super::bucket;
 use super::chunk::{self, Chunk};
 use super::disposition;
 use super::error::UploadError;
-use super::file_writer::FileWriter;
 use super::folder::UploadTo;
 use super::multipart::{Boundary, Form, Head};
 use super::names;
 use super::rules::{self, Upload};
-use super::staged::{Published, StagedFile};
+use super::sink::Sink;
+use super::staged::Published;
 use super::stored::{self, Stored};
 use crate::body::Body;
 use crate::body::incoming::RequestBody;
@@ -35,7 +36,7 @@ const MAX_FILES: usize = 100;
 const MAX_VALUE: usize = 4 * 1024;
 
 /// A completely received file, and its destination.
-type Received = (MediaPath, StagedFile);
+type Received = (MediaPath, Sink);
 
 /// Stores the files of a form. Answers 201 with their names, or 303 back to the folder for a form of a browser.
 pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
@@ -56,8 +57,16 @@ pub async fn post(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response
     if files.is_empty() {
         return Err(UploadError::NoFile.into());
     }
-    let owner = Arc::clone(site);
-    let stored = blocking(move || publish(&owner, files)).await?;
+    let stored = if let Some(bucket) = site.root.bucket() {
+        let objects = files.into_iter().filter_map(|(path, sink)| match sink {
+            Sink::Bucket(writer) => Some((path, *writer)),
+            Sink::Folder(..) => None,
+        });
+        bucket::publish(site, bucket, objects.collect()).await?
+    } else {
+        let owner = Arc::clone(site);
+        blocking(move || publish(&owner, files)).await?
+    };
     Ok(match Format::negotiate(headers, query, Format::Json) {
         Format::Html => stored::back_to(site, folder),
         Format::Json | Format::Text => stored::created(&stored),
@@ -83,7 +92,7 @@ async fn read(
     boundary: &Boundary,
     body: &mut RequestBody,
 ) -> Result<Vec<Received>, Refusal> {
-    let Upload { site, uploads, path: folder, passed, .. } = upload;
+    let Upload { site, uploads, path: folder, .. } = upload;
     let mut form = Form::new(body, boundary);
     let mut files = Vec::new();
     let mut parts = 0;
@@ -106,21 +115,12 @@ async fn read(
         }
         fields.check()?;
         let path = place(site, &uploads.to, folder, &name)?;
-        let (owner, posted_to, place) = (Arc::clone(site), folder.clone(), path.clone());
-        let passed = passed.clone();
-        let staged = blocking(move || {
-            owner.allows_storing_at(&posted_to, &place)?;
-            let staged = StagedFile::create(owner.root.folder()?, &place.parent())?;
-            staged.place(&owner, &passed, place.file_name())?;
-            Ok::<_, Refusal>(staged)
-        });
-        let staged = staged.await?;
-        let mut writer = FileWriter::new(staged.file());
+        let (path, mut sink) = Sink::open(upload, path).await?;
         while let Some(bytes) = form.chunk().await? {
-            writer.push(bytes).await?;
+            sink.push(bytes, site.root.bucket()).await?;
         }
-        writer.flush().await?;
-        files.push((path, staged));
+        sink.finish(site.root.bucket()).await?;
+        files.push((path, sink));
     }
     // fields may also follow the files
     fields.check()?;
@@ -188,7 +188,8 @@ fn publish(site: &Site, files: Vec<Received>) -> Result<Vec<Stored>, Refusal> {
     // no other request can replace or remove a file before all are published
     let _changing = site.root.folder()?.changing();
     let mut published: Vec<Published> = Vec::new();
-    for (path, staged) in files {
+    for (path, sink) in files {
+        let Sink::Folder(staged, _) = sink else { continue };
         match staged.publish(site.root.folder()?, &String::from_utf8_lossy(path.file_name())) {
             Ok(file) => published.push(file),
             Err(refusal) => {
