@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from processes import Cpus, cpu_seconds, peak_memory, pinned
-from servers import HERE, NotStarted, Running, Server, running
+from load import Unreliable, Wrk
+from processes import Cpus, cpu_seconds, peak_memory
+from servers import NotStarted, Running, Server, running
 from workloads import MIB, Checked, Unit, Workload, WrongResponse, check
-
-
-class Unreliable(Exception):
-    """wrk reported errors that the workload does not explain."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ Results = dict[tuple[str, str], Cell]
 class Bench:
     """The settings that all measurements share."""
 
-    wrk: str
+    wrk: Wrk
     root: Path
     media: Path
     cpus: Cpus
@@ -108,55 +103,23 @@ class Bench:
 
     def measure(self, workload: Workload, live: Running, checked: Checked) -> Sample:
         """Run wrk once against a server that was checked a moment ago."""
-        command = self.wrk_command(workload, live.port, checked.headers)
+        url = f"http://127.0.0.1:{live.port}{workload.path}"
         before = cpu_seconds(live.pid)
-        done = subprocess.run(
-            pinned(self.cpus.client, command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
+        seen = self.wrk.run(url, self.seconds, workload.connections, checked.headers)
         used = cpu_seconds(live.pid) - before
-        if done.returncode:
-            raise Unreliable(f"wrk failed: {done.stderr.strip() or done.stdout.strip()}")
-        seen = json.loads(done.stdout.splitlines()[-1])
-        require_clean(workload, seen)
+        seen.require(workload.status)
+        if seen.bytes < seen.requests * workload.length:
+            raise Unreliable(f"{seen.requests} responses in only {seen.bytes} bytes")
         if not used:
             raise Unreliable("the server used no CPU time")
         return Sample(
-            seconds=seen["seconds"],
-            requests=seen["requests"],
-            bytes_read=seen["bytes"],
-            p99_seconds=seen["p99"],
+            seconds=seen.seconds,
+            requests=seen.requests,
+            bytes_read=seen.bytes,
+            p99_seconds=seen.p99,
             cpu_seconds=used,
             peak_memory=peak_memory(live.pid),
         )
-
-    def wrk_command(self, workload: Workload, port: int, headers: dict[str, str]) -> list[str]:
-        """The command of wrk for a workload."""
-        return [
-            self.wrk,
-            "--threads=1",
-            f"--connections={workload.connections}",
-            f"--duration={self.seconds}s",
-            # Longer than the run: a slow response is not an error.
-            f"--timeout={self.seconds + 60}s",
-            f"--script={HERE / 'wrk_report.lua'}",
-            *(f"--header={name}: {value}" for name, value in headers.items()),
-            f"http://127.0.0.1:{port}{workload.path}",
-        ]
-
-
-def require_clean(workload: Workload, seen: dict[str, float]) -> None:
-    """Raise Unreliable if wrk got anything but the responses that were checked before."""
-    if seen["socket_errors"]:
-        raise Unreliable(f"{seen['socket_errors']} socket errors")
-    # wrk counts every status from 400 on as an error, but not 304.
-    expected = seen["requests"] if workload.status >= 400 else 0
-    if seen["status_errors"] != expected:
-        raise Unreliable(f"{seen['status_errors']} responses with status 400 or more")
-    if seen["bytes"] < seen["requests"] * workload.length or not seen["bytes"]:
-        raise Unreliable(f"{seen['requests']} responses in only {seen['bytes']} bytes")
 
 
 def unmeasured(results: Results, servers: Collection[str]) -> bool:

@@ -19,6 +19,12 @@ class Cpus:
     server: int
     client: int
 
+    def for_threads(self, count: int) -> str:
+        """CPUs for a server with this many threads; the client's is the last to be taken."""
+        others = sorted(os.sched_getaffinity(0) - {self.server, self.client})
+        chosen = [self.server, *others, self.client][:count]
+        return ",".join(map(str, chosen))
+
 
 def choose_cpus() -> Cpus:
     """Two of the CPUs this process may run on, on different physical cores if possible."""
@@ -45,8 +51,8 @@ def thread_siblings(cpu: int) -> set[int]:
     return siblings
 
 
-def pinned(cpu: int, command: list[str]) -> list[str]:
-    """The command, pinned to one CPU with all the threads and processes it will start."""
+def pinned(cpu: int | str, command: list[str]) -> list[str]:
+    """The command, pinned to one CPU (or a list of them) with all the threads and processes it will start."""
     return ["taskset", "-c", str(cpu), *command]
 
 
@@ -91,16 +97,28 @@ def cpu_seconds(root: int) -> float:
 
 
 def peak_memory(root: int) -> int:
-    """Peak resident bytes of the workers: the processes of the tree that have no children."""
+    """Peak resident bytes of the workers."""
+    return workers_memory(root, "VmHWM:")
+
+
+def memory_now(root: int) -> int:
+    """Resident bytes of the workers."""
+    return workers_memory(root, "VmRSS:")
+
+
+def workers_memory(root: int, field: str) -> int:
+    """A field of the workers' memory in bytes; workers are processes of the tree without children."""
     processes = tree(root)
     parents = {process.parent for process in processes}
-    return sum(high_water(process.pid) for process in processes if process.pid not in parents)
+    return sum(
+        memory_field(process.pid, field) for process in processes if process.pid not in parents
+    )
 
 
-def high_water(pid: int) -> int:
-    """Peak resident bytes of one process; 0 if it has just ended."""
+def memory_field(pid: int, field: str) -> int:
+    """A field of one process in bytes; 0 if it has just ended."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(field):
             return int(line.split()[1]) * 1024
     return 0
 

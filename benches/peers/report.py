@@ -56,6 +56,10 @@ class Report:
     wrk_version: str
     #: The name of the server that the others are compared with, if it is there.
     subject: str | None
+    #: Notes about servers that are not installed.
+    missing: Sequence[str] = ()
+    #: Print only the summary, as a part of the output of `benches/peers/all`.
+    part: bool = False
 
     def plain(self) -> str:
         """The report for a terminal."""
@@ -70,6 +74,8 @@ class Report:
         """The report in Markdown: the summary, and the details in a collapsed section."""
         parts = [f"{self.summary_title()}.", self.summary().markdown(), *self.notes()]
         parts.append("\n".join(f"- {line}" for line in self.circumstances()))
+        if self.part:
+            return "\n\n".join(parts)
         parts.append("<details><summary>Every figure</summary>")
         for workload in self.workloads:
             parts.append(f"{workload.title}, {workload.connections} connections:")
@@ -82,11 +88,10 @@ class Report:
         versions = ", ".join(f"{server.name} {server.version}" for server in self.servers)
         client = f"wrk {self.wrk_version}"
         return [
-            f"Machine: {cpu_model()}, {os.cpu_count()} CPUs, Linux {platform.release()}",
-            f"Servers: {versions}",
+            *([] if self.part else machine()),
+            f"Versions: {versions}",
             f"Method: median of {self.rounds} interleaved rounds of {self.seconds} s; each "
             f"server with one worker on CPU {self.cpus.server}, {client} on CPU {self.cpus.client}",
-            f"Date: {datetime.date.today().isoformat()}",
         ]
 
     def summary_title(self) -> str:
@@ -149,6 +154,7 @@ class Report:
             f"{server}, {' and '.join(workloads)}: {reason}"
             for (server, reason), workloads in where.items()
         ]
+        lines += self.missing
         if not all(cell.keeps_alive for cell in self.results.values()):
             lines.append(f"{CLOSES} closes the connection after each response")
         return ["\n".join(f"- {line}" for line in lines)] if lines else []
@@ -205,6 +211,16 @@ def milliseconds(seconds: float) -> str:
 def memory(value: float) -> str:
     """An amount of memory."""
     return f"{value / MIB:.1f} MiB" if value else "-"
+
+
+def machine() -> list[str]:
+    """The machine and the date."""
+    load = os.getloadavg()[0]
+    busy = f" (the machine was not quiet: load average {load:.1f})" if load > 2 else ""
+    return [
+        f"Machine: {cpu_model()}, {os.cpu_count()} CPUs, Linux {platform.release()}",
+        f"Date: {datetime.date.today().isoformat()}{busy}",
+    ]
 
 
 def cpu_model() -> str:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 from tempfile import TemporaryDirectory
@@ -132,8 +132,8 @@ class Running:
 
 
 @contextmanager
-def running(server: Server, root: Path, cpu: int) -> Iterator[Running]:
-    """Start the server pinned to a CPU, wait until it accepts, and kill it at the end."""
+def running(server: Server, root: Path, cpu: int | str) -> Iterator[Running]:
+    """Start the server pinned to a CPU (or a list of them), wait until it accepts, and kill it at the end."""
     with TemporaryDirectory(prefix=f"{server.name}-", dir=root.parent) as directory:
         scratch = Path(directory)
         stage = Stage(root, scratch, free_port())
@@ -201,8 +201,8 @@ def version(*command: str) -> str:
     return found.group() if found else "(unknown version)"
 
 
-def devmedia(binary: Path, name: str = "devmedia") -> Server:
-    """A build of devmedia."""
+def devmedia(binary: Path, name: str = "devmedia", *more: str) -> Server:
+    """A build of devmedia, with more options."""
     if not os.access(binary, os.X_OK):
         raise NotFound(f"{binary} does not exist; run cargo build --release")
     path = str(binary.resolve())
@@ -210,42 +210,61 @@ def devmedia(binary: Path, name: str = "devmedia") -> Server:
     def command(stage: Stage) -> list[str]:
         media = str(stage.media)
         listen = ["--listen", stage.address]
-        return [path, "--debug", "--root", media, "--url", URL_PREFIX, *listen, "-q"]
+        return [path, "--debug", "--root", media, "--url", URL_PREFIX, *listen, "-q", "--no-config", *more]
 
     return Server(name, version(path, "--version"), command)
 
 
-def nginx() -> Server:
-    """nginx, with one worker and sendfile."""
+def nginx(
+    name: str = "nginx",
+    inside: str = "root $root;",
+    before: str = "",
+    workers: int = 1,
+    connections: int = 1024,
+) -> Server:
+    """nginx with sendfile; `inside` is for its server block, and `before` comes before that block."""
     path = program("nginx", "apt-get install nginx-light")
+    template = NGINX_CONF.replace("root $root;", inside).replace("server {", f"{before}\n    server {{", 1)
+    template = template.replace("worker_processes 1", f"worker_processes {workers}")
+    if connections > 1024:
+        limits = f"worker_rlimit_nofile {connections + 100};\nevents {{ worker_connections {connections}; }}"
+        template = template.replace("events { worker_connections 1024; }", limits)
 
     def command(stage: Stage) -> list[str]:
-        config = stage.config("nginx.conf", NGINX_CONF)
+        config = stage.config("nginx.conf", template)
         return [path, "-e", "stderr", "-p", str(stage.scratch), "-c", config]
 
-    return Server("nginx", version(path, "-v"), command)
+    return Server(name, version(path, "-v"), command)
 
 
-def lighttpd() -> Server:
-    """lighttpd, a single process with its stat cache and sendfile."""
+def lighttpd(more: str = "") -> Server:
+    """lighttpd, a single process with its stat cache and sendfile; `more` settings may follow."""
     path = program("lighttpd", "apt-get install lighttpd")
 
     def command(stage: Stage) -> list[str]:
-        return [path, "-D", "-f", stage.config("lighttpd.conf", LIGHTTPD_CONF)]
+        return [path, "-D", "-f", stage.config("lighttpd.conf", LIGHTTPD_CONF + more)]
 
     return Server("lighttpd", version(path, "-v"), command)
 
 
-def caddy() -> Server:
-    """Caddy, with one running thread of Go."""
+def caddy(
+    name: str = "caddy", inside: str = "root * $root\n    file_server", threads: int = 1
+) -> Server:
+    """Caddy, with this many running threads of Go."""
     path = program("caddy", "apt-get install caddy")
+    template = CADDYFILE.replace("root * $root\n    file_server", inside)
 
     def command(stage: Stage) -> list[str]:
-        config = stage.config("Caddyfile", CADDYFILE)
+        config = stage.config("Caddyfile", template)
         run = [path, "run", "--adapter", "caddyfile", "--config", config]
-        return ["env", "GOMAXPROCS=1", *run]
+        return ["env", f"GOMAXPROCS={threads}", *run]
 
-    return Server("caddy", version(path, "version"), command)
+    return Server(name, version(path, "version"), command)
+
+
+def with_options(server: Server, *options: str) -> Server:
+    """The server, started with more options."""
+    return replace(server, command=lambda stage: [*server.command(stage), *options])
 
 
 def http_server() -> Server:
@@ -261,7 +280,7 @@ def http_server() -> Server:
 
 def django() -> Server:
     """Django's runserver, from this Python or from a virtual environment in the cache."""
-    python = django_python()
+    python = python_with("django", "Django")
 
     def command(stage: Stage) -> list[str]:
         site = str(HERE / "django_site.py")
@@ -271,23 +290,23 @@ def django() -> Server:
     return Server("django", version(python, "-m", "django", "--version"), command)
 
 
-def django_python() -> str:
-    """A Python with Django; creates a virtual environment with it if none is found."""
+def python_with(module: str, package: str) -> str:
+    """A Python with a module; creates a virtual environment with its package if none is found."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    environment = cache / "devmedia" / "django-venv"
+    environment = cache / "devmedia" / f"{module.lower()}-venv"
     python = str(environment / "bin" / "python")
     for candidate in (sys.executable, python):
-        if output(candidate, "-c", "import django; print('found')").startswith("found"):
+        if output(candidate, "-c", f"import {module}; print('found')").startswith("found"):
             return candidate
-    print(f"installing Django in {environment}", file=sys.stderr)
+    print(f"installing {package} in {environment}", file=sys.stderr)
     try:
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(environment)],
-            [python, "-m", "pip", "install", "--quiet", "Django"],
+            [python, "-m", "pip", "install", "--quiet", package],
         ):
             subprocess.run(command, check=True, stdout=sys.stderr)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NotFound(f"pip install Django (creating {environment} failed)") from error
+        raise NotFound(f"pip install {package} (creating {environment} failed)") from error
     return python
 
 
