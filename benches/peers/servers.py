@@ -134,7 +134,9 @@ class Running:
 @contextmanager
 def running(server: Server, root: Path, cpu: int | str) -> Iterator[Running]:
     """Start the server pinned to a CPU (or a list of them), wait until it accepts, and kill it at the end."""
-    with TemporaryDirectory(prefix=f"{server.name}-", dir=root.parent) as directory:
+    # nginx reads a space in a path as the end of it.
+    prefix = re.sub(r"\W+", "-", server.name)
+    with TemporaryDirectory(prefix=f"{prefix}-", dir=root.parent) as directory:
         scratch = Path(directory)
         stage = Stage(root, scratch, free_port())
         log_path = scratch / "log"
