@@ -108,7 +108,8 @@ pub(super) fn page(mounts: &Mounts, mount: &Mount, path: &MediaPath, entries: &[
             p.count role="status" { (count(entries)) }
             p.news.unseen role="status" {}
             @if entries.is_empty() { (empty(takes)) }
-            table.entries aria-label=(title) data-state=(state) hidden[entries.is_empty()] {
+            table.entries aria-label=(title) data-state=(state)
+                data-still[mount.site.root.folder().is_err()] hidden[entries.is_empty()] {
                 thead {
                     tr {
                         @for (key, name) in [("name", "Name"), ("type", "Type"), ("size", "Size"), ("time", "Modified")] {

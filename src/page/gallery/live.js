@@ -52,6 +52,8 @@ function announce({ name, kind }) {
 }
 
 function listen() {
+  // a bucket does not report changes
+  if ('still' in table.dataset) return;
   clearTimeout(again);
   if (document.hidden) {
     source?.close();

@@ -60,9 +60,9 @@ impl fmt::Display for OpenBucketError {
 /// A request that fails for a reason that passes is repeated this often.
 const RETRIES: usize = 5;
 
-/// No request is repeated later than this after it was sent first. The body of a response may also break off, and its rest
-/// is requested again within this time.
-const RETRY_FOR: Duration = Duration::from_secs(60);
+/// The body of a response may also break off, perhaps because the client has paused; its rest is requested again within this
+/// time. It does not prolong the repetitions of a request that is not answered.
+const RETRY_FOR: Duration = Duration::from_secs(60 * 60);
 
 fn retry() -> RetryConfig {
     let backoff = BackoffConfig { max_backoff: Duration::from_secs(3), ..BackoffConfig::default() };
