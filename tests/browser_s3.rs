@@ -5,7 +5,8 @@
 mod app;
 #[path = "browser/driver.rs"]
 mod driver;
-mod s3;
+#[path = "s3/endpoint.rs"]
+mod endpoint;
 mod support;
 
 use std::fs;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 use app::App;
 use driver::{STRANGER, Tab};
-use s3::{S3, SigningApp};
+use endpoint::{S3, SigningApp};
 use support::skip;
 
 const LARGE: usize = 12_000_000;

@@ -4,13 +4,14 @@
 //! minio-js; rclone and s3cmd. A test without its client says so and passes; with `CI=true` it fails. The proofs that take
 //! longer, and the same rows against other servers, are in `.ci/s3`.
 
-mod s3;
+#[path = "s3/endpoint.rs"]
+mod endpoint;
 mod support;
 
 use std::fs;
 use std::process::Command;
 
-use s3::{KEY, S3, program, run, script};
+use endpoint::{KEY, S3, program, run, script};
 use support::{python, skip};
 
 /// Bytes that differ at every offset; more than the AWS CLI, rclone and s3cmd send in one part.

@@ -118,7 +118,7 @@ class Place:
             config = Config(
                 signature_version=version,
                 retries={"total_max_attempts": 1},
-                read_timeout=60,
+                read_timeout=300,
                 max_pool_connections=32,
                 s3={"addressing_style": "path"},
             )

@@ -23,10 +23,9 @@ impl S3 {
         let args = [&["--upload", "--s3=127.0.0.1:0", "--s3-buckets", "buckets"], args].concat();
         let prepare = |folder: &Path| std::fs::create_dir(folder.join("buckets")).expect("a folder");
         let server = Server::prepared(Way::Fast, &args, prepare);
-        let line = server.logged("AWS_ENDPOINT_URL_S3=");
-        let endpoint = line.split_once("AWS_ENDPOINT_URL_S3=").expect("found").1;
-        let end = endpoint.find(|char: char| !(char.is_ascii_alphanumeric() || ":/.".contains(char)));
-        let endpoint = endpoint[..end.unwrap_or(endpoint.len())].trim_end_matches('/').to_owned();
+        let line = server.logged("S3 endpoint at http://");
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next()).expect("an address");
+        let endpoint = format!("http://{address}");
         Self { server, endpoint }
     }
 
