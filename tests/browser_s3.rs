@@ -98,10 +98,10 @@ fn uppy_stores_whole_files_by_put_by_form_and_in_parts() {
 
 /// What a page can send by itself when it knows the keys: forms, also by navigation, and presigned requests.
 const ATTACKS: &[(&str, &str)] = &[
-    ("a form", "const form = await ask('form', { key: 'a.txt' }); return outcome(sent(form, {}))"),
+    ("a form", "return outcome(ask('form', { key: 'a.txt' }).then(signed => sent(signed, {})))"),
     (
         "a form without CORS",
-        "const form = await ask('form', { key: 'a.txt' }); return outcome(sent(form, { mode: 'no-cors' }))",
+        "return outcome(ask('form', { key: 'a.txt' }).then(signed => sent(signed, { mode: 'no-cors' })))",
     ),
     (
         "a presigned PUT",
@@ -111,13 +111,13 @@ const ATTACKS: &[(&str, &str)] = &[
     (
         "a submitted form",
         "const { url: at, fields } = await ask('form', { key: 'a.txt' });
-         const form = Object.assign(document.createElement('form'), { action: at, method: 'post' });
-         form.enctype = 'multipart/form-data';
+         const element = Object.assign(document.createElement('form'), { action: at, method: 'post' });
+         element.enctype = 'multipart/form-data';
          for (const [name, value] of [...Object.entries(fields), ['file', 'x']]) {
-             form.append(Object.assign(document.createElement('textarea'), { name, value }));
+             element.append(Object.assign(document.createElement('textarea'), { name, value }));
          }
-         document.body.append(form);
-         setTimeout(() => form.submit());
+         document.body.append(element);
+         setTimeout(() => HTMLFormElement.prototype.submit.call(element));
          return 'submitted'",
     ),
 ];

@@ -39,7 +39,9 @@ class App(BaseHTTPRequestHandler):
                 parts = s3.list_parts(**upload).get("Parts", [])
                 said = {"parts": [{name: part[name] for name in ("PartNumber", "Size", "ETag")} for part in parts]}
             case "/complete":
-                parts = {"Parts": json.loads(given["parts"])}
+                # Uppy adds the headers of the responses
+                told = json.loads(given["parts"])
+                parts = {"Parts": [{name: part[name] for name in ("PartNumber", "ETag")} for part in told]}
                 said = {"etag": s3.complete_multipart_upload(**upload, MultipartUpload=parts)["ETag"]}
             case "/abort":
                 s3.abort_multipart_upload(**upload)
