@@ -156,9 +156,9 @@ impl Call<'_> {
                 Ok(settings::acl())
             }
             Operation::PutObjectAcl => {
-                payload.collect(xml::MAX_BODY).await?;
+                let body = payload.collect(xml::MAX_BODY).await?;
                 target.find().await?;
-                settings::check_acl(self.canned_acl().as_deref())?;
+                settings::check_acl(self.canned_acl().as_deref(), &body)?;
                 Ok(Response::new(Body::Empty))
             }
             Operation::GetObjectLegalHold | Operation::GetObjectRetention => {

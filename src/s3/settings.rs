@@ -11,6 +11,9 @@ use super::operation::Setting;
 use super::xml::{self, DECLARATION, NAMESPACE};
 use crate::body::Body;
 
+/// Who owns everything.
+const OWNER: &str = "devmedia";
+
 /// The file with the CORS configuration.
 const CORS: &str = "cors.xml";
 
@@ -81,7 +84,7 @@ pub fn put(bucket: &Bucket, setting: Setting, canned: Option<&str>, body: &[u8])
             bucket.check_writable()?;
             beside::write(bucket.root(), CORS, body).map_err(S3Error::system)?;
         }
-        Setting::Acl => check_acl(canned)?,
+        Setting::Acl => check_acl(canned, body)?,
         other => return Err(S3Error::not_implemented(&format!("setting the {other:?} of a bucket"))),
     }
     Ok(Response::new(Body::Empty))
@@ -99,7 +102,7 @@ pub fn delete(bucket: &Bucket, setting: Setting) -> Response<Body> {
 
 /// The access control list that everything has: its owner may do everything.
 pub fn acl() -> Response<Body> {
-    let owner = "<ID>devmedia</ID><DisplayName>devmedia</DisplayName>";
+    let owner = format!("<ID>{OWNER}</ID><DisplayName>{OWNER}</DisplayName>");
     let document = format!(
         "{DECLARATION}<AccessControlPolicy xmlns=\"{NAMESPACE}\"><Owner>{owner}</Owner><AccessControlList><Grant><Grantee \
          xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"CanonicalUser\">{owner}</Grantee>\
@@ -108,16 +111,55 @@ pub fn acl() -> Response<Body> {
     xml::raw(StatusCode::OK, document)
 }
 
-/// Refuses an access control list other than the one that everything has, as S3 does where lists are disabled.
-pub fn check_acl(canned: Option<&str>) -> Result<(), S3Error> {
-    match canned {
-        Some("private" | "bucket-owner-read" | "bucket-owner-full-control") => Ok(()),
-        _ => Err(S3Error::new(
-            Code::AccessControlListNotSupported,
-            "The bucket does not allow ACLs: the access rules of its mount decide who may read it. Set access = \"public\" \
-             in the [[mount]].",
-        )),
+#[derive(Deserialize)]
+struct AccessControlPolicy {
+    #[serde(rename = "AccessControlList")]
+    list: Grants,
+}
+
+#[derive(Deserialize)]
+struct Grants {
+    #[serde(rename = "Grant")]
+    grants: Vec<Grant>,
+}
+
+#[derive(Deserialize)]
+struct Grant {
+    #[serde(rename = "Grantee")]
+    grantee: Grantee,
+    #[serde(rename = "Permission")]
+    permission: String,
+}
+
+#[derive(Deserialize)]
+struct Grantee {
+    #[serde(rename = "ID")]
+    id: Option<String>,
+}
+
+/// Refuses an access control list other than the one that everything has, as S3 does where lists are disabled. A client
+/// that copies an object with its list (s3cmd) sends the document of [`acl`].
+pub fn check_acl(canned: Option<&str>, body: &[u8]) -> Result<(), S3Error> {
+    let is_usual = match canned {
+        Some(name) => matches!(name, "private" | "bucket-owner-read" | "bucket-owner-full-control"),
+        // the list is in headers for each grantee
+        None if body.is_empty() => false,
+        None => {
+            let policy: AccessControlPolicy = xml::parse(body)?;
+            let is_owners = |grant: &Grant| {
+                grant.permission == "FULL_CONTROL" && grant.grantee.id.as_deref() == Some(OWNER)
+            };
+            policy.list.grants.iter().all(is_owners)
+        }
+    };
+    if is_usual {
+        return Ok(());
     }
+    Err(S3Error::new(
+        Code::AccessControlListNotSupported,
+        "The bucket does not allow ACLs: the access rules of its mount decide who may read it. Set access = \"public\" in the \
+         [[mount]].",
+    ))
 }
 
 #[cfg(test)]
@@ -144,6 +186,18 @@ mod tests {
             code(put(&bucket, Setting::Acl, Some("public-read"), b"")),
             Err(Code::AccessControlListNotSupported)
         );
+        let acl = |id: &str| {
+            format!(
+                "<AccessControlPolicy xmlns='{NAMESPACE}'><Owner><ID>{OWNER}</ID></Owner><AccessControlList><Grant><Grantee \
+                 xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='CanonicalUser'><ID>{id}</ID></Grantee>\
+                 <Permission>FULL_CONTROL</Permission></Grant></AccessControlList></AccessControlPolicy>"
+            )
+        };
+        assert_eq!(code(put(&bucket, Setting::Acl, None, acl(OWNER).as_bytes())), Ok(200));
+        for other in [acl("other"), String::new()] {
+            let result = code(put(&bucket, Setting::Acl, None, other.as_bytes()));
+            assert_eq!(result, Err(Code::AccessControlListNotSupported), "{other}");
+        }
         assert_eq!(code(get(&bucket, Setting::Versioning)), Ok(200));
         assert_eq!(code(get(&bucket, Setting::Lifecycle)), Err(Code::NoSuchLifecycleConfiguration));
     }
