@@ -105,7 +105,10 @@ fn the_aws_cli_copies_syncs_presigns_and_removes() {
     assert_eq!(run(Command::new("curl").args(["-sSf", "-w", "%{http_code}", url.trim()])), "200");
     assert!(aws("s3api head-object --bucket media --key album/large.bin").contains("17000000"));
     aws("s3 rm s3://media/album --recursive --quiet");
-    assert_eq!(aws("s3api list-objects-v2 --bucket media --prefix album/ --query Contents --output text").trim(), "None");
+    assert_eq!(
+        aws("s3api list-objects-v2 --bucket media --prefix album/ --query Contents --output text").trim(),
+        "None"
+    );
     aws("s3 rb s3://made --force");
     assert!(!s3.server.outside.join("buckets/made").exists());
 }

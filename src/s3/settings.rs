@@ -146,9 +146,8 @@ pub fn check_acl(canned: Option<&str>, body: &[u8]) -> Result<(), S3Error> {
         None if body.is_empty() => false,
         None => {
             let policy: AccessControlPolicy = xml::parse(body)?;
-            let is_owners = |grant: &Grant| {
-                grant.permission == "FULL_CONTROL" && grant.grantee.id.as_deref() == Some(OWNER)
-            };
+            let is_owners =
+                |grant: &Grant| grant.permission == "FULL_CONTROL" && grant.grantee.id.as_deref() == Some(OWNER);
             policy.list.grants.iter().all(is_owners)
         }
     };
