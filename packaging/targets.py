@@ -32,8 +32,8 @@ class Target:
 
 
 # glibc 2.17 (manylinux2014) is that of 2012: Debian 8, Ubuntu 14.04, RHEL 7 and all later ones. The musl builds are static and
-# have mimalloc, because the allocator of musl is slow. Both are equally fast; the first one is the default because it
-# resolves host names as all other programs of the system do (nsswitch.conf).
+# have mimalloc, because the allocator of musl is slow. The first one is the default: its allocator is fast, and it resolves
+# host names as all other programs of the system do (nsswitch.conf).
 TARGETS = [
     Target(
         "x86_64-unknown-linux-gnu", "manylinux2014", "linux-x64",
