@@ -44,6 +44,18 @@ pub enum Command {
         #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
         command: Vec<OsString>,
     },
+    /// Write devmedia.toml for the project in DIR
+    ///
+    /// Django's settings are read by the project's own Python; for other frameworks, files are scanned. A file that exists
+    /// is never overwritten.
+    Init {
+        /// Folder of the project [default: .]
+        #[arg(id = "project", value_name = "DIR")]
+        project: Option<String>,
+        /// Print what would be written, and write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Check the settings, and print the effective configuration
     Check,
     /// Print a signed URL for a mount with signed access

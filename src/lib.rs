@@ -18,6 +18,9 @@ pub mod serve;
 // `devmedia check`.
 pub mod check;
 
+// `devmedia init`.
+pub mod init;
+
 // `devmedia sign`.
 pub mod sign;
 

@@ -7,7 +7,7 @@ use devmedia::cli::{self, Args, Command};
 use devmedia::config::{Config, Problems};
 use devmedia::pull::{self, Order, PullError};
 use devmedia::run::supervisor;
-use devmedia::{check, serve, sign};
+use devmedia::{check, init, serve, sign};
 
 /// The allocator of musl is slow with several threads.
 #[cfg(target_env = "musl")]
@@ -22,12 +22,17 @@ fn main() -> ExitCode {
         Ok(code) => return code,
         Err(problems) => problems,
     };
+    complain(&problems.to_string());
+    ExitCode::from(problems.exit_code())
+}
+
+/// Prints lines on stderr; the name of the program is before the first one.
+fn complain(text: &str) {
     let mut prefix = "devmedia: ";
-    for line in problems.to_string().lines() {
+    for line in text.lines() {
         eprintln!("{prefix}{line}");
         prefix = "          ";
     }
-    ExitCode::from(problems.exit_code())
 }
 
 fn run(args: &Args) -> Result<ExitCode, Problems> {
@@ -36,6 +41,14 @@ fn run(args: &Args) -> Result<ExitCode, Problems> {
         None => return serve::run(args.debug.as_deref(), args.loudness, None, config),
         Some(Command::Run { command }) => {
             return serve::run(args.debug.as_deref(), args.loudness, Some(command), config);
+        }
+        Some(Command::Init { project, dry_run }) => {
+            let report = init::run(project.as_deref(), *dry_run)?;
+            print(report.text.as_bytes())?;
+            for warning in &report.warnings {
+                complain(&format!("warning: {warning}"));
+            }
+            Ok(())
         }
         Some(Command::Check) => {
             let mut config = config()?;

@@ -691,7 +691,7 @@ fn the_error_of_an_unknown_flag_or_word_has_a_hint() {
         (&["serve"], "devmedia --debug ./media"),
         (&["run"], "devmedia --debug ./media"),
         (&["start"], "devmedia --debug ./media"),
-        (&["init"], "devmedia --debug ./media"),
+        (&["setup"], "devmedia init"),
         (&["serve", "./media"], "devmedia --debug ./media"),
         (&["--debug", "runserver", "0.0.0.0:8000"], "devmedia --debug ./media"),
         (&["chekc"], "devmedia check"),

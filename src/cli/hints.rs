@@ -212,11 +212,11 @@ const SERVE: &[&str] = &[
     "s",
 ];
 
-/// Commands of other programs that have no equivalent.
-const NOT_NEEDED: &[&str] = &["init", "new", "create", "config", "configure", "setup", "install"];
+/// Commands of other programs that prepare a project.
+const PREPARE: &[&str] = &["new", "create", "config", "configure", "setup", "install"];
 
 /// The commands, to find the one that a mistyped word means.
-const COMMANDS: &[&str] = &["run", "check", "sign", "pull", "completions", "man", "help"];
+const COMMANDS: &[&str] = &["run", "init", "check", "sign", "pull", "completions", "man", "help"];
 
 const HOW_TO_SERVE: &str = "write devmedia --debug ./media";
 
@@ -304,8 +304,8 @@ fn no_command(word: &str) -> Option<String> {
     if SERVE.contains(&word) {
         return Some(format!("devmedia serves if there is no command: {HOW_TO_SERVE}"));
     }
-    if NOT_NEEDED.contains(&word) {
-        return Some(format!("nothing needs to be set up: {HOW_TO_SERVE}"));
+    if PREPARE.contains(&word) {
+        return Some(format!("to write devmedia.toml for a project, write devmedia init; to serve, {HOW_TO_SERVE}"));
     }
     if word == "version" {
         return Some("write devmedia --version".to_owned());
@@ -354,7 +354,8 @@ mod tests {
             ("serve", true, None),
             ("sevre", false, Some("devmedia serves if there is no command")),
             ("runserver", false, Some("write devmedia --debug ./media")),
-            ("init", false, Some("nothing needs to be set up")),
+            ("setup", false, Some("write devmedia init")),
+            ("inti", false, Some("did you mean devmedia init?")),
             ("chekc", false, Some("did you mean devmedia check?")),
             ("version", false, Some("--version")),
             ("8000", false, Some("--port 8000")),

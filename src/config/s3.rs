@@ -67,7 +67,7 @@ pub(super) fn read(
     let mut keys = server.each(&S3_KEY, problems);
     let mut has_default_key = false;
     if server.all(&S3_KEY).is_empty() {
-        let key = key_of_environment(|name| std::env::var(name).ok(), problems);
+        let key = key_of_environment(crate::environment::variable, problems);
         has_default_key = key.is_none();
         keys.extend(key.or_else(default_key));
     }

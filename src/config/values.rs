@@ -143,7 +143,7 @@ pub(super) fn s3(text: &str) -> Result<S3Switch, Advice> {
 }
 
 pub(super) fn s3_key(text: &str) -> Result<Key, Advice> {
-    s3_key_with(text, |name| std::env::var(name).ok())
+    s3_key_with(text, environment::variable)
 }
 
 fn s3_key_with(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Key, Advice> {
