@@ -16,7 +16,7 @@ pub(super) fn express(snapshot: &Snapshot) -> Plan {
         let code = scan::code(text);
         for name in ["express.static(", "serveStatic("] {
             for call in scan::calls(&code, name) {
-                let Some(root) = scan::path(call.arguments, file) else { continue };
+                let Some(root) = scan::path(scan::first_expression(call.arguments), file) else { continue };
                 let prefix =
                     call.before.rfind("use(").and_then(|at| scan::strings(&call.before[at..]).first().copied());
                 match prefix.map(|prefix| prefix.trim_matches('/')) {

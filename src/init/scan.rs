@@ -77,19 +77,24 @@ pub(super) fn assigned<'t>(text: &'t str, name: &str) -> Option<&'t str> {
         // a type annotation of Python or TypeScript is not looked at
         let value = after.strip_prefix("=>").or_else(|| after.strip_prefix('=')).or_else(|| after.strip_prefix(':'))?;
         let is_comparison = value.starts_with(['=', '>']);
-        let line = value.split('\n').next().unwrap_or_default();
-        let mut depth = 0;
-        let end = line.char_indices().find(|(_, c)| {
-            depth += match c {
-                '(' | '[' | '{' => 1,
-                ')' | ']' | '}' => -1,
-                _ => 0,
-            };
-            depth < 0 || (depth == 0 && matches!(c, ',' | ';'))
-        });
-        let value = end.map_or(line, |(at, _)| &line[..at]).trim();
+        let value = first_expression(value.split('\n').next().unwrap_or_default());
         (!is_comparison && !value.is_empty()).then_some(value)
     })
+}
+
+/// The text up to the first comma, semicolon or closing bracket that is not inside brackets, so the first argument of a
+/// call.
+pub(super) fn first_expression(text: &str) -> &str {
+    let mut depth = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        depth += match c {
+            '(' | '[' | '{' => 1,
+            ')' | ']' | '}' => -1,
+            _ => 0,
+        };
+        depth < 0 || (depth == 0 && matches!(c, ',' | ';'))
+    });
+    end.map_or(text, |(at, _)| &text[..at]).trim()
 }
 
 /// The path that an expression names, relative to the project: the quoted texts in it, joined. `file` is the file with the
