@@ -154,14 +154,14 @@ impl Nearby {
     /// no more than the folders that exist.
     fn find(&self, look: Look, mount: &Mount, missing: &MediaPath) -> Result<Option<MediaPath>, WouldWait> {
         let site = &mount.site;
-        let mut here = self.start(look, site, missing);
+        let (mut here, mut known) = self.start(look, site, missing);
         let mut renamed = false;
         for segment in missing.segments().skip(here.segments().count()) {
             let mut next = here.join(segment);
             let is_missing = next.as_bytes() == missing.as_bytes();
             let mut found = if is_missing { None } else { kind(look, site, &next)? };
             if found.is_none() {
-                let folder = self.folder(look, site, &here)?;
+                let folder = if known.is_some() { known.take() } else { self.folder(look, site, &here)? };
                 let Some(name) = folder.as_ref().and_then(|folder| folder.names.nearest(segment)) else { break };
                 renamed = true;
                 next = here.join(name);
@@ -178,17 +178,18 @@ impl Nearby {
     }
 
     /// Where a walk to a path may start: in its folder, if that is remembered, since all folders above it exist then.
-    fn start(&self, look: Look, site: &Site, path: &MediaPath) -> MediaPath {
+    fn start(&self, look: Look, site: &Site, path: &MediaPath) -> (MediaPath, Option<Folder>) {
         let folder = path.parent();
-        let is_known = look == Look::Now && self.folder(look, site, &folder).is_ok_and(|found| found.is_some());
-        if is_known { folder } else { MediaPath::top() }
+        let known = if look == Look::Now { self.folder(look, site, &folder).ok().flatten() } else { None };
+        if known.is_some() { (folder, known) } else { (MediaPath::top(), None) }
     }
 
     /// Whether a folder on the way to `path` does not have the next name.
     fn is_absent(&self, look: Look, site: &Site, path: &MediaPath) -> Result<bool, WouldWait> {
-        let mut here = self.start(look, site, path);
+        let (mut here, mut known) = self.start(look, site, path);
         for segment in path.segments().skip(here.segments().count()) {
-            let Some(folder) = self.folder(look, site, &here)? else { return Ok(false) };
+            let folder = if known.is_some() { known.take() } else { self.folder(look, site, &here)? };
+            let Some(folder) = folder else { return Ok(false) };
             if !folder.is_complete || !is_listed(site, segment) {
                 return Err(WouldWait);
             }

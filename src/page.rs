@@ -53,7 +53,7 @@ fn policy(styles: &[&str], scripts: &[&str], sources: &str, forms: &str) -> Head
 
 /// The headers of a page with this content type.
 fn headers(content_type: &'static str) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(12);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
     headers.insert(header::VARY, HeaderValue::from_static("Accept"));

@@ -212,7 +212,7 @@ def devmedia(binary: Path, name: str = "devmedia", *more: str) -> Server:
     def command(stage: Stage) -> list[str]:
         media = str(stage.media)
         listen = ["--listen", stage.address]
-        return [path, "--debug", "--root", media, "--url", URL_PREFIX, *listen, "-q", "--no-config", *more]
+        return [path, "--debug", "--root", media, "--url", URL_PREFIX, *listen, "-qq", "--no-config", *more]
 
     return Server(name, version(path, "--version"), command)
 

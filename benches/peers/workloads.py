@@ -21,6 +21,9 @@ FILES = {
     "200MiB.mp4": 200 * MIB,
 }
 
+#: Folders of this many empty files, named by the number.
+FOLDERS = (1_000, 100_000)
+
 
 class WrongResponse(Exception):
     """A server does not respond to a workload as it should."""
@@ -85,6 +88,16 @@ WORKLOADS = (
     ),
     Workload("304", "304 response", "4KiB.jpg", Unit.REQUESTS, status=304, conditional=True),
     Workload("404", "404 response", "missing.jpg", Unit.REQUESTS, status=404),
+    *(
+        Workload(
+            f"404-{count}",
+            f"404 response in a folder of {count:,} files",
+            f"{count}/missing.jpg",
+            Unit.REQUESTS,
+            status=404,
+        )
+        for count in FOLDERS
+    ),
 )
 
 
@@ -109,6 +122,12 @@ def make_files(directory: Path) -> None:
                 file.write(os.urandom(min(MIB, size - start)))
             file.flush()
             os.fsync(file.fileno())
+    for count in FOLDERS:
+        folder = directory / str(count)
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"IMG_{number:06}.jpg").touch()
+    os.sync()
 
 
 def check(workload: Workload, port: int, directory: Path) -> Checked:

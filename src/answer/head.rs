@@ -20,7 +20,7 @@ pub fn head(
     cache_control: &HeaderValue,
     boundary: impl FnOnce() -> String,
 ) -> (StatusCode, HeaderMap, Vec<Piece>) {
-    let mut headers = HeaderMap::with_capacity(16);
+    let mut headers = HeaderMap::with_capacity(12);
     headers.insert(header::CACHE_CONTROL, cache_control.clone());
     if let Some(etag) = &entity.etag {
         headers.insert(header::ETAG, etag.clone());

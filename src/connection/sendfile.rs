@@ -39,15 +39,15 @@ pub const SUPPORTED: bool = cfg!(target_os = "linux");
 
 /// The maximum length of a queued range. A longer one would block the reactor for too long, and the check whether its
 /// pages are cached would be less reliable.
-pub const MAX_RANGE: u64 = 1024 * 1024;
+pub const MAX_RANGE: u64 = 2 * 1024 * 1024;
 
 /// After this many bytes without a pause, the connection yields to others.
-const YIELD_AFTER: u64 = 4 * MAX_RANGE;
+const YIELD_AFTER: u64 = 2 * MAX_RANGE;
 
 /// The buffer behind all placeholder bytes. It is never written, so the kernel maps it to a single page of zeros, and
 /// never freed, so no other data can have its addresses.
 static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| {
-    let len = usize::try_from(MAX_RANGE).expect("a megabyte fits");
+    let len = usize::try_from(MAX_RANGE).expect("two megabytes fit");
     Box::leak(vec![0; len].into_boxed_slice())
 });
 
@@ -88,7 +88,7 @@ impl SendQueue {
     /// Queues a range of at most [`MAX_RANGE`] bytes. Returns the placeholder bytes, which must be passed to hyper
     /// next.
     pub fn push(&self, file: &Arc<OpenFile>, range: ByteRange) -> Bytes {
-        let len = usize::try_from(range.len()).expect("at most a megabyte");
+        let len = usize::try_from(range.len()).expect("at most two megabytes");
         self.ranges().push_back(QueuedRange { file: Arc::clone(file), rest: range, on_sent: None });
         Bytes::from_static(&PLACEHOLDER[..len])
     }
@@ -186,7 +186,7 @@ impl fmt::Debug for SendQueue {
 impl QueuedRange {
     /// Sends as much of the range as the socket accepts.
     fn send(&self, socket: &TcpStream) -> io::Result<usize> {
-        let len = usize::try_from(self.rest.len()).expect("at most a megabyte");
+        let len = usize::try_from(self.rest.len()).expect("at most two megabytes");
         let mut offset = self.rest.start;
         match sendfile(socket, &self.file, &mut offset, len) {
             Ok(0) => Err(shrank()),

@@ -99,36 +99,70 @@ pub fn sort(entries: &mut [Entry]) {
 /// (`Intl.Collator`).
 const SIGNS: &[u8] = b"\t\n\x0b\x0c\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
 
+/// The rank of each ASCII character in a key: punctuation first.
+const RANKS: [u8; 128] = {
+    let mut ranks = [0; 128];
+    let mut at = 0_u8;
+    while at < 128 {
+        ranks[at as usize] = at.to_ascii_lowercase();
+        at += 1;
+    }
+    let mut rank = 0;
+    while rank < SIGNS.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "there are 37")]
+        let place = rank as u8 + 1;
+        ranks[SIGNS[rank] as usize] = place;
+        rank += 1;
+    }
+    ranks
+};
+
 /// A key that sorts names in natural order: `photo2` before `photo10`, ignoring case and accents (`Été` beside `Ete`),
 /// punctuation before digits before letters.
 ///
 /// For most names, this is the order of the gallery's script, which also takes the reader's language into account.
 fn sort_key(name: &[u8]) -> Vec<u8> {
-    /// The byte before the length of a number, after all punctuation.
-    const NUMBER: u8 = 0x40;
     /// The byte before a character that is not ASCII, after all letters.
     const OTHER: u8 = 0x80;
+    if name.is_ascii() {
+        return ascii_sort_key(name);
+    }
     let text = String::from_utf8_lossy(name);
+    let plain = text.nfd().filter(|&c| !is_combining_mark(c)).flat_map(char::to_lowercase);
+    let plain: String = plain.collect();
     let mut key = Vec::with_capacity(name.len() + 4);
-    let mut characters = text.nfd().filter(|&c| !is_combining_mark(c)).flat_map(char::to_lowercase).peekable();
-    while let Some(c) = characters.next() {
-        if !c.is_ascii() {
+    // what is not ASCII ends a number, like any letter
+    for part in plain.split_inclusive(|c: char| !c.is_ascii()) {
+        let ascii = part.trim_end_matches(|c: char| !c.is_ascii());
+        key.extend(ascii_sort_key(ascii.as_bytes()));
+        for c in part[ascii.len()..].chars() {
             key.push(OTHER);
             key.extend_from_slice(&u32::from(c).to_be_bytes());
-        } else if c.is_ascii_digit() {
-            // a number of any length, without leading zeros: the longer one is greater
-            let mut digits = vec![c as u8];
-            while let Some(next) = characters.next_if(char::is_ascii_digit) {
-                digits.push(next as u8);
-            }
-            let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-            key.push(NUMBER);
-            key.extend_from_slice(&u16::try_from(digits.len() - zeros).unwrap_or(u16::MAX).to_be_bytes());
-            key.extend_from_slice(&digits[zeros..]);
-        } else {
-            let rank = SIGNS.iter().position(|&sign| sign == c as u8).and_then(|rank| u8::try_from(rank + 1).ok());
-            key.push(rank.unwrap_or(c as u8));
         }
+    }
+    key
+}
+
+/// The key of a name of ASCII characters, which most names are.
+fn ascii_sort_key(name: &[u8]) -> Vec<u8> {
+    /// The byte before the length of a number, after all punctuation.
+    const NUMBER: u8 = 0x40;
+    let mut key = Vec::with_capacity(name.len() + 4);
+    let mut rest = name;
+    while let [first, after @ ..] = rest {
+        let count = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        if count == 0 {
+            key.push(RANKS[usize::from(*first)]);
+            rest = after;
+            continue;
+        }
+        // a number of any length, without leading zeros: the longer one is greater
+        let (digits, after) = rest.split_at(count);
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        key.push(NUMBER);
+        key.extend_from_slice(&u16::try_from(count - zeros).unwrap_or(u16::MAX).to_be_bytes());
+        key.extend_from_slice(&digits[zeros..]);
+        rest = after;
     }
     key
 }

@@ -70,6 +70,8 @@ pub enum Links {
 #[derive(Debug)]
 struct Current {
     dir: Option<Arc<Dir>>,
+    /// Its device and inode, which no other folder has while it is open.
+    identity: Option<(u64, u64)>,
     checked: Instant,
 }
 
@@ -127,7 +129,8 @@ impl Root {
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
         dir.entries()?;
         let is_local = is_local(&dir);
-        let current = RwLock::new(Current { dir: Some(Arc::new(dir)), checked: Instant::now() });
+        let current = Current { identity: identity(&dir), dir: Some(Arc::new(dir)), checked: Instant::now() };
+        let current = RwLock::new(current);
         Ok(Self {
             path,
             links,
@@ -324,14 +327,17 @@ impl Root {
         current.checked = now;
         if !current.dir.as_ref().is_some_and(|dir| self.is_still(dir)) {
             current.dir = Dir::open_ambient_dir(&self.path, ambient_authority()).ok().map(Arc::new);
+            current.identity = current.dir.as_deref().and_then(identity);
         }
         current.dir.clone().ok_or(OpenError::RootGone)
     }
 
-    /// Whether the root was not replaced since it was last opened.
+    /// Whether the path still leads to the root that was opened last.
     pub fn is_current(&self) -> bool {
-        let known = self.dir(RECHECK);
-        known.is_ok_and(|known| self.dir(Duration::ZERO).is_ok_and(|fresh| Arc::ptr_eq(&known, &fresh)))
+        use std::os::unix::fs::MetadataExt as _;
+        let named = std::fs::metadata(&self.path).map(|named| (named.dev(), named.ino()));
+        let current = self.current.read().expect("nothing panics while holding it");
+        current.dir.is_some() && named.is_ok_and(|named| current.identity == Some(named))
     }
 
     /// Whether the path still leads to this handle. The handle of a removed directory stays valid but has no links, and
@@ -347,6 +353,11 @@ impl Root {
             _ => false,
         }
     }
+}
+
+/// The device and the inode of a folder.
+fn identity(dir: &Dir) -> Option<(u64, u64)> {
+    dir.dir_metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn open_beneath(dir: &Dir, path: &Path) -> io::Result<File> {

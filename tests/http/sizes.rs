@@ -7,7 +7,8 @@ use crate::WAY;
 use crate::support::{Answer, Server};
 
 /// Sizes around a page, the minimum for sendfile, a chunk, the maximum of a queued range, and several such ranges.
-const EDGES: &[usize] = &[0, 4096, 32 * 1024, 64 * 1024, 1024 * 1024, 2 * 1024 * 1024, 5 * 1024 * 1024];
+const EDGES: &[usize] =
+    &[0, 4096, 32 * 1024, 64 * 1024, 1024 * 1024, 2 * 1024 * 1024, 4 * 1024 * 1024, 5 * 1024 * 1024];
 
 /// Bytes that differ at every offset, so that a range that is sent twice or from the wrong offset is noticed.
 fn pattern(len: usize) -> Vec<u8> {
