@@ -6,8 +6,6 @@
 //!
 //! The library exists for the binary, its tests and its benchmarks; it promises no stable interface.
 
-#[cfg(not(unix))]
-compile_error!("devmedia builds on Linux and macOS only for now: file names are bytes and roots are handles in it.");
 
 // The command line: what was typed.
 pub mod cli;
@@ -122,3 +120,6 @@ pub mod request;
 
 // Values that expire: pure.
 pub mod remembered;
+
+// What differs between operating systems.
+pub mod system;

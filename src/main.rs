@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use devmedia::cli::{self, Args, Command};
 use devmedia::config::{Config, Problems};
 use devmedia::pull::{self, Order, PullError};
-use devmedia::run::supervisor;
-use devmedia::{check, init, serve, sign};
+use devmedia::{check, init, run, serve, sign};
 
 /// The allocator of musl is slow with several threads.
 #[cfg(target_env = "musl")]
@@ -15,10 +14,10 @@ use devmedia::{check, init, serve, sign};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    if let Some(code) = supervisor::run() {
+    if let Some(code) = run::supervise() {
         return code;
     }
-    let problems = match Args::of_process().and_then(|args| run(&args)) {
+    let problems = match Args::of_process().and_then(|args| command(&args)) {
         Ok(code) => return code,
         Err(problems) => problems,
     };
@@ -35,7 +34,7 @@ fn complain(text: &str) {
     }
 }
 
-fn run(args: &Args) -> Result<ExitCode, Problems> {
+fn command(args: &Args) -> Result<ExitCode, Problems> {
     let config = || Config::read(&args.settings);
     match &args.command {
         None => return serve::run(args.debug.as_deref(), args.loudness, None, config),

@@ -1,7 +1,6 @@
 //! `Mount`: a site with its features; `Mounts`: all mounts.
 
 use std::fmt;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -136,7 +135,7 @@ impl Mounts {
             let spellings = [std::path::absolute(root), root.canonicalize()];
             let mut rests = spellings.iter().flatten().filter_map(|root| path.strip_prefix(root).ok());
             let rest = rests.next()?;
-            Some(rest.iter().fold(MediaPath::top(), |path, name| path.join(name.as_bytes())))
+            Some(rest.iter().fold(MediaPath::top(), |path, name| path.join(name.as_encoded_bytes())))
         };
         let places = self.all.iter().filter_map(|mount| Some((mount, below(mount)?)));
         places.min_by_key(|(mount, rest)| (rest.segments().count(), !mount.internal))

@@ -7,7 +7,6 @@ pub mod in_bucket;
 mod names;
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStringExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::fs::Dir;
@@ -274,7 +273,7 @@ fn list(dir: &Dir) -> (Vec<Vec<u8>>, bool) {
     let Ok(entries) = dir.entries() else { return (names, false) };
     for entry in entries.take(MAX_NAMES) {
         match entry {
-            Ok(entry) => names.push(entry.file_name().into_vec()),
+            Ok(entry) => names.push(entry.file_name().into_encoded_bytes()),
             Err(_) => return (names, false),
         }
     }

@@ -11,28 +11,34 @@
 //! Signals: in a terminal, all these processes are one process group, so the terminal sends Ctrl-C to each of them, and the
 //! command may read from the terminal (a debugger, Vite's shortcuts). Without a terminal, the supervisor leads its own process
 //! group, and devmedia forwards signals to it.
+//!
+//! Windows has neither signals nor `/proc`: the command is a child, and `PORT` or `--app` says where it listens.
 
-pub mod supervisor;
+#[cfg(unix)]
 mod listening;
 mod port;
+mod process;
 mod shown;
+#[cfg(unix)]
+mod supervisor;
+#[cfg(unix)]
 mod tree;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::net::TcpListener;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Command, ExitStatus};
+use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use self::process::Process;
 use self::shown::shown;
 use crate::app::Find;
 use crate::forward::address::Address;
+use crate::system::Stop;
 
 /// The environment variable with the URL to open in a browser, without a slash at the end.
 pub const URL: &str = "DEVMEDIA_URL";
@@ -43,10 +49,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A running command.
 #[derive(Debug)]
 pub struct Running {
-    supervisor: Pid,
-    /// Whether the supervisor leads its own process group.
-    own_group: bool,
-    ended: watch::Receiver<Option<ExitStatus>>,
+    process: Process,
+    ended: watch::Receiver<Option<u8>>,
 }
 
 /// An app whose command has just been started.
@@ -59,6 +63,14 @@ pub struct Started {
     pub address: Option<Address>,
     /// Finds the address if it is not known in advance.
     pub find: Option<Find>,
+}
+
+/// Runs the supervisor if the arguments of this process say so; only systems with signals have one.
+pub fn supervise() -> Option<ExitCode> {
+    #[cfg(unix)]
+    return supervisor::run();
+    #[cfg(not(unix))]
+    None
 }
 
 /// Starts a command. `url` is devmedia's URL, and `app` the value of `--app`. The error is a message for the user.
@@ -77,36 +89,13 @@ pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<S
             "devmedia cannot find out where '{shown}' listens on this system; add --app, such as --app http://127.0.0.1:8000"
         ));
     }
-    let own_group = !is_on_terminal();
-    let program = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
-    let mut supervisor = Command::new(program);
-    supervisor.arg(supervisor::ARGUMENT).arg(std::process::id().to_string()).args(command).env(URL, url);
-    if let Some(port) = port {
-        supervisor.env("PORT", port.to_string());
-    }
-    if own_group {
-        supervisor.process_group(0);
-    }
-    let mut child = supervisor.spawn().map_err(|error| format!("cannot start '{shown}': {error}"))?;
-    let pid = Pid::from_child(&child);
-    let (sender, ended) = watch::channel(None);
-    std::thread::spawn(move || {
-        // if wait() fails, the child does not exist any more
-        let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
-        sender.send_replace(Some(status));
-    });
+    let mut variables = vec![(URL, url.to_owned())];
+    variables.extend(port.map(|port| ("PORT", port.to_string())));
+    let started = Process::start(command, &variables);
+    let (process, ended) = started.map_err(|error| format!("cannot start '{shown}': {error}"))?;
     let address = app.cloned().or_else(|| port.filter(|_| !cfg!(target_os = "linux")).map(Address::of_port));
-    let find: Option<Find> = match address {
-        Some(_) => None,
-        None => Some(Box::new(move || listening::first(&tree::below(pid), port))),
-    };
-    Ok(Started { running: Running { supervisor: pid, own_group, ended }, shown, address, find })
-}
-
-/// Whether stdin is a terminal that sends its signals to this process group.
-fn is_on_terminal() -> bool {
-    let stdin = io::stdin();
-    stdin.is_terminal() && rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp())
+    let find = if address.is_some() { None } else { process.find(port) };
+    Ok(Started { running: Running { process, ended }, shown, address, find })
 }
 
 fn free_port() -> io::Result<u16> {
@@ -127,32 +116,23 @@ pub async fn until_up(look: impl Fn() -> Option<Address> + Clone + Send + 'stati
 }
 
 impl Running {
-    /// Waits until the command has exited.
-    pub async fn ended(&self) -> ExitStatus {
+    /// Waits until the command has exited, and returns its exit code by the convention of shells.
+    pub async fn ended(&self) -> u8 {
         let mut ended = self.ended.clone();
-        let status = ended.wait_for(Option::is_some).await.ok().and_then(|status| *status);
-        status.unwrap_or_else(|| ExitStatus::from_raw(0))
+        ended.wait_for(Option::is_some).await.ok().and_then(|code| *code).unwrap_or_default()
     }
 
-    /// Forwards a signal: SIGINT to the process group, unless the terminal has sent it already, and SIGTERM to the supervisor.
-    pub fn forward_signal(&self, signal: Signal) {
-        // the process may have exited already
-        let _ = match signal {
-            Signal::INT if self.own_group => kill_process_group(self.supervisor, Signal::INT),
-            Signal::INT => Ok(()),
-            _ => kill_process(self.supervisor, Signal::TERM),
-        };
+    /// Forwards a request to stop to the command.
+    pub fn forward(&self, stop: Stop) {
+        self.process.forward(stop);
     }
 
-    /// Waits at most `grace` for the command to exit, then ends it. Returns its exit code by the convention of shells.
+    /// Waits at most `grace` for the command to exit, then ends it. Returns its exit code.
     pub async fn finish(&self, grace: Duration) -> u8 {
-        let status = if let Ok(status) = timeout(grace, self.ended()).await {
-            status
-        } else {
-            self.forward_signal(Signal::TERM);
-            self.ended().await
-        };
-        let code = status.code().or_else(|| Some(128 + status.signal()?));
-        code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+        if let Ok(code) = timeout(grace, self.ended()).await {
+            return code;
+        }
+        self.process.end();
+        self.ended().await
     }
 }

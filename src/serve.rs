@@ -11,9 +11,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Weak};
 
 use futures_util::FutureExt as _;
-use rustix::process::Signal;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::debug::Switches;
 use self::ready::{Ready, ReadyFile};
@@ -27,15 +25,12 @@ use crate::run::{self, Started};
 use crate::server::listener::{self, Listener};
 use crate::server::{self, Handler};
 use crate::service::Service;
+use crate::system::{self, Stop, StopRequests};
 use crate::thumbnail::Thumbnails;
 use crate::tls::names::Names;
 use crate::tls::trust::{self, System};
 use crate::tls::{self, Opened};
 use crate::upload::sweep;
-
-/// The exit codes after a second SIGINT or SIGTERM, by the convention of shells: 128 plus the signal number.
-const INTERRUPTED: i32 = 130;
-const TERMINATED: i32 = 143;
 
 /// Serves until a signal arrives or the command of the app exits. `debug` is the value of `--debug`; if debugging is off, the
 /// configuration is not even read.
@@ -59,7 +54,7 @@ pub fn run(
     let config = config()?;
     config.check_fallbacks()?;
     log::start(config.log_format, loudness);
-    server::raise_descriptor_limit();
+    system::raise_descriptor_limit();
     let runtime = runtime()?;
     let result = runtime.block_on(serve(config, command));
     // a read that hangs on a dead disk must not keep the process running
@@ -166,7 +161,7 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     let command = Arc::clone(&running);
     let stop = async move {
         tokio::select! {
-            signal = stop => command.forward_signal(signal),
+            stop = stop => command.forward(stop),
             _ = command.ended() => {}
         }
     };
@@ -244,29 +239,22 @@ fn announce_mounts(config: &Config) {
     }
 }
 
-/// Completes at the first SIGINT or SIGTERM, or when the parent process has ended; the next signal ends the process
-/// immediately.
-fn stop_signal(parent_ended: impl Future<Output = ()>) -> io::Result<impl Future<Output = Signal>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut next = async move || {
-        tokio::select! {
-            _ = interrupt.recv() => (Signal::INT, INTERRUPTED),
-            _ = terminate.recv() => (Signal::TERM, TERMINATED),
-        }
-    };
+/// Completes at the first request to stop (SIGINT, SIGTERM), or when the parent process has ended; the next request ends the
+/// process immediately.
+fn stop_signal(parent_ended: impl Future<Output = ()>) -> io::Result<impl Future<Output = Stop>> {
+    let mut requests = StopRequests::listen()?;
     Ok(async move {
-        let signal = tokio::select! {
-            (signal, _) = next() => {
+        let first = tokio::select! {
+            first = requests.next() => {
                 tracing::info!("stopping; a second signal stops immediately");
-                signal
+                first
             }
             () = parent_ended => {
                 tracing::info!("stopping, because the parent process has ended (--exit-with-parent)");
-                Signal::TERM
+                Stop::Terminate
             }
         };
-        tokio::spawn(async move { std::process::exit(next().await.1) });
-        signal
+        tokio::spawn(async move { std::process::exit(requests.next().await.exit_code()) });
+        first
     })
 }

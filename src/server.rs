@@ -1,6 +1,7 @@
 //! The server: listens, accepts connections, and shuts down.
 
 pub mod listener;
+mod local;
 
 use std::error::Error;
 use std::fmt;
@@ -33,7 +34,7 @@ use crate::connection::transport::{Activity, Limits, TLS_HANDSHAKE, Transport};
 use crate::connection::{Connection, HangUp, ListenerKind, Scheme};
 use crate::s3::Endpoint;
 use crate::service::Service;
-use crate::storage;
+use crate::system;
 use crate::tls::{H2, Tls};
 
 /// The maximum number of connections. For each further one, the connection that has been idle for the longest time is
@@ -108,7 +109,7 @@ pub async fn serve(
         full: LogThrottle::default(),
         limits: Limits::default(),
     });
-    storage::survive_file_size_limit();
+    system::survive_file_size_limit();
     let mut accepting = JoinSet::new();
     let handlers: Vec<Handler> = listeners.iter().map(|(_, handler)| handler.clone()).collect();
     for (listener, handler) in listeners {
@@ -121,15 +122,6 @@ pub async fn serve(
     server.draining.send_replace(());
     if timeout(grace, server.draining.closed()).await.is_err() {
         tracing::warn!("transfers were still running after {} s and were aborted (see --grace)", grace.as_secs_f64());
-    }
-}
-
-/// Raises the soft limit of open files to the hard limit: a page with many images opens many connections.
-pub fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::debug!("cannot raise the limit of open files: {error}");
     }
 }
 
@@ -214,13 +206,13 @@ impl Server {
                                 None => drop(tokio::spawn(accepted.plain(stream, Scheme::Http))),
                             }
                         }
-                        Stream::Unix(stream) => {
+                        Stream::Local(stream) => {
                             let accepted = self.accepted(&handler, origin, None, permit);
                             tokio::spawn(accepted.http1(stream, None, Scheme::Http));
                         }
                     }
                 }
-                Err(error) if is_out_of_descriptors(&error) => {
+                Err(error) if system::is_out_of_sockets(&error) => {
                     if starved.is_due() {
                         tracing::error!("no more connections can be accepted for now: {error} (see ulimit -n)");
                     }
@@ -461,13 +453,4 @@ fn report_handshake(error: &io::Error) {
     } else {
         tracing::debug!("a TLS handshake failed: {error}");
     }
-}
-
-/// Whether the process (EMFILE) or the machine (ENFILE) has run out of file descriptors, or the machine of memory.
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    matches!(
-        error.raw_os_error().map(Errno::from_raw_os_error),
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
-    )
 }

@@ -24,13 +24,3 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     }
 }
 
-/// Keeps SIGXFSZ from ending the process: to write beyond the largest file that `ulimit -f` allows is then an error of that
-/// write (EFBIG), which one request gets. Needs a runtime.
-pub fn survive_file_size_limit() {
-    use rustix::process::Signal;
-    use tokio::signal::unix::{SignalKind, signal};
-    // tokio keeps its handler for as long as the process lives
-    if let Err(error) = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())) {
-        tracing::debug!("SIGXFSZ could not be handled: {error}");
-    }
-}

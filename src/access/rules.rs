@@ -3,9 +3,7 @@
 //! For each setting, the first matching rule that has the setting decides it. A rule about caching therefore never removes
 //! the access control of a later rule.
 
-use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt as _;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -14,6 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::Policy;
 use crate::answer::disposition::Disposition;
 use crate::request::path::MediaPath;
+use crate::system;
 
 /// The settings of a rule for the paths that it matches.
 #[derive(Debug, Default)]
@@ -252,7 +251,7 @@ impl Access {
     /// The rules that match `path` as it is, in order, with the indices of their policies.
     fn exact<'a>(&'a self, path: &MediaPath) -> impl Iterator<Item = (usize, &'a Rule)> + use<'a> {
         // the root is the empty path, not `.`, which `?` and `.*` would match
-        let path = OsStr::from_bytes(path.as_bytes()).to_owned();
+        let path = system::name(path.as_bytes()).into_owned();
         self.matching(move |patterns| patterns.exact.is_match(&path))
     }
 

@@ -24,6 +24,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use hyper::body::Bytes;
+#[cfg(target_os = "linux")]
 use rustix::io::Errno;
 #[cfg(target_os = "linux")]
 use rustix::net::{SendAncillaryBuffer, SendFlags};
@@ -32,6 +33,7 @@ use tokio::net::TcpStream;
 
 use crate::storage::byte_range::ByteRange;
 use crate::storage::open_file::OpenFile;
+#[cfg(target_os = "linux")]
 use crate::storage::progress::shrank;
 
 /// Whether this module supports the system's sendfile.
@@ -185,6 +187,7 @@ impl fmt::Debug for SendQueue {
 
 impl QueuedRange {
     /// Sends as much of the range as the socket accepts.
+    #[cfg(target_os = "linux")]
     fn send(&self, socket: &TcpStream) -> io::Result<usize> {
         let len = usize::try_from(self.rest.len()).expect("at most two megabytes");
         let mut offset = self.rest.start;
@@ -198,6 +201,12 @@ impl QueuedRange {
             }
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// On other systems, connections have no send queue ([`SUPPORTED`]).
+    #[cfg(not(target_os = "linux"))]
+    fn send(&self, _socket: &TcpStream) -> io::Result<usize> {
+        Err(SendQueue::out_of_sync())
     }
 }
 
@@ -291,7 +300,7 @@ fn send_more(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 
 #[cfg(target_os = "linux")]
 fn sendfile(socket: &TcpStream, file: &OpenFile, offset: &mut u64, len: usize) -> Result<usize, Errno> {
-    rustix::fs::sendfile(socket, file, Some(offset), len)
+    rustix::fs::sendfile(socket, file.as_ref(), Some(offset), len)
 }
 
 #[cfg(target_os = "linux")]
@@ -305,12 +314,3 @@ fn send_more(_socket: &TcpStream, _slices: &[IoSlice<'_>]) -> io::Result<usize> 
     Err(SendQueue::out_of_sync())
 }
 
-#[cfg(not(target_os = "linux"))]
-fn sendfile(_socket: &TcpStream, _file: &OpenFile, _offset: &mut u64, _len: usize) -> Result<usize, Errno> {
-    Err(Errno::NOSYS)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn send(_socket: &TcpStream, _bytes: &[u8]) -> io::Result<usize> {
-    Err(SendQueue::out_of_sync())
-}

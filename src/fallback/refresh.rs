@@ -2,15 +2,10 @@
 //! background whether the copy is still current (RFC 9110 section 13.1). Only unmodified copies are replaced: [`CopyRecord`]
 //! distinguishes them from the developer's own files.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cap_std::fs::OpenOptions;
-use cap_std::fs::OpenOptionsExt as _;
 use hyper::{Method, StatusCode};
-use rustix::fs::OFlags;
 use tracing::{debug, info, warn};
 
 use super::Fallback;
@@ -25,6 +20,7 @@ use crate::site::Site;
 use crate::storage::blocking;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
+use crate::system;
 use crate::upload::staged::StagedFile;
 
 /// Called when a stored file is requested: checks it against the upstream in the background if the check is due.
@@ -109,8 +105,7 @@ async fn update(site: &Arc<Site>, fallback: &Fallback, key: &FetchKey, record: &
 /// The record of the copy at `path`, if the file is an unmodified copy; links are not followed. Blocks.
 fn copy_at(root: &Root, path: &MediaPath) -> Option<CopyRecord> {
     let Ok(Reach::Folder(folder, missing)) = root.reach(&path.parent()) else { return None };
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    let file = missing.is_empty().then(|| folder.open_with(OsStr::from_bytes(path.file_name()), &options).ok())??;
+    let name = system::name(path.file_name());
+    let file = missing.is_empty().then(|| folder.open_with(&*name, &system::reading_no_link()).ok())??;
     CopyRecord::read(&file.into_std(), path)
 }

@@ -4,8 +4,6 @@
 //! of the app's response are kept, but not its status and body. `X-Sendfile` names a path on the disk and behaves as in
 //! `mod_xsendfile` of Apache and in lighttpd: everything in the app's response except the body is kept.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use hyper::StatusCode;
@@ -126,14 +124,13 @@ fn url(text: &[u8]) -> Destination {
 
 fn disk(text: &[u8]) -> Destination {
     let decoded: Vec<u8> = percent_encoding::percent_decode(text).collect();
-    let is_bad = |path: &[u8]| path.contains(&0) || path.split(|&b| b == b'/').any(|segment| segment == b"..");
-    match text.first() {
-        Some(b'/') if is_bad(text) || is_bad(&decoded) => Destination::Invalid(Mistake::Unsafe),
-        Some(b'/') => {
-            let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
-            Destination::Disk { path: path(text), decoded: path(&decoded) }
-        }
-        _ => Destination::Invalid(Mistake::Relative),
+    let is_separator = |b: &u8| *b == b'/' || (cfg!(windows) && *b == b'\\');
+    let is_bad = |path: &[u8]| path.contains(&0) || path.split(is_separator).any(|segment| segment == b"..");
+    let path = |bytes: &[u8]| PathBuf::from(system::name(bytes));
+    match path(text).is_absolute() {
+        true if is_bad(text) || is_bad(&decoded) => Destination::Invalid(Mistake::Unsafe),
+        true => Destination::Disk { path: path(text), decoded: path(&decoded) },
+        false => Destination::Invalid(Mistake::Relative),
     }
 }
 

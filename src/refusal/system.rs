@@ -9,6 +9,7 @@ use super::Refusal;
 use crate::request::path::{MediaPath, PathError};
 use crate::storage::root::OpenError;
 use crate::storage::store::NotAFolder;
+use crate::system;
 
 impl From<PathError> for Refusal {
     fn from(error: PathError) -> Self {
@@ -65,6 +66,12 @@ impl Refusal {
                 "devmedia has no permission to read this file.",
                 "Check the permissions of the file and of the folders above it with ls -l.",
             ),
+            OpenError::Io(error) if system::is_in_use(&error) => Self::new(
+                StatusCode::LOCKED,
+                "in-use",
+                "Another program has this file open and does not share it.",
+                "Close the file in the other program, then request it again.",
+            ),
             OpenError::Io(error) => Self::failed(&error),
             OpenError::LeavesRoot => Self::leaves_root(),
             OpenError::RootGone => Self::new(
@@ -95,7 +102,7 @@ impl Refusal {
 
     /// A system error that the client cannot fix. The client learns only that it happened; the log has the details.
     pub fn failed(error: &io::Error) -> Self {
-        if is_out_of_descriptors(error) {
+        if system::is_out_of_descriptors(error) {
             return Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "out-of-file-descriptors",
@@ -114,8 +121,3 @@ impl Refusal {
     }
 }
 
-/// The limit of this process (EMFILE) or of the machine (ENFILE).
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::MFILE | Errno::NFILE))
-}

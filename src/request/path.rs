@@ -3,12 +3,13 @@
 //! Every decision (mounts, hidden names, access, the file system) is made about this value and never about the text it came
 //! from, so no other spelling of a path can slip past a rule.
 
-use std::ffi::OsStr;
+use std::borrow::Cow;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+
+use crate::system;
 
 /// RFC 3986 section 2.3: the unreserved characters stand for themselves, all else is escaped. Stricter than a path
 /// needs; it makes the output safe in an attribute, a header and a shell, and a `:` cannot pass for a scheme.
@@ -58,7 +59,7 @@ impl MediaPath {
         let mut bytes = Vec::with_capacity(target.len());
         let mut slash = true;
         let decoded = percent_decode(&target[..end.unwrap_or(target.len())]);
-        let decoded: std::borrow::Cow<[u8]> = decoded.into();
+        let decoded: Cow<[u8]> = decoded.into();
         for segment in decoded.split(|&b| b == b'/') {
             match segment {
                 b"" | b"." => slash = true,
@@ -166,10 +167,10 @@ impl MediaPath {
     }
 
     /// For the file system: relative, `.` at the top.
-    pub fn as_path(&self) -> &Path {
-        match self.bytes.as_slice() {
-            b"" => Path::new("."),
-            bytes => Path::new(OsStr::from_bytes(bytes)),
+    pub fn as_path(&self) -> Cow<'_, Path> {
+        match system::name(if self.bytes.is_empty() { b"." } else { &self.bytes }) {
+            Cow::Borrowed(name) => Cow::Borrowed(Path::new(name)),
+            Cow::Owned(name) => Cow::Owned(name.into()),
         }
     }
 

@@ -13,7 +13,7 @@ use super::shown::shown;
 use super::tree;
 
 /// The first argument of a supervisor. It is internal and not part of the documented command line.
-pub const ARGUMENT: &str = "__supervise";
+pub(super) const ARGUMENT: &str = "__supervise";
 
 /// How long processes may take to exit after SIGTERM.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ const NOT_FOUND: u8 = 127;
 const NOT_RUNNABLE: u8 = 126;
 
 /// Runs the supervisor if the arguments are `__supervise PARENT COMMAND...`.
-pub fn run() -> Option<ExitCode> {
+pub(super) fn run() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != ARGUMENT {
         return None;

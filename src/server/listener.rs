@@ -3,11 +3,11 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::local::{LocalListener, LocalStream};
 use crate::connection::{ListenerKind, Scheme};
 
 /// The port of the default address.
@@ -38,6 +38,9 @@ impl Listen {
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
+                _ if cfg!(windows) => {
+                    Err(format!("sockets in the file system work on Linux and macOS only; write {DEFAULT_PORT}"))
+                }
                 "" => Err("the path is missing; write unix:/tmp/media.sock".to_owned()),
                 path => Ok(Self::Unix(path.into())),
             };
@@ -166,8 +169,8 @@ pub fn local_addresses() -> Vec<IpAddr> {
 pub enum Listener {
     /// Over TCP.
     Tcp(TcpListener),
-    /// A Unix socket; its path is removed on drop.
-    Unix(UnixListener, SocketFile),
+    /// A socket in the file system.
+    Local(LocalListener),
 }
 
 /// An accepted connection.
@@ -175,8 +178,8 @@ pub enum Listener {
 pub enum Stream {
     /// Over TCP, from this address.
     Tcp(TcpStream, IpAddr),
-    /// Over a Unix socket.
-    Unix(UnixStream),
+    /// Over a socket in the file system.
+    Local(LocalStream),
 }
 
 /// A bound listening address.
@@ -242,9 +245,7 @@ fn bind_one(listen: &Listen, all: &[Listen], scheme: &str) -> Result<Bound, Stri
             Ok(Bound { origin, network_origins, listeners: vec![Listener::Tcp(listener)] })
         }
         Listen::Unix(path) => {
-            let listener = unix(path).map_err(advise)?;
-            let file = SocketFile::new(path).map_err(advise)?;
-            let listeners = vec![Listener::Unix(listener, file)];
+            let listeners = vec![Listener::Local(LocalListener::bind(path).map_err(advise)?)];
             Ok(Bound { origin: listen.to_string(), network_origins: Vec::new(), listeners })
         }
     }
@@ -297,54 +298,12 @@ fn tcp(address: SocketAddr, v6_only: bool) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         rustix::net::sockopt::set_ipv6_v6only(&socket, v6_only)?;
     }
-    socket.set_reuseaddr(true)?;
+    // on Windows, it would let two processes listen on one port
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)
-}
-
-/// Binds a Unix socket. An existing file is removed only if it is a socket that no process listens on.
-fn unix(path: &Path) -> io::Result<UnixListener> {
-    match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_unused_socket(path) => {
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)
-        }
-        result => result,
-    }
-}
-
-fn is_unused_socket(path: &Path) -> bool {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    is_socket && std::os::unix::net::UnixStream::connect(path).is_err_and(refused)
-}
-
-/// The path of a bound socket. It is removed on drop if it is still that socket.
-#[derive(Debug)]
-pub struct SocketFile {
-    path: PathBuf,
-    inode: (u64, u64),
-}
-
-impl SocketFile {
-    fn new(path: &Path) -> io::Result<Self> {
-        let inode = inode(path)?;
-        Ok(Self { path: path.to_owned(), inode })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if inode(&self.path).is_ok_and(|inode| inode == self.inode) {
-            // a failure at the very end can be ignored
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn inode(path: &Path) -> io::Result<(u64, u64)> {
-    let metadata = std::fs::symlink_metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
 }
 
 impl Listener {
@@ -352,7 +311,7 @@ impl Listener {
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Tcp(listener) => Some(listener.local_addr().ok()?.port()),
-            Self::Unix(..) => None,
+            Self::Local(_) => None,
         }
     }
 
@@ -368,7 +327,7 @@ impl Listener {
                     ListenerKind::Loopback
                 }
             }
-            Self::Unix(..) => ListenerKind::Unix,
+            Self::Local(_) => ListenerKind::Unix,
         }
     }
 
@@ -380,7 +339,7 @@ impl Listener {
                 stream.set_nodelay(true)?;
                 Ok(Stream::Tcp(stream, peer.ip().to_canonical()))
             }
-            Self::Unix(listener, _) => Ok(Stream::Unix(listener.accept().await?.0)),
+            Self::Local(listener) => Ok(Stream::Local(listener.accept().await?)),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! `Entity`: the metadata of an open file that HTTP needs. It is created from the handle only, never from a path.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, SystemTime};
 
 use httpdate::HttpDate;
@@ -9,6 +7,7 @@ use hyper::header::HeaderValue;
 
 use super::media_type::MediaType;
 use super::version::Version;
+use crate::system::FileStat;
 
 /// The selected representation (RFC 9110 section 3.2) and its metadata.
 #[derive(Debug, Clone)]
@@ -33,34 +32,30 @@ impl Entity {
         Self { device: 0, len, etag: None, last_modified, media_type }
     }
 
-    /// Describes a file by the metadata of its handle, read just after `now`.
-    pub fn new(metadata: &Metadata, media_type: MediaType, now: SystemTime) -> Self {
-        let settled = Version::of(metadata).is_settled(now);
+    /// Describes a file by the state of its handle, read just after `now`.
+    pub fn new(stat: &FileStat, media_type: MediaType, now: SystemTime) -> Self {
+        let settled = Version::of(stat).is_settled(now);
         Self {
-            device: metadata.dev(),
-            len: metadata.len(),
-            etag: settled.then(|| etag(metadata)),
-            last_modified: metadata
-                .modified()
-                .ok()
-                .filter(|_| settled)
-                .and_then(|modified| last_modified(modified, now)),
+            device: stat.device,
+            len: stat.len,
+            etag: settled.then(|| etag(stat)),
+            last_modified: stat.modified().filter(|_| settled).and_then(|modified| last_modified(modified, now)),
             media_type,
         }
     }
 }
 
 /// The `ETag` is strong, because every write changes ctime, which programs cannot set, and a replaced file has another
-/// inode.
-fn etag(metadata: &Metadata) -> HeaderValue {
+/// inode. On Windows, a program that sets the times back can hide a write of the same length.
+fn etag(stat: &FileStat) -> HeaderValue {
     let tag = format!(
         "\"{:x}-{:x}-{:x}.{:x}-{:x}.{:x}\"",
-        metadata.ino(),
-        metadata.len(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.ctime(),
-        metadata.ctime_nsec(),
+        stat.inode,
+        stat.len,
+        stat.modified.seconds,
+        stat.modified.nanos,
+        stat.changed.seconds,
+        stat.changed.nanos,
     );
     HeaderValue::try_from(tag).expect("hex digits, quotes, dots and dashes")
 }

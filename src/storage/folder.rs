@@ -1,8 +1,6 @@
 //! The entries of a folder, for a listing.
 
-use std::fs::Metadata;
 use std::io;
-use std::os::unix::ffi::OsStringExt as _;
 use std::time::SystemTime;
 
 use cap_std::fs::Dir;
@@ -11,6 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::media_type::MediaType;
 use crate::request::path::is_own;
+use crate::system::FileStat;
 
 /// An entry of a folder. A link is described by its target, if that is inside the root.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +49,7 @@ impl Kind {
 #[derive(Debug)]
 pub enum Target {
     /// A file or folder that is served.
-    Served(Metadata),
+    Served(FileStat),
     /// The target is not served; the link is listed as [`Kind::Other`].
     Broken,
     /// The target must not be named; the link is omitted.
@@ -75,7 +74,7 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Re
         let (kind, modified) = if own.is_symlink() {
             match follow(name.as_encoded_bytes()) {
                 Target::Served(target) => {
-                    (Kind::new(target.is_dir(), target.is_file(), target.len()), target.modified().ok())
+                    (Kind::new(target.is_dir, target.is_file, target.len), target.modified())
                 }
                 Target::Broken => (Kind::Other, None),
                 Target::Secret => continue,
@@ -84,7 +83,7 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Re
             let modified = own.modified().ok().map(cap_std::time::SystemTime::into_std);
             (Kind::new(own.is_dir(), own.is_file(), own.len()), modified)
         };
-        entries.push(Entry { name: name.into_vec(), kind, modified, sniffed: None });
+        entries.push(Entry { name: name.into_encoded_bytes(), kind, modified, sniffed: None });
     }
     sort(&mut entries);
     Ok(entries)

@@ -6,8 +6,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -15,6 +13,7 @@ use hyper::body::Bytes;
 
 use super::progress::{ProgressReader, shrank};
 use crate::storage::byte_range::ByteRange;
+use crate::system;
 
 /// Whether a root's file system supports `RWF_NOWAIT`. This is found out while serving: tmpfs and overlayfs do not.
 #[derive(Debug, Clone)]
@@ -68,7 +67,7 @@ impl OpenFile {
     /// are none: the file has become shorter than announced.
     pub fn read(&self, range: ByteRange) -> io::Result<Bytes> {
         let mut buffer = buffer(range);
-        let got = self.file.read_at(&mut buffer, range.start)?;
+        let got = system::read_at(&self.file, &mut buffer, range.start)?;
         if got == 0 {
             return Err(shrank());
         }
@@ -102,7 +101,7 @@ impl OpenFile {
         let mut at = range.start;
         let mut buffer = vec![0; usize::try_from(STEP.min(range.len())).expect("a step fits into memory")];
         while at < range.end {
-            match self.file.read_at(&mut buffer, at)? {
+            match system::read_at(&self.file, &mut buffer, at)? {
                 0 => break,
                 got => at += got as u64,
             }
@@ -112,12 +111,12 @@ impl OpenFile {
 
     /// Reads at `offset`, as many bytes as are available. May wait for a disk.
     pub fn read_into(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+        system::read_at(&self.file, buffer, offset)
     }
 
     /// Reads the first bytes, to detect the type of the file. May wait for a disk.
     pub fn first(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read_at(buffer, 0)
+        system::read_at(&self.file, buffer, 0)
     }
 
     /// Reads at `offset` without waiting. Returns the number of bytes, at least one, or `None`.
@@ -146,9 +145,9 @@ impl OpenFile {
     }
 }
 
-impl AsFd for OpenFile {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+impl AsRef<File> for OpenFile {
+    fn as_ref(&self) -> &File {
+        &self.file
     }
 }
 

@@ -4,15 +4,13 @@
 //! `RESOLVE_BENEATH`), or cap-std does, one segment at a time, if the kernel does not support that. So neither a bug in
 //! the handling of paths nor a link that is replaced during a request can lead out of the root.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
-use rustix::fs::OFlags;
+use cap_std::fs::Dir;
 
 use super::entity::Entity;
 #[cfg(target_os = "linux")]
@@ -22,6 +20,7 @@ use super::media_type::{MediaTypes, SNIFF_LEN};
 use super::open_file::{NoWait, OpenFile};
 use crate::remembered::Remembered;
 use crate::request::path::MediaPath;
+use crate::system::{self, FileStat};
 
 mod locate;
 pub mod reach;
@@ -36,9 +35,6 @@ const RECHECK: Duration = Duration::from_millis(200);
 
 /// The most folders whose identity is remembered for a moment.
 const MAX_WATCHED: usize = 256;
-
-/// Avoids hanging on a FIFO without a writer, and acquiring a controlling terminal.
-const OPEN_FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 /// A served directory, with its policy for symbolic links.
 #[derive(Debug)]
@@ -100,19 +96,9 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the path does not exist, as opposed to a file that cannot be opened. nginx responds with 404 to the same
-    /// errors.
+    /// Whether the path does not exist, as opposed to a file that cannot be opened.
     pub fn is_missing(&self) -> bool {
-        use rustix::io::Errno;
-        let Self::Io(error) = self else { return false };
-        match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(errno) => matches!(
-                errno,
-                Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::INVAL | Errno::ILSEQ
-            ),
-            // what was opened is not there any more when its place is looked up
-            None => error.kind() == io::ErrorKind::NotFound,
-        }
+        matches!(self, Self::Io(error) if system::is_missing(error))
     }
 }
 
@@ -126,7 +112,7 @@ impl Root {
     /// Opens a directory. The errors are those of the system (missing, not a directory, not readable).
     pub fn new(path: &Path, links: Links, types: MediaTypes) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
+        let dir = system::open_folder(&path)?;
         dir.entries()?;
         let is_local = is_local(&dir);
         let current = Current { identity: identity(&dir), dir: Some(Arc::new(dir)), checked: Instant::now() };
@@ -169,7 +155,7 @@ impl Root {
     /// tell that it is missing. If this returns `None`, call [`Root::open`], which may wait.
     #[cfg(target_os = "linux")]
     pub fn open_now(&self, path: &MediaPath) -> Option<Result<Found, OpenError>> {
-        use rustix::fs::{Mode, ResolveFlags, openat2};
+        use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
         use rustix::io::Errno;
         if !self.nowait.may_try() {
             return None;
@@ -179,10 +165,10 @@ impl Root {
         if let Some((file, entity)) = self.recent.get(&*dir, path, now) {
             return Some(Ok(Found::File(file, entity)));
         }
-        let flags = OPEN_FLAGS | OFlags::RDONLY | OFlags::CLOEXEC;
+        let flags = system::OPEN_FLAGS | OFlags::RDONLY | OFlags::CLOEXEC;
         // without links the file is where its path says, so it need not be asked
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
-        let file = match openat2(&*dir, path.as_path(), flags, Mode::empty(), resolve) {
+        let file = match openat2(&*dir, &*path.as_path(), flags, Mode::empty(), resolve) {
             Ok(file) => file,
             Err(errno @ (Errno::NOENT | Errno::NOTDIR)) if self.is_current() => {
                 return Some(Err(OpenError::Io(errno.into())));
@@ -190,12 +176,12 @@ impl Root {
             Err(_) => return None,
         };
         let sniff = |file: &OpenFile, first: &mut [u8]| file.peek(0, first).ok_or(io::ErrorKind::WouldBlock.into());
-        let (found, metadata) = self.describe(file.into(), path, sniff).ok()?;
+        let (found, stat) = self.describe(file.into(), path, sniff).ok()?;
         // the type of another file may change without a change of its times
         if let Found::File(file, entity) = &found
             && self.types.by_name_alone(path.file_name()).is_some()
         {
-            self.recent.put(path, file, entity, &metadata, now);
+            self.recent.put(path, file, entity, &stat, now);
         }
         Some(Ok(found))
     }
@@ -240,11 +226,11 @@ impl Root {
         Ok((found, location))
     }
 
-    /// The metadata of the target of a link and its location, for a listing; `None` if it is not served. Blocks.
-    pub fn follow(&self, link: &MediaPath) -> Option<(Metadata, Location)> {
+    /// The state of the target of a link and its location, for a listing; `None` if it is not served. Blocks.
+    pub fn follow(&self, link: &MediaPath) -> Option<(FileStat, Location)> {
         let dir = self.dir(RECHECK).ok()?;
         let file = self.open_file(&dir, link, self.links).ok()?;
-        Some((file.metadata().ok()?, self.locate(&file, link).ok()?))
+        Some((FileStat::of(&file).ok()?, self.locate(&file, link).ok()?))
     }
 
     fn open_in(&self, dir: &Dir, path: &MediaPath) -> Result<Found, OpenError> {
@@ -254,10 +240,9 @@ impl Root {
 
     /// Opens `path`, whatever kind of file it is.
     fn open_file(&self, dir: &Dir, path: &MediaPath, links: Links) -> Result<File, OpenError> {
-        match open_beneath(dir, path.as_path()) {
+        match open_beneath(dir, &path.as_path()) {
             Err(error) if is_escape(&error) => self.open_link(dir, path, links),
-            // open(2): the path is a socket, or a device without a driver
-            Err(error) if is_errno(&error, rustix::io::Errno::NXIO) => Err(OpenError::NotRegular),
+            Err(error) if system::is_not_regular(&error) => Err(OpenError::NotRegular),
             result => Ok(result?),
         }
     }
@@ -269,14 +254,14 @@ impl Root {
         file: File,
         path: &MediaPath,
         sniff: fn(&OpenFile, &mut [u8]) -> io::Result<usize>,
-    ) -> Result<(Found, Metadata), OpenError> {
+    ) -> Result<(Found, FileStat), OpenError> {
         // a file that changes after this moment has a later time
         let now = SystemTime::now();
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Ok((Found::Directory(Dir::from_std_file(file)), metadata));
+        let stat = FileStat::of(&file)?;
+        if stat.is_dir {
+            return Ok((Found::Directory(Dir::from_std_file(file)), stat));
         }
-        if !metadata.is_file() {
+        if !stat.is_file {
             return Err(OpenError::NotRegular);
         }
         let file = OpenFile::new(file, self.nowait.clone());
@@ -287,8 +272,8 @@ impl Root {
             let len = sniff(&file, &mut first)?;
             self.types.by_content(path.file_name(), &first[..len])
         };
-        let entity = Entity::new(&metadata, media_type, now);
-        Ok((Found::File(file, entity), metadata))
+        let entity = Entity::new(&stat, media_type, now);
+        Ok((Found::File(file, entity), stat))
     }
 
     /// Opens a path with a link that leaves the root or is absolute, if it leads back into the root.
@@ -326,7 +311,7 @@ impl Root {
         let mut current = self.current.write().expect("nothing panics while holding it");
         current.checked = now;
         if !current.dir.as_ref().is_some_and(|dir| self.is_still(dir)) {
-            current.dir = Dir::open_ambient_dir(&self.path, ambient_authority()).ok().map(Arc::new);
+            current.dir = system::open_folder(&self.path).ok().map(Arc::new);
             current.identity = current.dir.as_deref().and_then(identity);
         }
         current.dir.clone().ok_or(OpenError::RootGone)
@@ -334,8 +319,7 @@ impl Root {
 
     /// Whether the path still leads to the root that was opened last.
     pub fn is_current(&self) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
-        let named = std::fs::metadata(&self.path).map(|named| (named.dev(), named.ino()));
+        let named = system::stat_of_path(&self.path).map(|named| (named.device, named.inode));
         let current = self.current.read().expect("nothing panics while holding it");
         current.dir.is_some() && named.is_ok_and(|named| current.identity == Some(named))
     }
@@ -343,34 +327,26 @@ impl Root {
     /// Whether the path still leads to this handle. The handle of a removed directory stays valid but has no links, and
     /// the directory's inode number may already have been reused.
     fn is_still(&self, dir: &Dir) -> bool {
-        let held = dir.dir_metadata();
-        let named = std::fs::metadata(&self.path);
-        match (held, named) {
-            (Ok(held), Ok(named)) => {
-                use std::os::unix::fs::MetadataExt as _;
-                held.nlink() > 0 && held.ino() == named.ino() && held.dev() == named.dev()
-            }
-            _ => false,
-        }
+        let held = system::stat_of_folder(dir);
+        let named = system::stat_of_path(&self.path);
+        held.is_ok_and(|held| held.has_name && named.is_ok_and(|named| held.is_same(&named)))
     }
 }
 
 /// The device and the inode of a folder.
 fn identity(dir: &Dir) -> Option<(u64, u64)> {
-    dir.dir_metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    system::stat_of_folder(dir).ok().map(|stat| (stat.device, stat.inode))
 }
 
 fn open_beneath(dir: &Dir, path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(OPEN_FLAGS.bits().cast_signed());
-    Ok(dir.open_with(path, &options)?.into_std())
+    Ok(dir.open_with(path, &system::reading())?.into_std())
 }
 
 #[cfg(target_os = "linux")]
 fn open_anywhere(path: &Path) -> Result<File, OpenError> {
-    match follow::open(path, OPEN_FLAGS) {
+    match follow::open(path, system::OPEN_FLAGS) {
         Err(FollowError::Magic) => Err(OpenError::LeavesRoot),
-        Err(FollowError::Io(error)) if is_errno(&error, rustix::io::Errno::NXIO) => Err(OpenError::NotRegular),
+        Err(FollowError::Io(error)) if system::is_not_regular(&error) => Err(OpenError::NotRegular),
         Err(FollowError::Io(error)) => Err(OpenError::Io(error)),
         Ok(file) => Ok(file),
     }
@@ -378,19 +354,12 @@ fn open_anywhere(path: &Path) -> Result<File, OpenError> {
 
 #[cfg(not(target_os = "linux"))]
 fn open_anywhere(path: &Path) -> Result<File, OpenError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).custom_flags(OPEN_FLAGS.bits().cast_signed());
-    Ok(options.open(path)?)
+    Ok(system::open_anywhere(path)?)
 }
 
-/// Whether this is cap-std's own error for a path that leaves the handle. It has no errno, unlike the system's EACCES.
+/// Whether this is cap-std's own error for a path that leaves the handle. It has no code, unlike the system's EACCES.
 fn is_escape(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
-}
-
-fn is_errno(error: &io::Error, errno: rustix::io::Errno) -> bool {
-    error.raw_os_error() == Some(errno.raw_os_error())
 }
 
 /// Whether the file system is local. On network file systems and FUSE, opening a file and reading its length may also

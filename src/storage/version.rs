@@ -1,11 +1,11 @@
 //! `Version`: what `stat` tells about a file or a folder that changes with every change of it.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, SystemTime};
 
 #[cfg(target_os = "linux")]
 use rustix::fs::Stat;
+
+use crate::system::FileStat;
 
 /// A file or folder that changed less than this ago may change again without a change of its times: kernels before 6.13
 /// have a granularity of up to 10 ms. Such a file has no validator, so that no cache keeps a partially written file, and
@@ -13,7 +13,8 @@ use rustix::fs::Stat;
 const RACY: Duration = Duration::from_millis(20);
 
 /// A version of one file or folder. As long as it is the same, the content is the same: every change of a file, and of the
-/// names in a folder, changes ctime, which programs cannot set, and a file in its place has another inode.
+/// names in a folder, changes ctime, which programs cannot set, and a file in its place has another inode. (On Windows, they
+/// can set all times.)
 ///
 /// A write by a shared mapping to a page that is dirty already is an exception: it changes no time. So it is not used to
 /// keep the bytes of files.
@@ -30,13 +31,13 @@ pub struct Version {
 
 impl Version {
     /// Of an open handle.
-    pub fn of(metadata: &Metadata) -> Self {
+    pub fn of(stat: &FileStat) -> Self {
         Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            len: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            device: stat.device,
+            inode: stat.inode,
+            len: stat.len,
+            modified: (stat.modified.seconds, stat.modified.nanos),
+            changed: (stat.changed.seconds, stat.changed.nanos),
         }
     }
 

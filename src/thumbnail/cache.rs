@@ -3,9 +3,8 @@
 //! A cache file is a SHA-256 digest followed by the content it covers. A file that is truncated or that another program
 //! has changed counts as missing. An error in this module is never more than a cache miss.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -16,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::make::Size;
 use crate::storage::entity::Entity;
+use crate::system;
 
 /// The approximate limit of the folder's size. It is checked each time [`SWEEP_AFTER`] bytes have been written.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -124,10 +124,10 @@ impl Cache {
 
     /// Images may be private, so only this user can read the folder and its files.
     fn create(&self, path: &std::path::Path) -> io::Result<File> {
-        let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+        let open = || system::with_mode(OpenOptions::new().write(true).create(true).truncate(true), 0o600).open(path);
         match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+                system::private_folder().recursive(true).create(&self.folder)?;
                 open()
             }
             result => result,

@@ -1,14 +1,12 @@
 //! The files of the authority: `$XDG_DATA_HOME/devmedia/`, and the keys in a folder below it.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::error::TlsError;
+use crate::system;
 
 /// Where the keys are. No mount serves, lists or overwrites a name that begins with `.devmedia-`, not even with `--hidden`.
 const KEYS: &str = ".devmedia-keys";
@@ -36,15 +34,13 @@ impl Store {
                 fs::create_dir_all(above)?;
             }
             for folder in [folder, &folder.join(KEYS)] {
-                match DirBuilder::new().mode(0o700).create(folder) {
+                match system::private_folder().create(folder) {
                     Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                     _ => {}
                 }
-                make_private(folder, 0o700)?;
+                system::restrict(folder, 0o700)?;
             }
-            let lock = File::open(folder)?;
-            flock(&lock, FlockOperation::LockExclusive)?;
-            Ok(lock)
+            system::lock_folder(folder)
         };
         let lock = open().map_err(|error| TlsError::Store(folder.to_owned(), error))?;
         Ok(Self { folder: folder.to_owned(), _lock: lock })
@@ -70,7 +66,7 @@ impl Store {
         let path = &self.key(name);
         let text = read(path)?;
         if text.is_some() {
-            make_private(path, 0o600).map_err(|error| TlsError::Store(path.to_owned(), error))?;
+            system::restrict(path, 0o600).map_err(|error| TlsError::Store(path.to_owned(), error))?;
         }
         Ok(text)
     }
@@ -108,17 +104,12 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+        let mut file = system::with_mode(OpenOptions::new().write(true).create_new(true), mode).open(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, path)
     };
     write().map_err(|error| TlsError::Store(path.to_owned(), error))
-}
-
-fn make_private(path: &Path, mode: u32) -> io::Result<()> {
-    let present = fs::metadata(path)?.permissions().mode() & 0o777;
-    if present & !mode == 0 { Ok(()) } else { fs::set_permissions(path, Permissions::from_mode(present & mode)) }
 }
 
 #[cfg(test)]
@@ -138,8 +129,12 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn only_the_owner_may_read() {
+        use std::fs::Permissions;
+        use std::os::unix::fs::PermissionsExt as _;
+
         let place = tempfile::tempdir().expect("a temporary folder");
         let folder = place.path().join("share/devmedia");
         let store = Store::open(&folder).expect("it is made");

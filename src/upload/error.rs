@@ -3,12 +3,12 @@
 use std::io;
 
 use hyper::StatusCode;
-use rustix::io::Errno;
 
 use super::names::{MAX_PATH, NameError};
 use super::tus_error::TusError;
 use crate::refusal::Refusal;
 use crate::request::path::{MediaPath, Visible};
+use crate::system::{self, WriteFailure};
 
 /// Why an upload is not accepted.
 #[derive(Debug)]
@@ -181,30 +181,36 @@ impl From<UploadError> for Refusal {
 /// Explains why the system did not write a file.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` passes")]
 pub fn cannot_write(error: io::Error) -> Refusal {
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOSPC | Errno::DQUOT) => Refusal::new(
+    match system::write_failure(&error) {
+        Some(WriteFailure::Full) => Refusal::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "disk-full",
             "The disk is full, or the disk quota of this user is used up; nothing was stored.",
             "Free some space (see df -h), then send the file again.",
         ),
         // the limit of this process (ulimit -f), or of the file system
-        Some(Errno::FBIG) => Refusal::new(
+        Some(WriteFailure::TooLarge) => Refusal::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "file-too-large",
             "The file is larger than this process or its file system may write; nothing was stored.",
             "Check the limit of the process with ulimit -f, and the type of the file system with df -T.",
         ),
-        Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Refusal::new(
+        Some(WriteFailure::Forbidden) => Refusal::new(
             StatusCode::FORBIDDEN,
             "not-writable",
             "devmedia has no permission to write there.",
             "Check the permissions of the folder with ls -ld, and whether its disk is mounted read-only.",
         ),
-        Some(Errno::ISDIR) => UploadError::IsFolder.into(),
-        Some(Errno::NAMETOOLONG | Errno::ILSEQ) => NameError::NoRoom("its length or its characters".to_owned()).into(),
-        // cap-std's own error without an errno: a link has replaced the folder
-        None if error.kind() == io::ErrorKind::PermissionDenied => Refusal::leaves_root(),
+        Some(WriteFailure::IsFolder) => UploadError::IsFolder.into(),
+        Some(WriteFailure::BadName) => NameError::NoRoom("its length or its characters".to_owned()).into(),
+        Some(WriteFailure::InUse) => Refusal::new(
+            StatusCode::LOCKED,
+            "in-use",
+            "Another program has the file open and does not share it; nothing was changed.",
+            "Close the file in the other program, then send the request again.",
+        ),
+        // cap-std's own error without a code: a link has replaced the folder
+        None if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() => Refusal::leaves_root(),
         _ => Refusal::failed(&error),
     }
 }

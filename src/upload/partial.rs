@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, FlockOperation, OFlags, flock, openat, unlinkat};
 use serde::{Deserialize, Serialize};
 
 use super::error::{UploadError, cannot_write};
-use super::staged::{FILE_MODE, StagedFile};
+use super::staged::StagedFile;
 use super::stored::Stored;
 use super::tus_error::TusError;
 use crate::refusal::Refusal;
@@ -20,6 +19,7 @@ use crate::site::Site;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::storage::token::token;
+use crate::system::{self, Lock};
 
 /// The folder. Its name starts with devmedia's own prefix, so it is never served.
 pub const FOLDER: &str = ".devmedia-partial";
@@ -103,6 +103,8 @@ pub struct Partial {
     pub expires: SystemTime,
     folder: Dir,
     file: Arc<File>,
+    /// Set while this request may append.
+    lock: Option<Lock>,
 }
 
 impl Partial {
@@ -111,17 +113,15 @@ impl Partial {
         let folder = folder(root)?.map_or_else(|top| make_folder(&top), Ok).map_err(cannot_write)?;
         let id = PartialId(token(ID_LEN));
         write_info(&folder, &id, info).map_err(cannot_write)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        openat(&folder, &id.0, flags, FILE_MODE).map_err(|errno| cannot_write(errno.into()))?;
+        system::create_new(&folder, &id.0).map_err(cannot_write)?;
         Self::open(root, id)
     }
 
     /// Opens an upload that was started earlier, possibly by another process.
     pub fn open(root: &Root, id: PartialId) -> Result<Self, Refusal> {
-        let gone = |_| Refusal::from(TusError::Gone);
+        let gone = |_: io::Error| Refusal::from(TusError::Gone);
         let folder = folder(root)?.map_err(|_| TusError::Gone)?;
-        let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut info = File::from(openat(&folder, id.info(), flags | OFlags::RDONLY, FILE_MODE).map_err(gone)?);
+        let mut info = folder.open_with(id.info(), &system::reading_no_link()).map_err(gone)?.into_std();
         let mut text = String::new();
         info.read_to_string(&mut text).map_err(|error| Refusal::failed(&error))?;
         // interrupted by a kill -9 before anybody knew its URL
@@ -129,7 +129,7 @@ impl Partial {
         let file = if known.complete {
             info
         } else {
-            openat(&folder, &id.0, flags | OFlags::WRONLY | OFlags::APPEND, FILE_MODE).map_err(gone)?.into()
+            system::open_to_append(&folder, &id.0).map_err(gone)?
         };
         let metadata = file.metadata().map_err(|error| Refusal::failed(&error))?;
         let offset = if known.complete { known.length } else { metadata.len() };
@@ -138,12 +138,13 @@ impl Partial {
         let age = metadata.modified().map(|modified| now.duration_since(modified).unwrap_or_default());
         let left = LIFETIME.checked_sub(age.map_err(|error| Refusal::failed(&error))?).ok_or(TusError::Gone)?;
         let expires = now + left;
-        Ok(Self { id, info: known, offset, expires, folder, file: Arc::new(file) })
+        Ok(Self { id, info: known, offset, expires, folder, file: Arc::new(file), lock: None })
     }
 
     /// Keeps other requests, also those of other processes, from appending until the upload is dropped.
-    pub fn lock(&self) -> Result<(), TusError> {
-        flock(&self.file, FlockOperation::NonBlockingLockExclusive).map_err(|_| TusError::Locked)
+    pub fn lock(&mut self) -> Result<(), TusError> {
+        self.lock = Some(Lock::try_new(&self.file, &self.folder, &self.id.0).map_err(|_| TusError::Locked)?);
+        Ok(())
     }
 
     /// The file to append to.
@@ -190,7 +191,7 @@ impl Partial {
     /// Removes the upload and its bytes. A published file stays.
     pub fn remove(self) {
         for name in [&self.id.0, &self.id.info()] {
-            let _ = unlinkat(&self.folder, name, AtFlags::empty());
+            let _ = self.folder.remove_file(name);
         }
     }
 }

@@ -1,12 +1,9 @@
 //! PUT and DELETE of a single file at its own path.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use hyper::header;
 use hyper::{Method, Request, Response};
-use rustix::fs::{AtFlags, unlinkat};
 
 use super::chunk::{self, Chunk};
 use super::error::{UploadError, cannot_write};
@@ -25,6 +22,7 @@ use crate::site::Site;
 use crate::storage::blocking;
 use crate::storage::root::reach::Reach;
 use crate::storage::root::{Found, OpenError};
+use crate::system;
 
 /// Stores the body under exactly this path: 201 for a new file, 204 if a file was replaced.
 pub async fn put(upload: Upload<'_>, body: &mut RequestBody) -> Result<Response<Body>, Refusal> {
@@ -79,8 +77,7 @@ pub async fn delete(upload: Upload<'_>) -> Result<Response<Body>, Refusal> {
             return Err(Refusal::not_found(path));
         }
         site.allows_changing(&passed, &folder, [path.file_name()])?;
-        unlinkat(&folder, OsStr::from_bytes(path.file_name()), AtFlags::empty())
-            .map_err(|errno| cannot_write(errno.into()))?;
+        folder.remove_file(&*system::name(path.file_name())).map_err(cannot_write)?;
         drop(changing);
         Ok(stored::done())
     })

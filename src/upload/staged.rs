@@ -8,17 +8,13 @@
 //! Nothing is synced to the disk (fsync): this is a development server, and files lost in a power cut can be uploaded
 //! again.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
-use cap_std::fs::{Dir, MetadataExt as CapMetadataExt};
+use cap_std::fs::Dir;
 use hyper::body::Bytes;
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, renameat, unlinkat};
-use rustix::io::Errno;
 
 use super::{UploadError, cannot_write, names};
 use crate::access::rules::PolicySet;
@@ -28,12 +24,10 @@ use crate::site::Site;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::storage::token::token;
+use crate::system::{self, FileStat};
 
 /// The most bytes in a name, on every common file system (`NAME_MAX`).
 pub const NAME_MAX: usize = 255;
-
-/// New files can be read and written by all users that the umask permits.
-pub const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 
 /// A file that is being received and that is not visible yet. Dropping it removes it.
 #[derive(Debug)]
@@ -82,14 +76,14 @@ impl StagedFile {
             Reach::Folder(reached, missing) => (reached, missing),
             Reach::InTheWay(path) => return Err(UploadError::InTheWay { path }.into()),
         };
-        let (file, temporary) = if let Some(file) = unnamed(&reached) {
+        let (file, temporary) = if let Some(file) = unnamed::create(&reached) {
             (file, None)
         } else {
             let (file, temporary) = named(&reached).map_err(|error| cannot_store(error, folder))?;
             (file, Some(temporary))
         };
         // tells the sweeper that the file belongs to a running process
-        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        system::mark_used(&file);
         Ok(Self { file: Arc::new(file), folder: folder.clone(), reached, missing, temporary })
     }
 
@@ -97,7 +91,7 @@ impl StagedFile {
     /// from another file system. Blocks.
     pub fn adopt(root: &Root, wanted: &MediaPath, file: &Arc<File>, folder: &Dir, name: &str) -> Result<Self, Refusal> {
         let mut staged = Self::create(root, wanted)?;
-        let device = |file: &File| file.metadata().map(|metadata| metadata.dev());
+        let device = |file: &File| FileStat::of(file).map(|stat| stat.device);
         if device(file).map_err(cannot_write)? == device(&staged.file).map_err(cannot_write)? {
             let folder = folder.try_clone().map_err(cannot_write)?;
             staged.file = Arc::clone(file);
@@ -142,11 +136,12 @@ impl StagedFile {
         let fits = |name: &str| name.len() <= NAME_MAX;
         let mut candidate = name.to_owned();
         loop {
-            let taken = if fits(&candidate) { self.link(&folder.dir, candidate.as_bytes()) } else { Err(Errno::EXIST) };
+            let exists = || Err(io::ErrorKind::AlreadyExists.into());
+            let taken = if fits(&candidate) { self.link(&folder.dir, candidate.as_bytes()) } else { exists() };
             match taken {
                 Ok(()) => return self.verified(root, folder, candidate.as_bytes()),
-                Err(Errno::EXIST) => candidate = names::alternative(name, fits)?,
-                Err(errno) => return Err(self.refusal(errno.into())),
+                Err(error) if is_taken(&error) => candidate = names::alternative(name, fits)?,
+                Err(error) => return Err(self.refusal(error)),
             }
         }
     }
@@ -159,8 +154,8 @@ impl StagedFile {
                 self.verified(root, folder, name)?.stay();
                 Ok(Ok(()))
             }
-            Err(Errno::EXIST) => Ok(Err(self)),
-            Err(errno) => Err(self.refusal(errno.into())),
+            Err(error) if is_taken(&error) => Ok(Err(self)),
+            Err(error) => Err(self.refusal(error)),
         }
     }
 
@@ -170,10 +165,12 @@ impl StagedFile {
         let folder = self.make_folder(root)?;
         let temporary = match self.temporary.take() {
             Some(temporary) => temporary,
-            None => self.named_in(&folder.dir).map_err(|errno| self.refusal(errno.into()))?,
+            None => self.named_in(&folder.dir).map_err(|error| self.refusal(error))?,
         };
-        renameat(&temporary.folder, &temporary.name, &folder.dir, OsStr::from_bytes(name))
-            .map_err(|errno| self.refusal(errno.into()))?;
+        temporary
+            .folder
+            .rename(&temporary.name, &folder.dir, &*system::name(name))
+            .map_err(|error| self.refusal(error))?;
         temporary.forget();
         self.verified(root, folder, name).map(Published::stay)
     }
@@ -191,7 +188,7 @@ impl StagedFile {
         self.check_folder(root)?;
         let mut folder = Folder { dir: self.reached.try_clone().map_err(cannot_write)?, made: Vec::new() };
         for segment in std::mem::take(&mut self.missing) {
-            let segment = OsStr::from_bytes(&segment);
+            let segment = &*system::name(&segment);
             match folder.dir.create_dir(segment) {
                 Ok(()) => {
                     folder.made.push((folder.dir.try_clone().map_err(cannot_write)?, segment.to_owned()));
@@ -208,8 +205,8 @@ impl StagedFile {
     /// Checks that the path leads to this very file, and otherwise removes the file.
     fn verified(&self, root: &Root, folder: Folder, name: &[u8]) -> Result<Published, Refusal> {
         let published = Published { path: self.folder.join(name), file: Arc::clone(&self.file), folder };
-        let metadata = self.file.metadata().map_err(|error| Refusal::failed(&error))?;
-        if root.leads_to_file(&published.path, &metadata) {
+        let stat = FileStat::of(&self.file).map_err(|error| Refusal::failed(&error))?;
+        if root.leads_to_file(&published.path, &stat) {
             return Ok(published);
         }
         published.withdraw();
@@ -226,10 +223,10 @@ impl StagedFile {
     }
 
     /// Links the file to a name that does not exist.
-    fn link(&mut self, folder: &Dir, name: &[u8]) -> Result<(), Errno> {
-        let name = OsStr::from_bytes(name);
-        let Some(temporary) = &self.temporary else { return link_unnamed(&self.file, folder, name) };
-        rename_new(temporary, folder, name)?;
+    fn link(&mut self, folder: &Dir, name: &[u8]) -> io::Result<()> {
+        let name = &*system::name(name);
+        let Some(temporary) = &self.temporary else { return unnamed::link(&self.file, folder, name) };
+        system::rename_new(&temporary.folder, &temporary.name, folder, name)?;
         if let Some(temporary) = self.temporary.take() {
             temporary.forget();
         }
@@ -237,22 +234,21 @@ impl StagedFile {
     }
 
     /// A temporary name for an unnamed file, for a rename.
-    fn named_in(&self, folder: &Dir) -> Result<Temporary, Errno> {
+    fn named_in(&self, folder: &Dir) -> io::Result<Temporary> {
         let name = temporary_name();
-        link_unnamed(&self.file, folder, OsStr::new(&name))?;
-        let folder = folder.try_clone().map_err(|_| Errno::MFILE)?;
-        Ok(Temporary { folder, name, keep: false })
+        unnamed::link(&self.file, folder, name.as_ref())?;
+        Ok(Temporary { folder: folder.try_clone()?, name, keep: false })
     }
 }
 
 impl Published {
     /// Removes the file again, and the folders that were created for it.
     pub fn withdraw(self) {
-        let name = OsStr::from_bytes(self.path.file_name());
-        let named = self.folder.dir.symlink_metadata(name).map(|named| CapMetadataExt::ino(&named));
+        let name = &*system::name(self.path.file_name());
+        let named = FileStat::of_entry(&self.folder.dir, name);
         // another program may have put its own file there
-        if self.file.metadata().is_ok_and(|own| named.is_ok_and(|named| named == own.ino())) {
-            let _ = unlinkat(&self.folder.dir, name, AtFlags::empty());
+        if FileStat::of(&self.file).is_ok_and(|own| named.is_ok_and(|named| named.is_same(&own))) {
+            let _ = self.folder.dir.remove_file(name);
         }
     }
 
@@ -281,7 +277,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.keep {
-            let _ = unlinkat(&self.folder, &self.name, AtFlags::empty());
+            let _ = self.folder.remove_file(&self.name);
         }
     }
 }
@@ -311,17 +307,8 @@ pub fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
     Ok(())
 }
 
-/// Renames `temporary` to a name that does not exist, or fails with EEXIST.
-fn rename_new(temporary: &Temporary, folder: &Dir, name: &OsStr) -> Result<(), Errno> {
-    use rustix::fs::{RenameFlags, linkat, renameat_with};
-    match renameat_with(&temporary.folder, &temporary.name, folder, name, RenameFlags::NOREPLACE) {
-        // the file system does not support the flag; a hard link does not replace files either
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            linkat(&temporary.folder, &temporary.name, folder, name, AtFlags::empty())?;
-            unlinkat(&temporary.folder, &temporary.name, AtFlags::empty())
-        }
-        result => result,
-    }
+fn is_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AlreadyExists
 }
 
 fn temporary_name() -> String {
@@ -331,40 +318,60 @@ fn temporary_name() -> String {
 /// A file with a temporary name.
 fn named(folder: &Dir) -> io::Result<(File, Temporary)> {
     let name = temporary_name();
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = openat(folder, &name, flags, FILE_MODE)?;
-    Ok((file.into(), Temporary { folder: folder.try_clone()?, name, keep: false }))
+    let file = system::create_new(folder, &name)?;
+    Ok((file, Temporary { folder: folder.try_clone()?, name, keep: false }))
 }
 
-/// A file without a name. `None` if the file system does not support it, or if the file could not be linked later:
-/// without privileges that works only through `/proc` (open(2), `O_TMPFILE`).
+/// Files without a name (`O_TMPFILE`).
 #[cfg(target_os = "linux")]
-fn unnamed(folder: &Dir) -> Option<File> {
-    use std::sync::LazyLock;
-    static HAS_PROC: LazyLock<bool> = LazyLock::new(|| std::fs::metadata("/proc/self/fd").is_ok());
-    if !*HAS_PROC {
-        return None;
-    }
-    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-    // an error that also affects named files is reported when one is created
-    openat(folder, ".", flags, FILE_MODE).ok().map(File::from)
-}
-
-#[cfg(target_os = "linux")]
-fn link_unnamed(file: &File, folder: &Dir, name: &OsStr) -> Result<(), Errno> {
+mod unnamed {
+    use std::ffi::OsStr;
+    use std::fs::File;
+    use std::io;
     use std::os::fd::AsRawFd as _;
-    let file = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::linkat(rustix::fs::CWD, file, folder, name, AtFlags::SYMLINK_FOLLOW)
+    use std::sync::LazyLock;
+
+    use cap_std::fs::Dir;
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+
+    /// New files can be read and written by all users that the umask permits.
+    const MODE: Mode = Mode::from_raw_mode(0o666);
+
+    /// Creates one. `None` if the file system does not support it, or if the file could not be linked later: without
+    /// privileges that works only through `/proc` (open(2), `O_TMPFILE`).
+    pub(super) fn create(folder: &Dir) -> Option<File> {
+        static HAS_PROC: LazyLock<bool> = LazyLock::new(|| std::fs::metadata("/proc/self/fd").is_ok());
+        if !*HAS_PROC {
+            return None;
+        }
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        // an error that also affects named files is reported when one is created
+        openat(folder, ".", flags, MODE).ok().map(File::from)
+    }
+
+    /// Links one to a name that does not exist.
+    pub(super) fn link(file: &File, folder: &Dir, name: &OsStr) -> io::Result<()> {
+        let file = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(linkat(CWD, file, folder, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
 }
 
+/// Other systems have no such files.
 #[cfg(not(target_os = "linux"))]
-fn unnamed(_folder: &Dir) -> Option<File> {
-    None
-}
+mod unnamed {
+    use std::ffi::OsStr;
+    use std::fs::File;
+    use std::io;
 
-#[cfg(not(target_os = "linux"))]
-fn link_unnamed(_file: &File, _folder: &Dir, _name: &OsStr) -> Result<(), Errno> {
-    unreachable!("this system has no unnamed files")
+    use cap_std::fs::Dir;
+
+    pub(super) fn create(_folder: &Dir) -> Option<File> {
+        None
+    }
+
+    pub(super) fn link(_file: &File, _folder: &Dir, _name: &OsStr) -> io::Result<()> {
+        unreachable!("this system has no unnamed files")
+    }
 }
 
 #[cfg(test)]

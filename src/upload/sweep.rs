@@ -1,20 +1,18 @@
 //! Removes what a killed process left behind: `.devmedia-` files without an owner, and expired partial uploads.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use cap_std::fs::{Dir, DirEntry, Metadata};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, unlinkat};
 
 use super::partial;
 use crate::request::path::{MediaPath, is_own};
 use crate::site::Site;
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
+use crate::system;
 
 /// A younger file may belong to a process that has not locked it yet.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -45,8 +43,8 @@ fn below(folder: &Dir, depth: usize) -> usize {
             removed += entry.open_dir().map_or(0, |folder| expired(&folder));
         } else if kind.is_dir() && depth > 0 {
             removed += entry.open_dir().map_or(0, |folder| below(&folder, depth - 1));
-        } else if kind.is_file() && is_own(name.as_bytes()) && is_older(&entry, SETTLED) {
-            removed += usize::from(remove_unheld(folder, &entry));
+        } else if kind.is_file() && is_own(name.as_encoded_bytes()) && is_older(&entry, SETTLED) {
+            removed += usize::from(system::remove_abandoned(folder, &name));
         }
     }
     removed
@@ -81,11 +79,11 @@ pub fn expired_now_and_then(site: &Arc<Site>) {
 fn expired(folder: &Dir) -> usize {
     let is_expired = |entry: &DirEntry| {
         let name = entry.file_name();
-        let bytes = name.as_bytes().strip_suffix(b".json").and_then(|id| folder.metadata(OsStr::from_bytes(id)).ok());
+        let bytes = name.to_str().and_then(|name| name.strip_suffix(".json")).and_then(|id| folder.metadata(id).ok());
         bytes.map_or_else(|| is_older(entry, partial::LIFETIME), |bytes| is_old(&bytes, partial::LIFETIME))
     };
     let entries = folder.entries().into_iter().flatten().flatten();
-    entries.filter(|entry| is_expired(entry) && remove_unheld(folder, entry)).count()
+    entries.filter(|entry| is_expired(entry) && system::remove_abandoned(folder, &entry.file_name())).count()
 }
 
 fn is_older(entry: &DirEntry, age: Duration) -> bool {
@@ -95,12 +93,4 @@ fn is_older(entry: &DirEntry, age: Duration) -> bool {
 fn is_old(metadata: &Metadata, age: Duration) -> bool {
     let modified = metadata.modified().map(cap_std::time::SystemTime::into_std);
     modified.is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|old| old > age))
-}
-
-/// Removes a file unless a running process has locked it.
-fn remove_unheld(folder: &Dir, entry: &DirEntry) -> bool {
-    let name = entry.file_name();
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = openat(folder, &name, flags, Mode::empty()) else { return false };
-    flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() && unlinkat(folder, &name, AtFlags::empty()).is_ok()
 }

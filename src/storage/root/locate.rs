@@ -1,17 +1,16 @@
 //! Where an open handle lies. Access rules and hidden names are judged by it: between asking what a path leads to and opening
 //! it, a link may have been pointed elsewhere, and some file systems open a file under names that it is not stored under.
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 
-use cap_std::fs::{Dir, MetadataExt as _};
-use rustix::fs::{Mode, OFlags, fstat, openat};
+use cap_std::fs::Dir;
+#[cfg(unix)]
+use rustix::fs::{Mode, OFlags, openat};
 
 use super::{OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
 use crate::storage::location::Location;
+use crate::system::{self, AsHandle, FileStat};
 
 impl Root {
     /// Whether no folder on the way to `path` knows names by other spellings, as far as the kernel's caches tell at once.
@@ -25,7 +24,7 @@ impl Root {
         is_exact(&*root)
             && (1..count).all(|depth| {
                 let folder = path.head(depth);
-                openat2(&*root, folder.as_path(), FOLDER, Mode::empty(), resolve).is_ok_and(is_exact)
+                openat2(&*root, &*folder.as_path(), FOLDER, Mode::empty(), resolve).is_ok_and(is_exact)
             })
     }
 
@@ -41,7 +40,7 @@ impl Root {
     }
 
     /// Where the handle of a file or folder that `asked` led to lies, with each name as it is stored. Blocks.
-    pub fn locate(&self, handle: impl AsFd, asked: &MediaPath) -> Result<Location, OpenError> {
+    pub fn locate(&self, handle: impl AsHandle, asked: &MediaPath) -> Result<Location, OpenError> {
         let root = self.dir(RECHECK)?;
         match path_of(&*root, &handle)? {
             Some(path) => Ok(Location::of(stored(&root, &path)?, asked)),
@@ -52,27 +51,26 @@ impl Root {
 
     /// The same where the system does not tell the path of a handle: by following the links once more. It is an error if they
     /// lead to something else by now.
-    fn locate_by_name(&self, handle: impl AsFd, asked: &MediaPath) -> Result<Location, OpenError> {
+    fn locate_by_name(&self, handle: impl AsHandle, asked: &MediaPath) -> Result<Location, OpenError> {
         let Some(real) = self.real(asked)? else { return Err(OpenError::LeavesRoot) };
-        let identity = |metadata: rustix::fs::Stat| (metadata.st_dev, metadata.st_ino);
         let found = self.open_file(&*self.dir(RECHECK)?, &real, self.links)?;
-        let is_same =
-            identity(fstat(&found).map_err(io::Error::from)?) == identity(fstat(&handle).map_err(io::Error::from)?);
+        let is_same = FileStat::of(&found)?.is_same(&system::stat_of_handle(handle)?);
         if is_same { Ok(Location::of(real, asked)) } else { Err(OpenError::Io(io::ErrorKind::NotFound.into())) }
     }
 }
 
 /// How a folder on the way is opened to be looked at.
+#[cfg(unix)]
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The path of a handle beneath that of the root, without links; `None` where it lies elsewhere or is not known.
 #[cfg(target_os = "linux")]
-fn path_of(root: impl AsFd, handle: impl AsFd) -> io::Result<Option<MediaPath>> {
+fn path_of(root: impl AsHandle, handle: impl AsHandle) -> io::Result<Option<MediaPath>> {
     use std::os::fd::AsRawFd as _;
     /// What the kernel adds to the path of a file that was removed or replaced.
     const DELETED: &[u8] = b" (deleted)";
 
-    let link = |fd: &dyn AsFd| {
+    let link = |fd: &dyn AsHandle| {
         let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
         rustix::fs::readlink(path, Vec::new()).map(std::ffi::CString::into_bytes)
     };
@@ -81,22 +79,29 @@ fn path_of(root: impl AsFd, handle: impl AsFd) -> io::Result<Option<MediaPath>> 
     let Some(below) = below.map(joined) else { return Ok(None) };
     let Some(before) = below.as_bytes().strip_suffix(DELETED) else { return Ok(Some(below)) };
     // it may be a part of the name all the same
-    let named = rustix::fs::statat(&root, below.as_path(), rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
-    let own = fstat(&handle)?;
+    let named = rustix::fs::statat(&root, &*below.as_path(), rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+    let own = rustix::fs::fstat(&handle)?;
     let is_name = named.is_ok_and(|named| (named.st_dev, named.st_ino) == (own.st_dev, own.st_ino));
     Ok(Some(if is_name { below } else { joined(before) }))
 }
 
 #[cfg(target_vendor = "apple")]
-fn path_of(root: impl AsFd, handle: impl AsFd) -> io::Result<Option<MediaPath>> {
+fn path_of(root: impl AsHandle, handle: impl AsHandle) -> io::Result<Option<MediaPath>> {
     // F_GETPATH gives names as they are stored
     let (root, own) = (rustix::fs::getpath(root)?.into_bytes(), rustix::fs::getpath(handle)?.into_bytes());
     let below = own.strip_prefix(root.as_slice()).filter(|below| below.is_empty() || below.starts_with(b"/"));
     Ok(below.map(joined))
 }
 
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn path_of(_root: impl AsFd, _handle: impl AsFd) -> io::Result<Option<MediaPath>> {
+#[cfg(windows)]
+fn path_of(root: impl AsHandle, handle: impl AsHandle) -> io::Result<Option<MediaPath>> {
+    let (root, own) = (system::path_of(root)?, system::path_of(handle)?);
+    let Ok(below) = own.strip_prefix(&root) else { return Ok(None) };
+    Ok(Some(below.iter().fold(MediaPath::top(), |path, name| path.join(name.as_encoded_bytes()))))
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple", windows)))]
+fn path_of(_root: impl AsHandle, _handle: impl AsHandle) -> io::Result<Option<MediaPath>> {
     Ok(None)
 }
 
@@ -108,18 +113,24 @@ fn joined(below: &[u8]) -> MediaPath {
 }
 
 /// A path without links on its way, with each name as it is stored; from where a name is missing, as it is. Blocks.
+#[cfg(any(target_vendor = "apple", windows))]
+#[expect(clippy::unnecessary_wraps, reason = "other systems read folders")]
+pub(super) fn stored(_root: &Dir, path: &MediaPath) -> io::Result<MediaPath> {
+    // these systems give names as they are stored
+    Ok(path.clone())
+}
+
+/// A path without links on its way, with each name as it is stored; from where a name is missing, as it is. Blocks.
+#[cfg(not(any(target_vendor = "apple", windows)))]
 pub(super) fn stored(root: &Dir, path: &MediaPath) -> io::Result<MediaPath> {
-    if cfg!(target_vendor = "apple") {
-        return Ok(path.clone());
-    }
-    let mut folder: OwnedFd = openat(root, ".", FOLDER, Mode::empty())?;
+    let mut folder: std::os::fd::OwnedFd = openat(root, ".", FOLDER, Mode::empty())?;
     let mut found = MediaPath::top();
     let mut segments = path.segments().peekable();
     while let Some(segment) = segments.next() {
         let name = if is_exact(&folder) { segment.to_vec() } else { stored_name(&folder, segment)? };
         found = found.join(&name);
         if segments.peek().is_some() {
-            match openat(&folder, OsStr::from_bytes(segment), FOLDER, Mode::empty()) {
+            match openat(&folder, &*system::name(segment), FOLDER, Mode::empty()) {
                 Ok(below) => folder = below,
                 Err(_) => break,
             }
@@ -130,26 +141,26 @@ pub(super) fn stored(root: &Dir, path: &MediaPath) -> io::Result<MediaPath> {
 
 /// The name under which a folder stores what it opens as `wanted`: that name itself if it is there, else one of the same
 /// file; `wanted` if there is none.
-fn stored_name(folder: impl AsFd, wanted: &[u8]) -> io::Result<Vec<u8>> {
+#[cfg(any(test, not(any(target_vendor = "apple", windows))))]
+fn stored_name(folder: impl cap_std::io_lifetimes::AsFilelike, wanted: &[u8]) -> io::Result<Vec<u8>> {
     let dir = Dir::reopen_dir(&folder)?;
-    let Ok(metadata) = dir.symlink_metadata(OsStr::from_bytes(wanted)) else { return Ok(wanted.to_vec()) };
+    let Ok(own) = FileStat::of_entry(&dir, &system::name(wanted)) else { return Ok(wanted.to_vec()) };
     let mut names = Vec::new();
     for entry in dir.entries()? {
         let name = entry?.file_name();
-        if name.as_bytes() == wanted {
+        if name.as_encoded_bytes() == wanted {
             return Ok(wanted.to_vec());
         }
         names.push(name);
     }
-    let is_same = |name: &&std::ffi::OsString| {
-        dir.symlink_metadata(name).is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()))
-    };
-    Ok(names.iter().find(is_same).map_or_else(|| wanted.to_vec(), |name| name.as_bytes().to_vec()))
+    let is_same =
+        |name: &&std::ffi::OsString| FileStat::of_entry(&dir, name).is_ok_and(|other| other.is_same(&own));
+    Ok(names.iter().find(is_same).map_or_else(|| wanted.to_vec(), |name| name.as_encoded_bytes().to_vec()))
 }
 
 /// Whether a folder finds a name only by the bytes that it is stored as. Where that is not known, it does not.
 #[cfg(target_os = "linux")]
-fn is_exact(folder: impl AsFd) -> bool {
+fn is_exact(folder: impl AsHandle) -> bool {
     use rustix::fs::{fstatfs, ioctl_getflags};
     /// From linux/fs.h: the folder ignores case.
     const CASEFOLD: u32 = 0x4000_0000;
@@ -172,8 +183,8 @@ fn is_exact(folder: impl AsFd) -> bool {
         && !ioctl_getflags(&folder).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
 }
 
-#[cfg(not(target_os = "linux"))]
-fn is_exact(_folder: impl AsFd) -> bool {
+#[cfg(not(any(target_os = "linux", target_vendor = "apple", windows)))]
+fn is_exact(_folder: impl AsHandle) -> bool {
     false
 }
 
@@ -216,7 +227,7 @@ mod tests {
             ("out/s.txt", Location::Outside),
         ] {
             let asked = path(asked);
-            let handle = fs::File::open(top.join(asked.as_path())).expect("a handle");
+            let handle = fs::File::open(top.join(&*asked.as_path())).expect("a handle");
             let location = root.locate(&handle, &asked).expect("a location");
             let bare = |location: &Location| location.path().map(|path| path.as_bytes().to_vec());
             assert_eq!(bare(&location), bare(&expected), "{asked}");
@@ -241,6 +252,7 @@ mod tests {
         let name = |wanted: &str| stored_name(&handle, wanted.as_bytes()).expect("a name");
         assert_eq!(name("invoices.txt"), b"invoices.txt", "it is there itself");
         assert_eq!(name("none"), b"none", "nothing is there");
-        assert!(is_exact(&handle) || !cfg!(target_os = "linux"), "a file system of Linux");
+        #[cfg(target_os = "linux")]
+        assert!(is_exact(&handle), "a file system of Linux");
     }
 }

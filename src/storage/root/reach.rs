@@ -1,17 +1,16 @@
 //! Folders to write to. Links are followed only if they stay beneath the root, even with `--follow-links`: that flag
 //! applies to reading only.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cap_std::fs::{Dir, MetadataExt as _};
+use cap_std::fs::Dir;
 
 use super::{Links, OpenError, RECHECK, Root};
 use crate::request::path::MediaPath;
+use crate::system::{self, FileStat};
 
 /// How much of a path exists.
 #[derive(Debug)]
@@ -71,20 +70,17 @@ impl Root {
 
     /// Whether `path` leads to this very folder. Blocks.
     pub fn leads_to_folder(&self, path: &MediaPath, folder: &Dir) -> bool {
-        let found = self.folder_now(path).and_then(|found| found.dir_metadata().ok());
-        let id = |metadata: cap_std::fs::Metadata| (metadata.dev(), metadata.ino());
-        found.map(id).is_some_and(|found| folder.dir_metadata().is_ok_and(|folder| id(folder) == found))
+        let found = self.folder_now(path).and_then(|found| system::stat_of_folder(&found).ok());
+        found.is_some_and(|found| system::stat_of_folder(folder).is_ok_and(|folder| folder.is_same(&found)))
     }
 
     /// Whether `path` leads to this very file, not by a link of that name. Blocks.
-    pub fn leads_to_file(&self, path: &MediaPath, file: &fs::Metadata) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
-        let name = OsStr::from_bytes(path.file_name());
-        let found = self.folder_now(&path.parent()).and_then(|folder| folder.symlink_metadata(name).ok());
+    pub fn leads_to_file(&self, path: &MediaPath, file: &FileStat) -> bool {
+        let name = system::name(path.file_name());
+        let found = self.folder_now(&path.parent()).and_then(|folder| FileStat::of_entry(&folder, &name).ok());
         found.is_some_and(|found| {
             // some network file systems give a file another number when it is looked up again
-            let is_same = found.dev() == file.dev() && found.ino() == file.ino();
-            is_same || (found.is_file() && found.len() == file.len() && found.mtime_nsec() == file.mtime_nsec())
+            found.is_same(file) || (found.is_file && found.len == file.len && found.modified == file.modified)
         })
     }
 
@@ -98,6 +94,6 @@ impl Root {
 }
 
 fn is_free(folder: &Dir, name: &[u8]) -> bool {
-    let own = folder.symlink_metadata(OsStr::from_bytes(name));
+    let own = folder.symlink_metadata(&*system::name(name));
     own.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

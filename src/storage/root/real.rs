@@ -22,7 +22,7 @@ impl Root {
         use rustix::io::Errno;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
         let named =
-            |dir: Arc<Dir>| openat2(&*dir, path.as_path(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve);
+            |dir: Arc<Dir>| openat2(&*dir, &*path.as_path(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve);
         if !self.nowait.may_try() {
             return false;
         }

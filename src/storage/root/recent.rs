@@ -13,7 +13,6 @@
 //! - A remembered handle is closed within [`KEPT`], so that a removed file releases its space.
 
 use std::collections::HashMap;
-use std::fs::Metadata;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +23,7 @@ use crate::request::path::MediaPath;
 use crate::storage::entity::Entity;
 use crate::storage::open_file::OpenFile;
 use crate::storage::version::Version;
+use crate::system::FileStat;
 
 /// How long a handle is kept at most after it was last used.
 const KEPT: Duration = Duration::from_secs(1);
@@ -72,18 +72,18 @@ impl Recent {
         if now.saturating_duration_since(known.proved) >= self.max_age {
             return None;
         }
-        let named = statat(dir, path.as_path(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let named = statat(dir, &*path.as_path(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
         (Version::from(&named) == known.version).then(|| (known.file.clone(), known.entity.clone()))
     }
 
-    /// Remembers a file that was opened at `now` by a path without links. The metadata is that from which the entity was made.
-    pub(super) fn put(&self, path: &MediaPath, file: &OpenFile, entity: &Entity, metadata: &Metadata, now: Instant) {
+    /// Remembers a file that was opened at `now` by a path without links. The state is that from which the entity was made.
+    pub(super) fn put(&self, path: &MediaPath, file: &OpenFile, entity: &Entity, stat: &FileStat, now: Instant) {
         let is_settled = entity.etag.is_some() && entity.last_modified.is_some();
         if !is_settled || entity.len > MAX_LEN {
             return;
         }
         let remembered =
-            Remembered { file: file.clone(), entity: entity.clone(), version: Version::of(metadata), proved: now };
+            Remembered { file: file.clone(), entity: entity.clone(), version: Version::of(stat), proved: now };
         let mut files = self.files();
         if files.by_path.len() >= MAX {
             files.remove_old(now, self.max_age);

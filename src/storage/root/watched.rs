@@ -7,6 +7,7 @@ use cap_std::fs::Dir;
 use super::Root;
 use crate::request::path::MediaPath;
 use crate::storage::version::Version;
+use crate::system;
 
 impl Root {
     /// The version of the folder at `path`, if there is no link on its way and that is known without waiting. As with files
@@ -29,7 +30,7 @@ impl Root {
             return Some(Version::from(&fstat(&*dir).ok()?));
         }
         if let Some(identity) = self.watched.get(path, now)
-            && let Ok(named) = statat(&*dir, path.as_path(), AtFlags::SYMLINK_NOFOLLOW)
+            && let Ok(named) = statat(&*dir, &*path.as_path(), AtFlags::SYMLINK_NOFOLLOW)
         {
             let version = Version::from(&named);
             if (version.device, version.inode) == identity {
@@ -38,7 +39,7 @@ impl Root {
         }
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = openat2(&*dir, path.as_path(), flags, Mode::empty(), resolve).ok()?;
+        let folder = openat2(&*dir, &*path.as_path(), flags, Mode::empty(), resolve).ok()?;
         let version = Version::from(&fstat(&folder).ok()?);
         self.watched.put(path.clone(), (version.device, version.inode), now, now + RECHECK);
         Some(version)
@@ -54,8 +55,7 @@ impl Root {
     /// ago or lies on another machine. What is read from now on belongs to this version or a later one.
     pub fn settled_version(&self, dir: &Dir) -> Option<Version> {
         let now = SystemTime::now();
-        let metadata = dir.try_clone().ok()?.into_std_file().metadata().ok()?;
-        let version = Version::of(&metadata);
+        let version = Version::of(&system::stat_of_folder(dir).ok()?);
         (self.is_local && version.is_settled(now)).then_some(version)
     }
 }
