@@ -22,8 +22,8 @@ use crate::mount::{Mount, Mounts};
 use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::site::Site;
-use crate::storage;
 use crate::storage::root::Found;
+use crate::system;
 
 /// What to download.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ enum Outcome {
 
 /// Downloads the wanted files into the mounts that have a fallback; reports progress and failures on stderr.
 pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullError> {
-    storage::survive_file_size_limit();
+    system::survive_file_size_limit();
     let with_fallback = |mount: &Arc<Mount>| Some((Arc::clone(&mount.site), mount.fallback.clone()?));
     let sources: Vec<Source> = mounts.iter().filter_map(with_fallback).collect();
     if sources.is_empty() {

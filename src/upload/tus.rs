@@ -140,7 +140,7 @@ fn parts(urls: &str) -> Result<Vec<PartialId>, TusError> {
 fn concatenated(site: &Site, mut info: Info, ids: Vec<PartialId>, max: u64) -> Result<Partial, Refusal> {
     let mut parts = Vec::new();
     for id in ids {
-        let part = Partial::open(site.root.folder()?, id)?;
+        let mut part = Partial::open(site.root.folder()?, id)?;
         if !part.info.is_part() || part.offset != part.info.length {
             return Err(TusError::Concat.into());
         }
