@@ -300,7 +300,7 @@ fn send_more(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 
 #[cfg(target_os = "linux")]
 fn sendfile(socket: &TcpStream, file: &OpenFile, offset: &mut u64, len: usize) -> Result<usize, Errno> {
-    rustix::fs::sendfile(socket, file.as_ref(), Some(offset), len)
+    rustix::fs::sendfile(socket, file, Some(offset), len)
 }
 
 #[cfg(target_os = "linux")]

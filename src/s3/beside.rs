@@ -5,13 +5,12 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, OFlags, openat, renameat, unlinkat};
 
 use crate::request::path::{MediaPath, OWN};
 use crate::storage::root::Root;
 use crate::storage::root::reach::Reach;
 use crate::storage::token::token;
-use crate::upload::staged::FILE_MODE;
+use crate::system;
 
 /// The folder.
 const FOLDER: &str = ".devmedia-meta";

@@ -215,7 +215,7 @@ impl Names {
 
     /// Whether a link leads to a folder beneath the root.
     fn leads_to_folder(&self, bucket: &Bucket, name: &[u8]) -> bool {
-        bucket.root().follow(&self.path.join(name)).is_some_and(|(metadata, _)| metadata.is_dir())
+        bucket.root().follow(&self.path.join(name)).is_some_and(|(stat, _)| stat.is_dir)
     }
 }
 

@@ -145,9 +145,17 @@ impl OpenFile {
     }
 }
 
-impl AsRef<File> for OpenFile {
-    fn as_ref(&self) -> &File {
-        &self.file
+#[cfg(unix)]
+impl std::os::fd::AsFd for OpenFile {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsHandle for OpenFile {
+    fn as_handle(&self) -> std::os::windows::io::BorrowedHandle<'_> {
+        self.file.as_handle()
     }
 }
 
