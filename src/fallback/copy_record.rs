@@ -10,11 +10,11 @@ use std::time::{Duration, SystemTime};
 
 use httpdate::HttpDate;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::request::path::MediaPath;
+use crate::system;
 
 /// The name of the attribute (xattr(7): user attributes start with `user.`).
 const NAME: &str = "user.devmedia.copy";
@@ -48,8 +48,8 @@ impl CopyRecord {
         self.last_modified.as_ref()?.parse().ok()
     }
 
-    /// Sets the modification time of a complete file to the upstream's, and writes the record. On a file system without
-    /// attributes, the file counts as the developer's own and is never refreshed. Blocks.
+    /// Sets the modification time of a complete file to the upstream's, and writes the record. On Windows and on file
+    /// systems without attributes, the file counts as the developer's own and is never refreshed. Blocks.
     pub fn note(mut self, file: &File, path: &MediaPath) {
         if let Some(modified) = self.modified().map(SystemTime::from).filter(|modified| *modified <= SystemTime::now())
         {
@@ -58,7 +58,7 @@ impl CopyRecord {
         let Some((len, mtime)) = state(file) else { return };
         (self.len, self.mtime, self.at, self.path) = (len, mtime, now(), digest(path));
         let text = serde_json::to_vec(&self).unwrap_or_default();
-        if let Err(error) = fsetxattr(file, NAME, &text, XattrFlags::empty()) {
+        if let Err(error) = system::set_attribute(file, NAME, &text) {
             static ONCE: Once = Once::new();
             ONCE.call_once(|| {
                 tracing::debug!("fetched files are never refreshed, because they cannot be marked as copies: {error}");
@@ -68,9 +68,8 @@ impl CopyRecord {
 
     /// Reads the record of the open file at `path`; `None` if the file is not an unmodified copy stored at this path. Blocks.
     pub fn read(file: &File, path: &MediaPath) -> Option<Self> {
-        let mut text = [0; 4096];
-        let len = fgetxattr(file, NAME, &mut text).ok()?;
-        let record: Self = serde_json::from_slice(text.get(..len)?).ok()?;
+        let text = system::attribute(file, NAME, 4096)?;
+        let record: Self = serde_json::from_slice(&text).ok()?;
         (state(file)? == (record.len, record.mtime) && record.path == digest(path)).then_some(record)
     }
 

@@ -11,6 +11,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::fields::HopByHop;
 use crate::request::path::{MediaPath, PathError, Visible};
+use crate::system;
 
 const ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 const ACCEL_LIMIT_RATE: HeaderName = HeaderName::from_static("x-accel-limit-rate");
@@ -126,7 +127,7 @@ fn disk(text: &[u8]) -> Destination {
     let decoded: Vec<u8> = percent_encoding::percent_decode(text).collect();
     let is_separator = |b: &u8| *b == b'/' || (cfg!(windows) && *b == b'\\');
     let is_bad = |path: &[u8]| path.contains(&0) || path.split(is_separator).any(|segment| segment == b"..");
-    let path = |bytes: &[u8]| PathBuf::from(system::name(bytes));
+    let path = |bytes: &[u8]| PathBuf::from(system::name(bytes).into_owned());
     match path(text).is_absolute() {
         true if is_bad(text) || is_bad(&decoded) => Destination::Invalid(Mistake::Unsafe),
         true => Destination::Disk { path: path(text), decoded: path(&decoded) },

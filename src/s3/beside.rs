@@ -1,8 +1,7 @@
 //! Small files in `.devmedia-meta/` below the root: what cannot be an attribute of a file, and the CORS configuration of
 //! the bucket. The name of the folder is one of devmedia's own, so it is never served.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 
 use cap_std::fs::Dir;
 
@@ -17,10 +16,7 @@ const FOLDER: &str = ".devmedia-meta";
 
 /// Reads a file; `None` if it is missing. Blocks.
 pub fn read(root: &Root, name: &str) -> Option<Vec<u8>> {
-    let file = openat(folder(root)?, name, OFlags::RDONLY | OFlags::CLOEXEC, FILE_MODE).ok()?;
-    let mut text = Vec::new();
-    File::from(file).read_to_end(&mut text).ok()?;
-    Some(text)
+    folder(root)?.read(name).ok()
 }
 
 /// Writes a file, whole or not at all. Blocks.
@@ -35,15 +31,14 @@ pub fn write(root: &Root, name: &str, text: &[u8]) -> io::Result<()> {
     }
     let folder = top.open_dir(FOLDER)?;
     let temporary = format!("{OWN}{}", token(16));
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    File::from(openat(&folder, &temporary, flags, FILE_MODE)?).write_all(text)?;
-    Ok(renameat(&folder, &temporary, &folder, name)?)
+    system::create_new(&folder, &temporary)?.write_all(text)?;
+    folder.rename(&temporary, &folder, name)
 }
 
 /// Removes a file, if it exists. Blocks.
 pub fn remove(root: &Root, name: &str) {
     if let Some(folder) = folder(root) {
-        let _ = unlinkat(&folder, name, AtFlags::empty());
+        let _ = folder.remove_file(name);
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -286,7 +285,7 @@ impl Buckets {
 fn holds_files(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if is_own(entry.file_name().as_bytes()) {
+        if is_own(entry.file_name().as_encoded_bytes()) {
             continue;
         }
         if !entry.file_type()?.is_dir() || holds_files(&entry.path())? {

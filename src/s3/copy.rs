@@ -2,8 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -28,6 +26,7 @@ use crate::signature::Algorithm;
 use crate::signature::checksum::Hasher;
 use crate::storage::blocking;
 use crate::storage::byte_range::ByteRange;
+use crate::system;
 
 /// The conditions on the source, and the headers that they correspond to.
 const CONDITIONS: [(&str, HeaderName); 4] = [
@@ -159,7 +158,7 @@ pub async fn copy(target: &Target, buckets: &Arc<Buckets>, headers: &HeaderMap) 
         let copied = match &source.file {
             None => copied_whole(&source.record, None),
             Some(file) => {
-                let file: File = file.as_fd().try_clone_to_owned().map_err(S3Error::system)?.into();
+                let file: File = file.try_clone().map_err(S3Error::system)?;
                 let known = copied_whole(&source.record, algorithm);
                 copy_bytes(&file, ByteRange::whole(source.len), &staged.file(), algorithm, known)
                     .map_err(S3Error::system)?
@@ -209,7 +208,7 @@ pub fn copy_bytes(
     let mut at = range.start;
     while at < range.end {
         let wanted = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(buffer.len());
-        let got = match from.read_at(&mut buffer[..wanted], at) {
+        let got = match system::read_at(from, &mut buffer[..wanted], at) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             result => result?,

@@ -1,10 +1,7 @@
 //! ListBuckets, ListObjects (both versions) and ListObjectVersions.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +9,6 @@ use cap_std::fs::Dir;
 use hyper::{Response, StatusCode};
 use md5::{Digest as _, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use rustix::fs::{Mode, OFlags, openat};
 use serde::Serialize;
 
 use super::bucket::{Bucket, Buckets, Caller};
@@ -28,6 +24,7 @@ use crate::request::path::MediaPath;
 use crate::storage::location::Location;
 use crate::storage::root::reach::Reach;
 use crate::storage::root::{Found, OpenError};
+use crate::system;
 
 /// The most keys of a page.
 const MAX_KEYS: usize = 1000;
@@ -324,11 +321,11 @@ impl Describer<'_> {
             self.folder = Some((parent, folder));
         }
         let Some((_, folder)) = &self.folder else { return Err(io::ErrorKind::NotFound.into()) };
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match openat(folder, OsStr::from_bytes(path.file_name()), flags, Mode::empty()) {
-            Ok(file) => Ok(file.into()),
-            Err(rustix::io::Errno::LOOP) => self.open_link(path),
-            Err(errno) => Err(errno.into()),
+        match folder.open_with(&*system::name(path.file_name()), &system::reading_no_link()) {
+            Ok(file) if file.metadata()?.is_symlink() => self.open_link(path),
+            Ok(file) => Ok(file.into_std()),
+            Err(error) if system::is_link(&error) => self.open_link(path),
+            Err(error) => Err(error),
         }
     }
 
@@ -338,7 +335,7 @@ impl Describer<'_> {
         let is_visible = self.bucket.site.check_location_visible(&opened.location).is_ok();
         let is_allowed = self.bucket.check_access(Caller::Owner, path, &opened.location).is_ok();
         match opened.found {
-            Found::File(file, _) if is_visible && is_allowed => Ok(file.as_fd().try_clone_to_owned()?.into()),
+            Found::File(file, _) if is_visible && is_allowed => file.try_clone(),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }

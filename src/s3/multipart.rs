@@ -2,7 +2,6 @@
 //! upload" in the S3 user guide).
 
 use std::fs::File;
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -133,7 +132,7 @@ pub async fn copy_part(
     let record = blocking(move || {
         let staged = upload.stage(&bucket)?;
         let from: File = match &source.file {
-            Some(file) => file.as_fd().try_clone_to_owned().map_err(S3Error::system)?.into(),
+            Some(file) => file.try_clone().map_err(S3Error::system)?,
             // the marker of a folder has no bytes
             None => staged.file().try_clone().map_err(S3Error::system)?,
         };

@@ -21,6 +21,7 @@ use crate::storage::location::Location;
 use crate::storage::media_type::MediaType;
 use crate::storage::open_file::OpenFile;
 use crate::storage::root::{Found, OpenError};
+use crate::system;
 
 /// The MD5 of an empty file, and so of the marker of a folder.
 pub const EMPTY_MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
@@ -202,7 +203,7 @@ fn hashed(bucket: &Bucket, known: &Known, path: &MediaPath, file: &OpenFile, sta
 }
 
 /// Remembers the ETag of a file that was put there by hand.
-fn remember(bucket: &Bucket, known: &Known, path: &MediaPath, file: impl std::os::fd::AsFd, record: &mut Record) {
+fn remember(bucket: &Bucket, known: &Known, path: &MediaPath, file: impl system::AsHandle, record: &mut Record) {
     let is_saved = bucket.is_writable() && record.save(bucket.root(), path, file).is_ok();
     if !is_saved {
         known.put(record.state, record.etag.clone());
@@ -217,7 +218,6 @@ pub fn etag_within(
     file: &std::fs::File,
     budget: &mut u64,
 ) -> io::Result<(State, Option<Record>)> {
-    use std::os::unix::fs::FileExt as _;
     let (state, record) = Record::load(bucket.root(), path, file)?;
     if record.is_some() {
         return Ok((state, record));
@@ -227,7 +227,7 @@ pub fn etag_within(
     }
     let Some(left) = budget.checked_sub(state.size) else { return Ok((state, None)) };
     *budget = left;
-    let etag = md5_of(|offset, buffer| file.read_at(buffer, offset))?;
+    let etag = md5_of(|offset, buffer| system::read_at(file, buffer, offset))?;
     let mut record = Record { state, etag, ..Record::default() };
     if State::of(file)? == state {
         remember(bucket, known, path, file, &mut record);

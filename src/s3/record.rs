@@ -8,10 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::AsFd;
 
-use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, fstat};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -19,6 +16,7 @@ use super::beside;
 use crate::request::path::MediaPath;
 use crate::signature;
 use crate::storage::root::Root;
+use crate::system::{self, AsHandle};
 
 /// The name of the attribute (xattr(7): user attributes start with `user.`).
 const NAME: &str = "user.devmedia.s3";
@@ -85,34 +83,32 @@ pub struct State {
 
 impl State {
     /// Asks an open file or folder.
-    #[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "the types differ between systems")]
-    #[allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "no size or inode number is near the limit")]
-    pub fn of(file: impl AsFd) -> io::Result<Self> {
-        let stat = fstat(file)?;
-        let ino = stat.st_ino as u64;
-        if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir() {
+    pub fn of(file: impl AsHandle) -> io::Result<Self> {
+        let stat = system::stat_of_handle(file)?;
+        let ino = stat.inode;
+        if stat.is_dir {
             return Ok(Self { ino, ..Self::default() });
         }
-        let mtime = (stat.st_mtime as i64).saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
-        Ok(Self { ino, size: stat.st_size as u64, mtime })
+        let mtime = stat.modified.seconds.saturating_mul(1_000_000_000).saturating_add(stat.modified.nanos);
+        Ok(Self { ino, size: stat.len, mtime })
     }
 }
 
 impl Record {
     /// The record of the open file or folder at `path`; `None` if it has none, or if the file has changed since.
-    pub fn load(root: &Root, path: &MediaPath, file: impl AsFd) -> io::Result<(State, Option<Self>)> {
+    pub fn load(root: &Root, path: &MediaPath, file: impl AsHandle) -> io::Result<(State, Option<Self>)> {
         let state = State::of(&file)?;
-        let text = attribute(&file).or_else(|| beside::read(root, &name_beside(path)));
+        let text = system::attribute(&file, NAME, MAX).or_else(|| beside::read(root, &name_beside(path)));
         let record: Option<Self> = text.and_then(|text| serde_json::from_slice(&text).ok());
         Ok((state, record.filter(|record| record.state == state)))
     }
 
     /// Writes the record of a complete file or a folder as its attribute. `false` if that is not possible: then
     /// [`Record::save_beside`] does it when the file has its name. Blocks.
-    pub fn save_within(&mut self, file: impl AsFd) -> io::Result<bool> {
+    pub fn save_within(&mut self, file: impl AsHandle) -> io::Result<bool> {
         self.state = State::of(&file)?;
         let text = serde_json::to_vec(self)?;
-        Ok(fsetxattr(&file, NAME, &text, XattrFlags::empty()).is_ok())
+        Ok(system::set_attribute(&file, NAME, &text).is_ok())
     }
 
     /// Writes the record into a file in `.devmedia-meta/`. Blocks.
@@ -121,18 +117,18 @@ impl Record {
     }
 
     /// Writes the record in either place. Blocks.
-    pub fn save(&mut self, root: &Root, path: &MediaPath, file: impl AsFd) -> io::Result<()> {
+    pub fn save(&mut self, root: &Root, path: &MediaPath, file: impl AsHandle) -> io::Result<()> {
         if self.save_within(&file)? {
             return Ok(());
         }
         // the attribute would have priority
-        let _ = fremovexattr(&file, NAME);
+        let _ = system::remove_attribute(&file, NAME);
         self.save_beside(root, path)
     }
 
     /// Removes the record of a folder's marker. Blocks.
-    pub fn remove(root: &Root, path: &MediaPath, file: impl AsFd) {
-        let _ = fremovexattr(file, NAME);
+    pub fn remove(root: &Root, path: &MediaPath, file: impl AsHandle) {
+        let _ = system::remove_attribute(&file, NAME);
         Self::remove_beside(root, path);
     }
 
@@ -156,19 +152,6 @@ impl Record {
             }
         }
     }
-}
-
-fn attribute(file: impl AsFd) -> Option<Vec<u8>> {
-    let mut text = vec![0; 1024];
-    let len = match fgetxattr(&file, NAME, &mut text) {
-        Err(Errno::RANGE) => {
-            text.resize(MAX, 0);
-            fgetxattr(&file, NAME, &mut text).ok()?
-        }
-        result => result.ok()?,
-    };
-    text.truncate(len);
-    Some(text)
 }
 
 /// The path itself may be too long for a name.

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
@@ -20,6 +19,7 @@ use crate::request::path::MediaPath;
 use crate::storage::blocking;
 use crate::storage::root::reach::Reach;
 use crate::storage::root::{Found, OpenError};
+use crate::system;
 use crate::upload::staged::StagedFile;
 
 /// An object of a bucket, which may not exist yet.
@@ -140,7 +140,7 @@ impl Target {
         site.allows_changing(&site.access.owner(), &folder, missing.iter().map(Vec::as_slice))?;
         let mut dir = folder;
         for name in missing {
-            let name = OsStr::from_bytes(&name);
+            let name = &*system::name(&name);
             match dir.create_dir(name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 result => result.map_err(S3Error::system)?,
@@ -164,15 +164,14 @@ impl Target {
         if !missing.is_empty() {
             return Ok(());
         }
-        let name = OsStr::from_bytes(path.file_name());
+        let name = &*system::name(path.file_name());
         match there {
             There::Nothing => return Ok(()),
             There::Folder if !path.has_slash() => return Ok(()),
             There::Object if path.has_slash() => return Ok(()),
             There::Object => {
                 site.allows_changing(&site.access.owner(), &folder, [path.file_name()])?;
-                let removed = rustix::fs::unlinkat(&folder, name, rustix::fs::AtFlags::empty());
-                removed.map_err(|errno| S3Error::system(errno.into()))?;
+                folder.remove_file(name).map_err(S3Error::system)?;
                 Record::remove_beside(root, &path);
                 self.remove_empty_parents(&path);
             }
@@ -197,7 +196,7 @@ impl Target {
         let (root, mut folder) = (self.bucket.root(), path.parent());
         while !folder.is_top() {
             let Ok(Reach::Folder(parent, missing)) = root.reach(&folder.parent()) else { return };
-            let name = OsStr::from_bytes(folder.file_name());
+            let name = &*system::name(folder.file_name());
             if !missing.is_empty() || self.is_marker(&parent, &folder) || parent.remove_dir(name).is_err() {
                 return;
             }
@@ -272,7 +271,7 @@ impl Target {
             .with("Key", self.key.as_str())
         };
         let Ok(Reach::Folder(parent, _)) = self.bucket.root().reach(&path.parent()) else { return Err(in_the_way()) };
-        let name = OsStr::from_bytes(path.file_name());
+        let name = &*system::name(path.file_name());
         if self.is_marker(&parent, path) {
             Err(in_the_way())
         } else {

@@ -5,16 +5,13 @@
 //! also after kill -9.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use cap_std::fs::Dir;
-use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
 
 use super::bucket::Bucket;
@@ -26,7 +23,8 @@ use crate::request::path::{MediaPath, OWN};
 use crate::signature::Algorithm;
 use crate::storage::root::reach::Reach;
 use crate::storage::token::token;
-use crate::upload::staged::{FILE_MODE, StagedFile};
+use crate::system;
+use crate::upload::staged::StagedFile;
 
 /// The folder of all uploads.
 const FOLDER: &str = ".devmedia-s3";
@@ -102,9 +100,8 @@ pub fn create(bucket: &Bucket, upload: &Upload) -> Result<String, S3Error> {
     let folder = made(bucket, &[FOLDER, &id]).map_err(S3Error::system)?;
     let temporary = format!("{OWN}{}", token(16));
     let text = serde_json::to_vec(upload).unwrap_or_default();
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let write = || {
-        File::from(openat(&folder, &temporary, flags, FILE_MODE)?).write_all(&text)?;
+        system::create_new(&folder, &temporary)?.write_all(&text)?;
         folder.rename(&temporary, &folder, INFO)
     };
     write().map_err(S3Error::system)?;
@@ -199,8 +196,7 @@ impl OpenUpload {
     /// A part that was received. Blocks.
     pub fn part(&self, bucket: &Bucket, number: u32) -> Option<Part> {
         let name = name(number);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file: File = openat(&self.folder, &name, flags, Mode::empty()).ok()?.into();
+        let file = self.folder.open_with(&name, &system::reading_no_link()).ok()?.into_std();
         let (_, record) = Record::load(bucket.root(), &path(&self.id).join(name.as_bytes()), &file).ok()?;
         let modified = file.metadata().ok()?.modified().ok()?;
         Some(Part { number, file, record: record?, modified })
@@ -251,12 +247,12 @@ pub fn sweep(bucket: &Bucket) {
         let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified.into_std()).ok());
         if age.is_some_and(|age| age > LIFETIME) {
             let name = entry.file_name();
-            let is_removed = match find(bucket, &String::from_utf8_lossy(name.as_bytes())) {
+            let is_removed = match find(bucket, &name.to_string_lossy()) {
                 Some(upload) => {
                     upload.remove(bucket);
                     true
                 }
-                None => folder.remove_dir_all(OsStr::from_bytes(name.as_bytes())).is_ok(),
+                None => folder.remove_dir_all(&name).is_ok(),
             };
             removed += usize::from(is_removed);
         }

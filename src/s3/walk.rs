@@ -6,7 +6,6 @@
 
 use std::collections::BinaryHeap;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::vec::IntoIter;
 
 use cap_std::fs::{Dir, MetadataExt as _};
@@ -188,7 +187,7 @@ impl Names {
         let mut is_cut = false;
         for entry in self.dir.entries()? {
             let entry = entry?;
-            let mut name = entry.file_name().as_bytes().to_vec();
+            let mut name = entry.file_name().as_encoded_bytes().to_vec();
             if is_own(&name) || !(name.starts_with(start) || start.starts_with(&name)) {
                 continue;
             }

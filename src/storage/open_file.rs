@@ -114,6 +114,11 @@ impl OpenFile {
         system::read_at(&self.file, buffer, offset)
     }
 
+    /// Another handle of the file.
+    pub fn try_clone(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Reads the first bytes, to detect the type of the file. May wait for a disk.
     pub fn first(&self, buffer: &mut [u8]) -> io::Result<usize> {
         system::read_at(&self.file, buffer, 0)

@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::Path;
 
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptionsExt as _};
-use rustix::fs::{AtFlags, FlockOperation, OFlags, flock};
+use rustix::fs::{AtFlags, FlockOperation, OFlags, XattrFlags, fgetxattr, flock, fremovexattr, fsetxattr};
 use rustix::io::Errno;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -134,6 +134,35 @@ pub fn rename_new(from: &Dir, old: &str, to: &Dir, new: &OsStr) -> io::Result<()
         }
         result => Ok(result?),
     }
+}
+
+/// Reads an extended attribute of at most `max` bytes (xattr(7)); `None` if it is missing or the file system has none.
+pub fn attribute(handle: impl AsHandle, name: &str, max: usize) -> Option<Vec<u8>> {
+    let mut text = vec![0; max.min(1024)];
+    let len = match fgetxattr(&handle, name, &mut text) {
+        Err(Errno::RANGE) => {
+            text.resize(max, 0);
+            fgetxattr(&handle, name, &mut text).ok()?
+        }
+        result => result.ok()?,
+    };
+    text.truncate(len);
+    Some(text)
+}
+
+/// Sets an extended attribute; an error if the file system has none.
+pub fn set_attribute(handle: impl AsHandle, name: &str, text: &[u8]) -> io::Result<()> {
+    Ok(fsetxattr(handle, name, text, XattrFlags::empty())?)
+}
+
+/// Removes an extended attribute.
+pub fn remove_attribute(handle: impl AsHandle, name: &str) -> io::Result<()> {
+    Ok(fremovexattr(handle, name)?)
+}
+
+/// Whether a file was not opened because its name is a link, and [`reading_no_link`] said not to follow it.
+pub fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 /// A lock that other processes see. It ends when the file is closed, also by a crash.

@@ -188,6 +188,27 @@ pub fn rename_new(from: &Dir, old: &str, to: &Dir, new: &OsStr) -> io::Result<()
     }
 }
 
+/// Files have no attributes that are read and written by a handle: alternate data streams have paths only, and writing one
+/// changes the times of the file.
+pub fn attribute(_handle: impl AsHandle, _name: &str, _max: usize) -> Option<Vec<u8>> {
+    None
+}
+
+/// Fails, see [`attribute`].
+pub fn set_attribute(_handle: impl AsHandle, _name: &str, _text: &[u8]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Fails, see [`attribute`].
+pub fn remove_attribute(_handle: impl AsHandle, _name: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A link is opened itself by [`reading_no_link`], so this is no error here.
+pub fn is_link(_error: &io::Error) -> bool {
+    false
+}
+
 /// A lock that other processes see. It ends when it is dropped, also by a crash.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "it is the lock as long as it is open")] File);
