@@ -6,7 +6,6 @@
 //!
 //! The library exists for the binary, its tests and its benchmarks; it promises no stable interface.
 
-
 // The command line: what was typed.
 pub mod cli;
 

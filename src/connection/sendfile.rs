@@ -313,4 +313,3 @@ fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
 fn send_more(_socket: &TcpStream, _slices: &[IoSlice<'_>]) -> io::Result<usize> {
     Err(SendQueue::out_of_sync())
 }
-

@@ -120,4 +120,3 @@ impl Refusal {
         Self { cause: Some(error.to_string().into()), ..refusal }
     }
 }
-

@@ -85,8 +85,7 @@ mod unix {
     /// Whether stdin is a terminal that sends its signals to this process group.
     fn is_on_terminal() -> bool {
         let stdin = io::stdin();
-        stdin.is_terminal()
-            && rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp())
+        stdin.is_terminal() && rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp())
     }
 }
 
@@ -152,8 +151,7 @@ mod windows {
         let extensions = std::env::var("PATHEXT").unwrap_or_else(|_| ".COM;.EXE;.BAT;.CMD".to_owned());
         let path = std::env::var_os("PATH").unwrap_or_default();
         let is_bare = Path::new(program).components().count() == 1;
-        let folders: Vec<PathBuf> =
-            if is_bare { std::env::split_paths(&path).collect() } else { vec![PathBuf::new()] };
+        let folders: Vec<PathBuf> = if is_bare { std::env::split_paths(&path).collect() } else { vec![PathBuf::new()] };
         let with = |extension: &str| {
             let mut name = program.to_owned();
             name.push(extension);

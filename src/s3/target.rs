@@ -206,7 +206,7 @@ impl Target {
 
     /// Whether the folder at `path` in `parent` is an object itself. Blocks.
     fn is_marker(&self, parent: &Dir, path: &MediaPath) -> bool {
-        parent.open_dir(OsStr::from_bytes(path.file_name())).is_ok_and(|dir| {
+        parent.open_dir(&*system::name(path.file_name())).is_ok_and(|dir| {
             let path = path.with_slash(true);
             matches!(Record::load(self.bucket.root(), &path, &dir), Ok((_, Some(_))))
         })

@@ -1,9 +1,9 @@
 //! Sockets in the file system. Windows has none that tokio supports.
 
-#[cfg(unix)]
-pub(super) use self::unix::{LocalListener, LocalStream};
 #[cfg(not(unix))]
 pub(super) use self::none::{LocalListener, LocalStream};
+#[cfg(unix)]
+pub(super) use self::unix::{LocalListener, LocalStream};
 
 #[cfg(unix)]
 mod unix {

@@ -50,12 +50,7 @@ impl Entity {
 fn etag(stat: &FileStat) -> HeaderValue {
     let tag = format!(
         "\"{:x}-{:x}-{:x}.{:x}-{:x}.{:x}\"",
-        stat.inode,
-        stat.len,
-        stat.modified.seconds,
-        stat.modified.nanos,
-        stat.changed.seconds,
-        stat.changed.nanos,
+        stat.inode, stat.len, stat.modified.seconds, stat.modified.nanos, stat.changed.seconds, stat.changed.nanos,
     );
     HeaderValue::try_from(tag).expect("hex digits, quotes, dots and dashes")
 }

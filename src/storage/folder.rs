@@ -73,9 +73,7 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Re
         let Ok(own) = entry.metadata() else { continue };
         let (kind, modified) = if own.is_symlink() {
             match follow(name.as_encoded_bytes()) {
-                Target::Served(target) => {
-                    (Kind::new(target.is_dir, target.is_file, target.len), target.modified())
-                }
+                Target::Served(target) => (Kind::new(target.is_dir, target.is_file, target.len), target.modified()),
                 Target::Broken => (Kind::Other, None),
                 Target::Secret => continue,
             }

@@ -210,11 +210,7 @@ pub fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOptions {
 /// Takes away permissions that are not in `mode`.
 pub fn restrict(path: &Path, mode: u32) -> io::Result<()> {
     let present = std::fs::metadata(path)?.permissions().mode() & 0o777;
-    if present & !mode == 0 {
-        Ok(())
-    } else {
-        std::fs::set_permissions(path, Permissions::from_mode(present & mode))
-    }
+    if present & !mode == 0 { Ok(()) } else { std::fs::set_permissions(path, Permissions::from_mode(present & mode)) }
 }
 
 /// Whether a path does not exist, as opposed to a file that cannot be opened. nginx responds with 404 to the same errors.

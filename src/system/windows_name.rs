@@ -29,7 +29,9 @@ impl fmt::Display for NameFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotText => f.write_str("it is not Unicode text"),
-            Self::Character(c) if c.is_control() => write!(f, "it contains the control character {}", c.escape_default()),
+            Self::Character(c) if c.is_control() => {
+                write!(f, "it contains the control character {}", c.escape_default())
+            }
             Self::Character('\\') => f.write_str("it contains a backslash; URLs separate folders by /"),
             Self::Character(c) => write!(f, "it contains {c}"),
             Self::End(' ') => f.write_str("it ends in a space"),

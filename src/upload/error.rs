@@ -210,7 +210,9 @@ pub fn cannot_write(error: io::Error) -> Refusal {
             "Close the file in the other program, then send the request again.",
         ),
         // cap-std's own error without a code: a link has replaced the folder
-        None if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() => Refusal::leaves_root(),
+        None if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() => {
+            Refusal::leaves_root()
+        }
         _ => Refusal::failed(&error),
     }
 }

@@ -126,11 +126,7 @@ impl Partial {
         info.read_to_string(&mut text).map_err(|error| Refusal::failed(&error))?;
         // interrupted by a kill -9 before anybody knew its URL
         let known: Info = serde_json::from_str(&text).map_err(|_| TusError::Gone)?;
-        let file = if known.complete {
-            info
-        } else {
-            system::open_to_append(&folder, &id.0).map_err(gone)?
-        };
+        let file = if known.complete { info } else { system::open_to_append(&folder, &id.0).map_err(gone)? };
         let metadata = file.metadata().map_err(|error| Refusal::failed(&error))?;
         let offset = if known.complete { known.length } else { metadata.len() };
         // a time in the future, even beyond the year 9999, counts as now

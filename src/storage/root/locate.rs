@@ -153,8 +153,7 @@ fn stored_name(folder: impl cap_std::io_lifetimes::AsFilelike, wanted: &[u8]) ->
         }
         names.push(name);
     }
-    let is_same =
-        |name: &&std::ffi::OsString| FileStat::of_entry(&dir, name).is_ok_and(|other| other.is_same(&own));
+    let is_same = |name: &&std::ffi::OsString| FileStat::of_entry(&dir, name).is_ok_and(|other| other.is_same(&own));
     Ok(names.iter().find(is_same).map_or_else(|| wanted.to_vec(), |name| name.as_encoded_bytes().to_vec()))
 }
 
