@@ -14,7 +14,7 @@ mod unix {
     use tokio::net::{UnixListener, UnixStream};
 
     /// An accepted connection.
-    pub type LocalStream = UnixStream;
+    pub(in crate::server) type LocalStream = UnixStream;
 
     /// A bound socket. Its path is removed on drop.
     #[derive(Debug)]
@@ -89,7 +89,7 @@ mod none {
     use tokio::net::TcpStream;
 
     /// There are no such connections.
-    pub type LocalStream = TcpStream;
+    pub(in crate::server) type LocalStream = TcpStream;
 
     /// There are no such sockets.
     #[derive(Debug)]

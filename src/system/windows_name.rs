@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-/// The most UTF-16 units in a name (NTFS, exFAT and ReFS).
+/// The most UTF-16 units in a name (NTFS, exFAT and `ReFS`).
 const MAX_UNITS: usize = 255;
 
 /// Why no file on Windows has this name.
