@@ -185,12 +185,13 @@ def encoded(place: Place, version: str) -> None:
     fill(place, [name])
     _, found = raw(place, version, **{"encoding-type": "url"})
     expect(found.findtext("EncodingType"), "url")
-    key = (found.findtext("Contents/Key") or "").replace("+", "%20")
+    # a slash may be encoded as well
+    key = (found.findtext("Contents/Key") or "").replace("+", "%20").replace("%2F", "/")
     expect(key, quote(place.key(name)))
     _, found = raw(place, version, **{"encoding-type": "url", "delimiter": "/", "prefix": place.key("a b")})
-    shown = (found.findtext("CommonPrefixes/Prefix") or "").replace("+", "%20")
+    shown = (found.findtext("CommonPrefixes/Prefix") or "").replace("+", "%20").replace("%2F", "/")
     expect(shown, quote(place.key("a b+é/")), "common prefix")
-    expect((found.findtext("Prefix") or "").replace("+", "%20"), quote(place.key("a b")), "Prefix")
+    expect((found.findtext("Prefix") or "").replace("+", "%20").replace("%2F", "/"), quote(place.key("a b")), "Prefix")
 
 
 @row("API_ListObjectsV2", "V1", "V2")

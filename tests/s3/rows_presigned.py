@@ -178,7 +178,8 @@ def listing(place: Place, version: str) -> None:
     asked = {"Bucket": place.bucket, "Prefix": place.prefix, "Delimiter": "/"}
     url = client.generate_presigned_url("list_objects_v2", Params=asked, ExpiresIn=60)
     answer = place.http("GET", url)
-    expect((answer.status, place.key("a").encode() in answer.data), (200, True))
+    # boto3 asks for encoding-type=url, where a slash may be encoded
+    expect((answer.status, place.key("a").encode() in answer.data.replace(b"%2F", b"/")), (200, True))
 
 
 @row("ErrorResponses")
