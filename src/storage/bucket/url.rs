@@ -92,13 +92,13 @@ impl BucketUrl {
         if !bucket.chars().all(is_name) {
             return Err(BucketUrlError::Name(bucket.to_owned()));
         }
-        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let folder = prefix.strip_suffix('/').unwrap_or(prefix);
         let is_bad =
             |segment: &str| matches!(segment, "" | "." | "..") || segment.contains(|c: char| c.is_ascii_control());
-        if !prefix.is_empty() && prefix.split('/').any(is_bad) {
+        if !prefix.is_empty() && folder.split('/').any(is_bad) {
             return Err(BucketUrlError::Prefix(prefix.to_owned()));
         }
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{folder}/") };
         Ok(Self { service, bucket: bucket.to_owned(), prefix })
     }
 }
