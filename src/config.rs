@@ -53,6 +53,7 @@ use crate::mount::Mounts;
 use crate::server::listener::Listen;
 use crate::storage::bucket::url::BucketUrl;
 use crate::storage::media_type::MediaTypes;
+use crate::system;
 
 /// The default of `--grace`.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
@@ -219,10 +220,11 @@ impl Config {
     }
 }
 
-/// The XDG Base Directory Specification: a relative path in the variable is ignored, as if it were not set.
+/// The XDG Base Directory Specification: a relative path in the variable is ignored, as if it were not set. Without the
+/// variable, `~/.cache`; on Windows, `%LOCALAPPDATA%`.
 fn cache_folder(variable: Option<&OsStr>, home: Option<&Path>) -> Option<PathBuf> {
     let set = variable.map(PathBuf::from).filter(|folder| folder.is_absolute());
-    set.or_else(|| Some(home.filter(|home| home.is_absolute())?.join(".cache")))
+    set.or_else(|| system::user_folder(home, ".cache"))
 }
 
 /// Variables that look like ours, but are not read.

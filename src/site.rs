@@ -23,6 +23,7 @@ use crate::storage::location::Location;
 use crate::storage::root::{Found, OpenError};
 use crate::storage::store::{NotAFolder, Store};
 use crate::storage::token::token;
+use crate::system::windows_name::{self, NameFault};
 
 /// A folder that is served at a URL prefix.
 #[derive(Debug)]
@@ -55,11 +56,21 @@ pub enum SiteError {
     Hidden,
     /// A name in it is reserved for devmedia's incomplete uploads.
     Own,
+    /// No file on Windows has a name in it: the system would open another file, or a device.
+    Name(NameFault),
 }
 
 impl From<SiteError> for Refusal {
     fn from(error: SiteError) -> Self {
         let (code, what, advice) = match error {
+            SiteError::Name(fault) => {
+                return Self::new(
+                    hyper::StatusCode::NOT_FOUND,
+                    "impossible-name",
+                    format!("No file on Windows has a name in this path: {fault}."),
+                    "Request the file by its name as a folder lists it.",
+                );
+            }
             SiteError::Hidden => (
                 "hidden",
                 "Names that start with a dot are not served.",
@@ -128,8 +139,15 @@ impl Site {
         Ok(AccessDecision::Approved(approval))
     }
 
-    /// Refuses paths with hidden or reserved names.
+    /// Refuses paths with hidden or reserved names, and on Windows with names that lead to something else.
     pub fn check_visible(&self, path: &MediaPath) -> Result<(), SiteError> {
+        // a bucket's keys are not names of files
+        if cfg!(windows)
+            && self.root.folder().is_ok()
+            && let Some(fault) = path.segments().find_map(windows_name::fault)
+        {
+            return Err(SiteError::Name(fault));
+        }
         // some file systems ignore invisible characters, so a hidden name may have another spelling
         let spelled = (!path.as_bytes().is_ascii()).then(|| rules::spelling(&String::from_utf8_lossy(path.as_bytes())));
         let is_hidden = |text: &str| text.split('/').any(|name| name.starts_with('.'));
@@ -163,8 +181,8 @@ impl Site {
 
     /// Opens `path` and determines its location. Blocks.
     pub fn find(&self, path: &MediaPath) -> Result<Opened, OpenError> {
-        if self.access.is_uniform() && self.hidden {
-            // nothing depends on the location
+        if self.access.is_uniform() && self.hidden && !cfg!(windows) {
+            // nothing depends on the location, except on Windows: a short name may be that of an incomplete upload
             return Ok(Opened { found: self.root.open(path)?, location: Location::AsAsked });
         }
         let (found, location) = self.root.folder()?.find(path)?;
@@ -230,11 +248,21 @@ impl Site {
         let location = self.root.folder()?.locate(folder, &top).map_err(|error| Refusal::cannot_open(error, &top))?;
         let place = names.into_iter().fold(location.path().cloned().unwrap_or(top), |place, name| place.join(name));
         self.check_visible(&place)?;
-        if self.access.implies(passed, &self.access.guarding([&place])) {
+        let stored = self.stored_spelling(&place);
+        stored.as_ref().map_or(Ok(()), |stored| self.check_visible(stored))?;
+        if self.access.implies(passed, &self.access.guarding([&place].into_iter().chain(&stored))) {
             Ok(place)
         } else {
             Err(AccessError::Guarded { path: place }.into())
         }
+    }
+
+    /// The path of an existing file with each name as it is stored, if it is another one: Windows opens a file by any case of its
+    /// name and by its short name (`PROGRA~1`), and a change by such a name must pass the rules of the real one. Blocks.
+    fn stored_spelling(&self, place: &MediaPath) -> Option<MediaPath> {
+        let root = self.root.folder().ok().filter(|_| cfg!(windows))?;
+        let (_, location) = root.find(place).ok()?;
+        location.path().cloned()
     }
 
     /// Lists a folder for a client that may see the folder at its path and at its location. Omits hidden names, entries that

@@ -11,7 +11,9 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::address::Address;
@@ -129,6 +131,7 @@ impl Client {
 }
 
 async fn connect(address: &Address) -> Result<SendRequest<Outgoing>, SendError> {
+    #[cfg(unix)]
     if let Some(path) = address.socket() {
         return handshake(UnixStream::connect(path).await.map_err(SendError::Unreachable)?).await;
     }

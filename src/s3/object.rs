@@ -151,6 +151,7 @@ pub fn hidden(error: SiteError) -> &'static str {
         SiteError::Hidden => {
             "Names that start with a dot are not objects of this bucket. To include them, start devmedia with --hidden."
         }
+        SiteError::Name(_) => "No file on Windows can have this name. Choose another key.",
         SiteError::Own => "Names that start with .devmedia- are reserved for devmedia's own files. Choose another key.",
     }
 }

@@ -6,7 +6,7 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptionsExt as _};
 use rustix::fs::{AtFlags, FlockOperation, OFlags, XattrFlags, fgetxattr, flock, fremovexattr, fsetxattr};
@@ -123,6 +123,13 @@ pub fn open_to_append(folder: &Dir, name: &str) -> io::Result<File> {
     Ok(folder.open_with(name, &options)?.into_std())
 }
 
+/// Creates a file that nobody else can open, and removes its name at once.
+pub fn create_unnamed(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
+
 /// Renames a file to a name that does not exist, or fails with [`io::ErrorKind::AlreadyExists`].
 pub fn rename_new(from: &Dir, old: &str, to: &Dir, new: &OsStr) -> io::Result<()> {
     use rustix::fs::{RenameFlags, linkat, renameat_with, unlinkat};
@@ -193,6 +200,11 @@ pub fn lock_folder(folder: &Path) -> io::Result<File> {
     let lock = File::open(folder)?;
     flock(&lock, FlockOperation::LockExclusive)?;
     Ok(lock)
+}
+
+/// A folder for the files of this user's programs: `below` the home folder.
+pub fn user_folder(home: Option<&Path>, below: &str) -> Option<PathBuf> {
+    Some(home.filter(|home| home.is_absolute())?.join(below))
 }
 
 /// Creates a folder that only this user may enter.

@@ -174,6 +174,13 @@ pub fn open_to_append(folder: &Dir, name: &str) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
+/// Creates a file that nobody else can open, and that the system removes when it is closed.
+pub fn create_unnamed(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.access_mode(GENERIC_READ | GENERIC_WRITE | DELETE).read(true).write(true).create_new(true);
+    options.share_mode(0).custom_flags(FILE_FLAG_DELETE_ON_CLOSE).open(path)
+}
+
 /// Renames a file to a name that does not exist, or fails with [`io::ErrorKind::AlreadyExists`].
 pub fn rename_new(from: &Dir, old: &str, to: &Dir, new: &OsStr) -> io::Result<()> {
     match from.hard_link(old, to, new) {
@@ -253,6 +260,13 @@ pub fn lock_folder(folder: &Path) -> io::Result<File> {
             result => return result,
         }
     }
+}
+
+/// A folder for the files of this user's programs: `%LOCALAPPDATA%`, whatever the use.
+pub fn user_folder(home: Option<&Path>, _below: &str) -> Option<PathBuf> {
+    let local = std::env::var_os("LOCALAPPDATA").map(PathBuf::from);
+    let local = local.or_else(|| Some(home?.join("AppData").join("Local")));
+    local.filter(|folder| folder.is_absolute())
 }
 
 /// Creates a folder. Folders of a user's profile are already closed to other users.

@@ -19,10 +19,11 @@ pub(super) struct Store {
     _lock: File,
 }
 
-/// The XDG Base Directory Specification: a relative path in the variable is ignored, as if it were not set.
+/// The XDG Base Directory Specification: a relative path in the variable is ignored, as if it were not set. Without the
+/// variable, `~/.local/share`; on Windows, `%LOCALAPPDATA%`.
 pub(super) fn folder(variable: Option<&OsStr>, home: Option<&Path>) -> Option<PathBuf> {
     let set = variable.map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let data = set.or_else(|| Some(home.filter(|home| home.is_absolute())?.join(".local/share")))?;
+    let data = set.or_else(|| system::user_folder(home, ".local/share"))?;
     Some(data.join("devmedia"))
 }
 
