@@ -5,6 +5,7 @@
 
 mod dotenv;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::OnceLock;
@@ -74,6 +75,14 @@ pub fn variable(name: &str) -> Option<String> {
         Some(value) => value.into_string().ok(),
         None => of_file(name).map(|entry| entry.value.clone()),
     }
+}
+
+/// All variables whose names begin with this, each once: of the process, or else of the file.
+pub fn variables(start: &str) -> Vec<(String, String)> {
+    let of_process = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_file = FILE.get().into_iter().flat_map(|file| &file.entries).map(|entry| entry.name.clone());
+    let names: BTreeSet<String> = of_process.chain(of_file).filter(|name| name.starts_with(start)).collect();
+    names.into_iter().filter_map(|name| variable(&name).map(|value| (name, value))).collect()
 }
 
 /// A variable of the file.

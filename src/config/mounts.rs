@@ -15,7 +15,7 @@ use super::s3::BucketNames;
 use super::setting::{Scope, Setting};
 use super::settings::{
     CACHE_CONTROL, FALLBACK, FALLBACK_HEADER, FALLBACK_MAX, FALLBACK_REFRESH, FALLBACK_STORE, FOLLOW_LINKS, HIDDEN,
-    INTERNAL, MAX_UPLOAD, MOUNT, NETWORK, NETWORK_SEED, NO_INDEX, PLACEHOLDER, ROOT, UPLOAD, UPLOAD_TO, URL,
+    INTERNAL, MAX_UPLOAD, MOUNT, NETWORK, NETWORK_SEED, NO_INDEX, PLACEHOLDER, POLL, ROOT, UPLOAD, UPLOAD_TO, URL,
 };
 use super::typed::Typed;
 use super::uploads::{self, UploadMounts};
@@ -25,6 +25,7 @@ use crate::mount::{Mount, Mounts};
 use crate::network::Network;
 use crate::request::prefix::Prefix;
 use crate::site::Site;
+use crate::storage::bucket::Bucket;
 use crate::storage::root::Links;
 use crate::storage::store::Store;
 
@@ -82,7 +83,9 @@ pub(super) fn mounts(
         let has_fallback = settings.typed(&FALLBACK).is_some();
         unused.note(&settings, &UPLOAD_TO, accepts, UPLOAD_NEEDED);
         unused.note(&settings, &MAX_UPLOAD, accepts, UPLOAD_NEEDED);
-        unused.note(&settings, &FALLBACK_HEADER, has_fallback, FALLBACK_NEEDED);
+        let is_of_bucket = fallback.as_ref().is_some_and(|fallback| fallback.upstream.bucket().is_some());
+        let needed = if is_of_bucket { HTTP_NEEDED } else { FALLBACK_NEEDED };
+        unused.note(&settings, &FALLBACK_HEADER, has_fallback && !is_of_bucket, needed);
         unused.note(&settings, &FALLBACK_STORE, has_fallback, FALLBACK_NEEDED);
         let needed = if has_fallback { STORE_NEEDED } else { FALLBACK_NEEDED };
         unused.note(&settings, &FALLBACK_MAX, has_fallback && (stores || fallback.is_none()), needed);
@@ -101,7 +104,10 @@ pub(super) fn mounts(
                 fallback.without_query().shown
             ));
         }
-        let bucket = prefix.as_ref().and_then(|prefix| bucket_names.of(&settings, prefix, problems));
+        let url = root.as_ref().and_then(Store::bucket).map(Bucket::url);
+        unused.note(&settings, &FOLLOW_LINKS, url.is_none(), LINKS_NEEDED);
+        unused.note(&server, &POLL, url.is_none(), CHANGES_NEEDED);
+        let bucket = prefix.as_ref().and_then(|prefix| bucket_names.of(&settings, prefix, url, problems));
         if let (Some(prefix), Some(root)) = (prefix, root) {
             let site = Arc::new(Site { prefix, root, hidden, cache_control, access });
             mounts.push(Mount { site, internal, listing, uploads, fallback, placeholder, bucket, network });
@@ -124,6 +130,9 @@ fn random_seed() -> u64 {
 const NETWORK_NEEDED: &str = "no mount has a network; add --network 3g";
 const UPLOAD_NEEDED: &str = "no mount accepts uploads; add --upload (in the file: upload = true)";
 const FALLBACK_NEEDED: &str = "there is no fallback; add --fallback https://www.example.com/media/";
+const HTTP_NEEDED: &str = "the fallback is a bucket, whose requests are signed; remove --fallback-header";
+const LINKS_NEEDED: &str = "the root is a bucket, which has no symbolic links; remove --follow-links";
+const CHANGES_NEEDED: &str = "every root is a bucket, which does not report changes; remove --poll";
 const STORE_NEEDED: &str = "the fallback stores nothing; remove --fallback-store=no";
 
 /// Settings that change nothing, because no mount has what they are about.

@@ -14,6 +14,7 @@ use crate::s3::bucket::check_name;
 use crate::server::listener::Listen;
 use crate::signature::Key;
 use crate::signature::secret::Secret;
+use crate::storage::bucket::url::BucketUrl;
 use crate::storage::root::Links;
 
 /// The port of `MinIO`, which most settings for development have already.
@@ -123,13 +124,27 @@ impl BucketNames {
         Self { is_on, taken: Vec::new() }
     }
 
-    /// The name of the bucket of a mount: the setting, or else the last segment of its prefix.
-    pub(super) fn of(&mut self, settings: &Layer, prefix: &Prefix, problems: &mut Problems) -> Option<Box<str>> {
+    /// The name of the bucket of a mount: the setting, or else the last segment of its prefix. A mount whose root is a bucket
+    /// itself, at this URL, has none.
+    pub(super) fn of(
+        &mut self,
+        settings: &Layer,
+        prefix: &Prefix,
+        url: Option<&BucketUrl>,
+        problems: &mut Problems,
+    ) -> Option<Box<str>> {
         let typed = settings.typed(&BUCKET);
         if !self.is_on {
             if let Some(typed) = typed {
                 problems.warn(format!("{} has no effect: the S3 endpoint is off; add --s3", typed.shown));
             }
+            return None;
+        }
+        if let Some(url) = url {
+            problems.warn(format!(
+                "the mount {prefix} has no bucket in the S3 endpoint (--s3), which serves folders; its root is {url}: let the \
+                 app use that store directly"
+            ));
             return None;
         }
         let last = String::from_utf8_lossy(prefix.path().file_name()).into_owned();

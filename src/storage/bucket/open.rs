@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -88,6 +89,16 @@ fn variable(name: &str) -> Option<String> {
     environment::variable(name).filter(|value| !value.is_empty())
 }
 
+/// The variables of one service, which the builder of its client knows by the same names. Its own `from_env` does not see
+/// those of `--env-file`.
+fn configured<B, K: FromStr>(builder: B, start: &str, set: impl Fn(B, K, String) -> B) -> B {
+    let of_service = environment::variables(start).into_iter().filter(|(_, value)| !value.is_empty());
+    of_service.fold(builder, |builder, (name, value)| match name.to_ascii_lowercase().parse() {
+        Ok(key) => set(builder, key, value),
+        Err(_) => builder,
+    })
+}
+
 fn s3(url: &BucketUrl) -> Result<Opened, OpenBucketError> {
     let read = |path: &Path| std::fs::read_to_string(path).ok();
     let settings = aws::settings(variable, read).map_err(OpenBucketError::Settings)?;
@@ -95,7 +106,7 @@ fn s3(url: &BucketUrl) -> Result<Opened, OpenBucketError> {
     let region = Arc::clone(&client.region);
     // roles of the machine have more variables, which the builder knows
     let mut builder = match settings.signer {
-        Signer::Role => AmazonS3Builder::from_env(),
+        Signer::Role => configured(AmazonS3Builder::new(), "AWS_", AmazonS3Builder::with_config),
         Signer::Keys(_) | Signer::Nobody => AmazonS3Builder::new(),
     };
     builder = builder
@@ -144,7 +155,7 @@ fn gcs(url: &BucketUrl) -> Result<Opened, OpenBucketError> {
     let by_gcloud = variable("HOME")
         .is_some_and(|home| Path::new(&home).join(".config/gcloud/application_default_credentials.json").is_file());
     let set = CREDENTIALS.into_iter().find(|name| variable(name).is_some());
-    let mut builder = GoogleCloudStorageBuilder::from_env()
+    let mut builder = configured(GoogleCloudStorageBuilder::new(), "GOOGLE_", GoogleCloudStorageBuilder::with_config)
         .with_bucket_name(&url.bucket)
         .with_retry(retry())
         .with_http_connector(client);
@@ -197,7 +208,7 @@ fn azure(url: &BucketUrl) -> Result<Opened, OpenBucketError> {
     let region = Arc::clone(&client.region);
     let key = connection.key.or_else(|| variable("AZURE_STORAGE_KEY"));
     let set = CREDENTIALS.into_iter().find(|name| variable(name).is_some());
-    let mut builder = MicrosoftAzureBuilder::from_env()
+    let mut builder = configured(MicrosoftAzureBuilder::new(), "AZURE_", MicrosoftAzureBuilder::with_config)
         .with_container_name(&url.bucket)
         .with_account(&account)
         .with_allow_http(true)
