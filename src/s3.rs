@@ -81,7 +81,7 @@ use crate::connection::{Connection, Scheme};
 use crate::guard::{Guard, GuardError};
 use crate::refusal::Refusal;
 use crate::request::codings;
-use crate::signature::{Key, SignedRequest, Verdict, Verified, verify};
+use crate::signature::{Key, SignedRequest, Verdict, Verified, Version, verify};
 use crate::storage::token::token;
 use crate::upload::sweep::stale;
 
@@ -231,6 +231,13 @@ impl Endpoint {
             Verdict::Verified(verified) => Some(verified),
             Verdict::Anonymous => None,
         };
+
+        // Signature Version 2 does not cover these parameters, so a presigned URL of the object would be enough
+        let is_for_object = verified.as_ref().is_some_and(|it| it.version == Version::V2 && it.expires.is_some());
+        if is_for_object && operation.is_outside_v2() {
+            let message = "A URL presigned by Signature Version 2 does not cover this operation. Presign it by Version 4.";
+            return Err(S3Error::new(Code::AccessDenied, message));
+        }
 
         // 5. access
         let caller = if verified.is_some() { Caller::Owner } else { Caller::Anonymous };

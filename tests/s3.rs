@@ -524,9 +524,41 @@ fn old_uploads_are_swept() {
 }
 
 #[test]
+fn a_response_that_can_run_scripts_is_sandboxed() {
+    let store = Store::start(&["--upload"]);
+    let typed = |content_type| store.signed("PUT", "/media/b.jpg", &[("Content-Type", content_type)], b"<script>");
+    for (content_type, query, expected) in [
+        ("image/jpeg", "", ""),
+        ("image/jpeg", "?response-content-type=text%2Fhtml", "sandbox"),
+        ("image/jpeg", "?response-content-type=image%2Fsvg%2Bxml", "sandbox"),
+        ("text/html", "", "sandbox"),
+        // Chromium takes the last type of a list
+        ("image/jpeg, text/html", "", "sandbox"),
+    ] {
+        assert_eq!(typed(content_type).status, 200, "{content_type}");
+        let found = store.signed("GET", &format!("/media/b.jpg{query}"), &[], b"");
+        assert_eq!(found.status, 200, "{content_type} {query}");
+        assert_eq!(found.field("content-security-policy"), expected, "{content_type} {query}");
+    }
+}
+
+#[test]
+fn a_form_of_empty_fields_is_refused() {
+    let store = Store::start(&["--upload"]);
+    let field = "--b\r\nContent-Disposition: form-data; name=\"\"\r\n\r\n\r\n";
+    let form = field.repeat(30_000) + "--b--\r\n";
+    let fields = [("Content-Type", "multipart/form-data; boundary=b")];
+    let answer = store.unsigned("POST", "/media", &fields, form.as_bytes());
+    assert_eq!(code(&answer), (400, "MalformedPOSTRequest".to_owned()));
+}
+
+#[test]
 fn buckets_are_folders() {
-    let store = Store::prepared(&["--s3-buckets", "buckets", "--upload"], |folder| {
+    let args = ["--s3-buckets", "buckets", "--upload", "/media/", "--mount", "/secret/=buckets/shared/deep"];
+    let store = Store::prepared(&args, |folder| {
         fs::create_dir_all(folder.join("buckets/old")).expect("a bucket");
+        fs::create_dir_all(folder.join("buckets/shared/deep")).expect("the folder of a mount");
+        fs::write(folder.join("buckets/shared/deep/a"), "a").expect("a file");
         fs::create_dir(folder.join("buckets/Not_A_Bucket")).expect("a folder");
         std::os::unix::fs::symlink("/", folder.join("buckets/rooted")).expect("a link");
     });
@@ -539,10 +571,14 @@ fn buckets_are_folders() {
             .filter_map(|rest| Some(rest.split_once("</Name>")?.0.to_owned()))
             .collect()
     };
-    assert_eq!(names(&store.signed("GET", "/", &[], b"")), ["media", "old"]);
+    assert_eq!(names(&store.signed("GET", "/", &[], b"")), ["media", "old", "secret"]);
     for (method, target, expected) in [
         ("GET", "/rooted/etc/passwd", 404),
         ("PUT", "/rooted", 409),
+        ("GET", "/secret/a", 200),
+        // as a bucket of its own, the folder of the mount would have no access rules
+        ("GET", "/shared/deep/a", 404),
+        ("PUT", "/shared", 409),
         ("PUT", "/Bad_Name", 400),
         ("PUT", "/new", 200),
         ("PUT", "/new", 200),

@@ -181,6 +181,8 @@ pub struct Buckets {
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
+    /// The folders of all mounts.
+    roots: Vec<PathBuf>,
     types: MediaTypes,
     open: Mutex<HashMap<String, Arc<Bucket>>>,
 }
@@ -189,7 +191,9 @@ impl Buckets {
     /// The buckets of the mounts, and those that are or will be in a folder.
     pub fn new(mounts: &Mounts, folder: Option<(PathBuf, MediaTypes)>) -> Self {
         let of_mounts = mounts.iter().filter_map(Bucket::of_mount).map(Arc::new).collect();
-        let folder = folder.map(|(path, types)| Folder { path, types, open: Mutex::default() });
+        let roots = mounts.iter().filter_map(|mount| mount.site.root.folder().ok()?.path().canonicalize().ok());
+        let roots = roots.collect();
+        let folder = folder.map(|(path, types)| Folder { path, roots, types, open: Mutex::default() });
         Self { of_mounts, folder }
     }
 
@@ -205,6 +209,10 @@ impl Buckets {
     fn no_such_bucket(&self, name: &str) -> S3Error {
         let names: Vec<&str> = self.of_mounts.iter().map(|bucket| bucket.name.as_str()).collect();
         let advice = match &self.folder {
+            Some(folder) if check_name(name).is_ok() && folder.is_shared(&folder.path.join(name)) => {
+                "The folder of this name is also the folder of a mount, is in one, or holds one, and a bucket of its own would \
+                 bypass the rules of the mount. Use the bucket of the mount, or another folder for --s3-buckets."
+            }
             Some(_) => "Create it: CreateBucket makes a folder in the folder of --s3-buckets.",
             None => "Set bucket = \"...\" in a [[mount]], or add --s3-buckets DIR, in which each folder is a bucket.",
         };
@@ -249,7 +257,8 @@ impl Buckets {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(S3Error::new(
                 Code::BucketAlreadyExists,
                 format!(
-                    "There is a file or a link {name} in the folder of --s3-buckets. Choose another name, or remove it."
+                    "In the folder of --s3-buckets, {name} is a file, a link, or a folder that a mount serves. Choose another \
+                     name, or remove it."
                 ),
             )),
             result => result.map_err(S3Error::system),
@@ -300,11 +309,17 @@ impl Folder {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a mount serves files of this folder. Its access rules, and whether it accepts uploads, would not hold in a bucket.
+    fn is_shared(&self, path: &Path) -> bool {
+        let Ok(path) = path.canonicalize() else { return false };
+        self.roots.iter().any(|root| root.starts_with(&path) || path.starts_with(root))
+    }
+
     /// The bucket of this name, if there is a folder for it. A link is not one: it could lead anywhere.
     fn find(&self, name: &str) -> Option<Arc<Bucket>> {
         check_name(name).ok()?;
         let path = self.path.join(name);
-        if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) || self.is_shared(&path) {
             self.opened().remove(name);
             return None;
         }

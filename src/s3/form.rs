@@ -110,7 +110,7 @@ pub async fn post(
 ) -> Result<(Response<Body>, String), S3Error> {
     let boundary = boundary(headers).map_err(Refusal::from)?;
     let mut form = Form::new(body, &boundary);
-    let mut fields = Fields::default();
+    let (mut fields, mut len) = (Fields::default(), 0);
     let filename = loop {
         let Some(head) = form.next_part().await? else {
             let message = "POST requires exactly one file upload per request: the form has no field named file. It must be the last one.";
@@ -120,13 +120,14 @@ pub async fn post(
         if name.eq_ignore_ascii_case("file") {
             break of_disposition(&head, "filename").unwrap_or_default();
         }
+        // a field without a name and a value takes memory, too
+        len += name.len() + 1;
+        check_fields(len)?;
         let mut value = Vec::new();
         while let Some(bytes) = form.chunk().await? {
+            len += bytes.len();
+            check_fields(len)?;
             value.extend_from_slice(&bytes);
-            if fields.0.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + value.len() > MAX_FIELDS {
-                let message = "The fields before the file are longer than 20 KB. Is the file the last field, and is it named file?";
-                return Err(S3Error::new(Code::MalformedPOSTRequest, message));
-            }
         }
         fields.0.push((name, String::from_utf8_lossy(&value).into_owned()));
     };
@@ -180,6 +181,14 @@ pub async fn post(
         blocking(move || target.publish(staged, record, &HeaderMap::new())).await?
     };
     Ok((answer(&target, &fields, origin, &record), policy.key_id))
+}
+
+fn check_fields(len: usize) -> Result<(), S3Error> {
+    if len <= MAX_FIELDS {
+        return Ok(());
+    }
+    let message = "The fields before the file are longer than 20 KB. Is the file the last field, and is it named file?";
+    Err(S3Error::new(Code::MalformedPOSTRequest, message))
 }
 
 fn of_disposition(head: &Head, name: &str) -> Option<String> {

@@ -182,6 +182,11 @@ impl Operation {
         matches!(self, Self::GetObject | Self::HeadObject)
     }
 
+    /// Whether the parameter that chooses it is not among those that Signature Version 2 covers.
+    pub fn is_outside_v2(self) -> bool {
+        matches!(self, Self::GetObjectAttributes | Self::GetObjectLegalHold | Self::GetObjectRetention)
+    }
+
     /// Whether the form that the request sends has the signature.
     pub fn is_form(self) -> bool {
         self == Self::PostObject

@@ -17,6 +17,7 @@ use crate::body::Body;
 use crate::body::file::FileBody;
 use crate::connection::Connection;
 use crate::storage::byte_range::ByteRange;
+use crate::storage::media_type::MediaType;
 use crate::storage::token::token;
 
 /// The parameters that replace a header of the response, for signed requests only.
@@ -68,6 +69,9 @@ pub async fn get(
         if let (true, Some(content_type)) = (is_several, content_type) {
             fields.insert(header::CONTENT_TYPE, content_type);
         }
+        if !is_several {
+            sandbox(&mut fields);
+        }
         if let Some(count) = parts {
             fields.insert("x-amz-mp-parts-count", count.into());
         }
@@ -92,6 +96,15 @@ pub async fn get(
     *response.status_mut() = status;
     *response.headers_mut() = fields;
     Ok(response)
+}
+
+/// The type of the response may be another one than that of the object. Without the sandbox, a page of another site could sign
+/// a URL with the default keys that turns an uploaded image into a page with scripts, and these could read all buckets.
+fn sandbox(fields: &mut HeaderMap) {
+    let shown = fields.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    if shown.and_then(|shown| MediaType::verbatim(&shown)).is_some_and(|shown| shown.can_script) {
+        fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    }
 }
 
 /// Adds a stored checksum to a response.
@@ -289,6 +302,18 @@ mod tests {
             ("x", Code::InvalidArgument),
         ] {
             assert_eq!(part(&record, 12, number).expect_err("no part").code, expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_response_that_can_run_scripts_is_sandboxed() {
+        for (content_type, expected) in
+            [("text/html", true), ("image/png, text/html", true), ("image/svg+xml", true), ("image/png", false)]
+        {
+            let mut fields = HeaderMap::new();
+            fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            sandbox(&mut fields);
+            assert_eq!(fields.contains_key(header::CONTENT_SECURITY_POLICY), expected, "{content_type}");
         }
     }
 

@@ -37,8 +37,15 @@ struct Tag {
 /// Answers GetObjectTagging.
 pub async fn get(target: &Target) -> Result<Response<Body>, S3Error> {
     let object = target.find().await?;
-    let tags = object.record.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
-    Ok(xml::answer(StatusCode::OK, &Tagging { namespace: NAMESPACE.to_owned(), tag_set: TagSet { tags } }))
+    Ok(xml::answer(StatusCode::OK, &Tagging::of(&object.record.tags)))
+}
+
+impl Tagging {
+    /// Tags that came in a header may have characters that XML cannot hold.
+    fn of(tags: &BTreeMap<String, String>) -> Self {
+        let tags = tags.iter().map(|(key, value)| Tag { key: xml::text(key), value: xml::text(value) }).collect();
+        Self { namespace: NAMESPACE.to_owned(), tag_set: TagSet { tags } }
+    }
 }
 
 /// Replaces the tags by those in the document.
@@ -82,6 +89,13 @@ async fn set(target: &Target, tags: BTreeMap<String, String>) -> Result<(), S3Er
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_set_is_a_valid_document() {
+        let tags = BTreeMap::from([("a\u{1}".to_owned(), "<\u{0}>".to_owned())]);
+        let document = xml::document(&Tagging::of(&tags));
+        assert!(document.contains("<Key>a\u{fffd}</Key><Value>&lt;\u{fffd}&gt;</Value>"), "{document}");
+    }
 
     #[test]
     fn tag_sets_are_read() {

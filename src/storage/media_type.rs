@@ -384,12 +384,20 @@ fn extension(name: &[u8]) -> Option<Cow<'_, str>> {
     (!extension.is_empty() && extension.is_ascii()).then_some(lower)
 }
 
-/// Whether this is HTML, any XML (an SVG, an XSLT style sheet), or mail, which browsers may display as a page.
-fn can_script(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    let subtype = essence.split_once('/').map_or("", |(_, subtype)| subtype);
+/// Whether this is HTML, any XML (an SVG, an XSLT style sheet), mail, or several parts, which browsers may display as a page.
+///
+/// Browsers take the last type of a list ("extract a MIME type" in the Fetch standard), and Chromium ends a type at a space or
+/// a parenthesis, so each part of the text is examined.
+fn can_script(content_type: &str) -> bool {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(');
+    content_type.split(is_end).any(is_page)
+}
+
+fn is_page(essence: &str) -> bool {
+    let (family, subtype) = essence.split_once('/').unwrap_or_default();
     let ends_in_xml = subtype.len() > 4 && subtype.as_bytes()[subtype.len() - 4..].eq_ignore_ascii_case(b"+xml");
     ["text/html", "text/xsl", "message/rfc822"].iter().any(|page| essence.eq_ignore_ascii_case(page))
+        || family.eq_ignore_ascii_case("multipart")
         || subtype.eq_ignore_ascii_case("xml")
         || ends_in_xml
 }
@@ -446,6 +454,15 @@ mod tests {
             ("application/xhtml+xml", true),
             ("text/xsl", true),
             ("message/rfc822", true),
+            (" text/html", true),
+            ("image/png, text/html", true),
+            ("image/png,image/svg+xml", true),
+            ("text/html (comment)", true),
+            ("text/html nothing", true),
+            ("multipart/x-mixed-replace; boundary=a", true),
+            ("", false),
+            ("text", false),
+            ("image/png; a=b", false),
             ("image/png", false),
             ("text/plain", false),
             ("application/pdf", false),
