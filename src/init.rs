@@ -21,7 +21,7 @@ mod snapshot;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use self::detect::Seen;
@@ -112,7 +112,12 @@ pub fn run(folder: Option<&str>, dry_run: bool) -> Result<Report, Problems> {
     if !dry_run && let Err(problems) = check(&target) {
         warnings.push(format!("devmedia cannot start with these settings yet:\n{problems}"));
     }
-    Ok(Report { text, warnings })
+    Ok(Report { text: printable(&text), warnings: warnings.iter().map(|warning| printable(warning)).collect() })
+}
+
+/// Names and values of the project must not control the terminal.
+fn printable(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "\u{fffd}")
 }
 
 /// The file is created only if there is none, also if another process writes it in this moment.
@@ -229,13 +234,28 @@ fn home() -> Option<PathBuf> {
     std::env::home_dir().and_then(|home| home.canonicalize().ok())
 }
 
+/// The absolute path of a folder that may be missing, without links and `..`: otherwise `a/../../b`, or a folder behind a link,
+/// would count as a folder of the project, and `init` would create it elsewhere.
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match (path.parent(), path.components().next_back()) {
+        (Some(parent), Some(Component::Normal(name))) => resolved(parent).join(name),
+        (Some(parent), Some(Component::ParentDir)) => {
+            let parent = resolved(parent);
+            parent.parent().map_or_else(|| parent.clone(), Path::to_path_buf)
+        }
+        _ => path.to_owned(),
+    }
+}
+
 /// Where a folder is, seen from the project. The project itself, the home directory and all that contains them are banned.
 fn place(root: &str, project: &Path, home: Option<&Path>) -> Place {
     if root.is_empty() {
         return Place::Missing;
     }
-    let path = project.join(root);
-    let path = path.canonicalize().unwrap_or(path);
+    let path = resolved(&project.join(root));
     if project.starts_with(&path) {
         return Place::Banned("the folder of the project, or contains it");
     }
@@ -328,6 +348,9 @@ mod tests {
             (String::new(), Place::Missing),
             ("media".to_owned(), Place::Below("media".to_owned())),
             ("none/a".to_owned(), Place::Below("none/a".to_owned())),
+            ("none/../a".to_owned(), Place::Below("a".to_owned())),
+            ("../other".to_owned(), Place::Elsewhere(shown(top.join("home/other")))),
+            ("none/../../../other".to_owned(), Place::Elsewhere(shown(top.join("other")))),
             (shown(project.join("media")), Place::Below("media".to_owned())),
             (shown(top.join("other")), Place::Elsewhere(shown(top.join("other")))),
             (".".to_owned(), Place::Banned("the folder of the project, or contains it")),
@@ -339,6 +362,18 @@ mod tests {
         let elsewhere = top.join("elsewhere");
         let banned = Place::Banned("the home directory, or contains it");
         assert_eq!(place(&shown(home.clone()), &elsewhere, Some(&home)), banned);
+    }
+
+    #[test]
+    fn values_of_the_project_do_not_control_the_terminal() {
+        let keep = tempfile::tempdir().expect("a temporary folder");
+        fs::write(keep.path().join("manage.py"), "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'settings')")
+            .expect("a file");
+        fs::write(keep.path().join("settings.py"), "MEDIA_URL = '/m/'\nMEDIA_ROOT = BASE_DIR / 'a\u{1b}[2Jb'\n")
+            .expect("a file");
+        let report = run(keep.path().to_str(), true).expect("a report");
+        assert!(report.text.contains("a\u{fffd}[2Jb is missing"), "{}", report.text);
+        assert!(!report.text.contains('\u{1b}') && report.warnings.iter().all(|warning| !warning.contains('\u{1b}')));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(super) fn toml(plan: &Plan, name: &str) -> String {
         "# devmedia serves the media of this project ({name}) in development.\n\
          # `devmedia init` wrote this file. Change it as you like; `devmedia check` shows what is in effect.\n\
          # Start: {}\n",
-        start(plan)
+        start(plan).replace(|c: char| c.is_control(), " ")
     );
     for (number, mount) in plan.mounts.iter().enumerate() {
         write_mount(mount, number == 0, &mut text);
