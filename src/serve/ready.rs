@@ -1,7 +1,7 @@
 //! The ready lines: the URLs that are printed on stdout, and written into the file of `--ready-file`, when the server accepts
 //! connections.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -84,7 +84,10 @@ impl ReadyFile {
         let mut name = self.path.as_os_str().to_owned();
         name.push(format!(".{}", std::process::id()));
         let unfinished = PathBuf::from(name);
-        let written = fs::write(&unfinished, lines).and_then(|()| fs::rename(&unfinished, &self.path));
+        // never through a link that another user of the machine has put into a shared folder
+        let file = OpenOptions::new().write(true).create_new(true).open(&unfinished);
+        let written = file.and_then(|mut file| file.write_all(lines.as_bytes()));
+        let written = written.and_then(|()| fs::rename(&unfinished, &self.path));
         written.map_err(|error| {
             let _ = fs::remove_file(&unfinished);
             problem(&self.path, "write", &error)
@@ -113,6 +116,19 @@ fn problem(path: &Path, verb: &str, error: &io::Error) -> Problems {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_a_shared_folder_is_not_written_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, other) = (folder.path().join("ready"), folder.path().join("other"));
+        fs::write(&other, "notes").expect("a file");
+        std::os::unix::fs::symlink(&other, format!("{}.{}", path.display(), std::process::id())).expect("a link");
+        let file = ReadyFile::prepare(&path).expect("no file");
+        assert!(file.write("http://127.0.0.1:8001/media/\n").is_err());
+        assert_eq!(fs::read_to_string(&other).expect("the file"), "notes");
+        file.write("http://127.0.0.1:8001/media/\n").expect("the link has been removed");
+    }
 
     #[test]
     fn only_urls_and_empty_files_are_replaced() {
