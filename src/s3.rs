@@ -235,7 +235,8 @@ impl Endpoint {
         // Signature Version 2 does not cover these parameters, so a presigned URL of the object would be enough
         let is_for_object = verified.as_ref().is_some_and(|it| it.version == Version::V2 && it.expires.is_some());
         if is_for_object && operation.is_outside_v2() {
-            let message = "A URL presigned by Signature Version 2 does not cover this operation. Presign it by Version 4.";
+            let message =
+                "A URL presigned by Signature Version 2 does not cover this operation. Presign it by Version 4.";
             return Err(S3Error::new(Code::AccessDenied, message));
         }
 
