@@ -244,6 +244,7 @@ fn s3_settings_are_checked_before_anything_is_bound() {
         (&["--s3", "--bucket=My_Media"], "bucket = \"my-media\""),
         (&["--s3", "--mount=/a/=./media"], "3 to 63 characters"),
         (&["--s3", "--mount=/x/media/=./media"], "has a bucket of this name already"),
+        (&["--s3=foo:bar"], "not an IP address and a port; write --s3 alone"),
         (&["--s3", "--s3-buckets=/"], "the whole file system"),
     ] {
         let ended = refused_in(folder.path(), &[], args);

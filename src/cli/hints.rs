@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::config::settings::ALL;
+use crate::server::listener::Listen;
 
 /// Flags of `http.server`, serve, http-server, miniserve, dufs, Caddy, nginx, Vite, Django and others, with their
 /// equivalents.
@@ -286,7 +287,8 @@ pub(super) fn mistaken_folder(word: &str, words: &[OsString], prefix: &str, exis
         );
         let plain = |text: &str| text.trim_matches('/').to_owned();
         let is_prefix = flag == "--upload" && word.starts_with('/') && plain(word) == plain(prefix);
-        if is_value || is_prefix || (flag == "--upload" && !exists && word.starts_with('/') && word.ends_with('/')) {
+        let is_address = flag == "--s3" && !exists && Listen::parse(word).is_ok();
+        if is_value || is_prefix || is_address || (flag == "--upload" && !exists && word.starts_with('/') && word.ends_with('/')) {
             return Some(format!("{word:?} is not a folder; to give {flag} this value, write {flag}={word}"));
         }
     }
@@ -386,6 +388,20 @@ mod tests {
                 Some(says) => assert!(hint.as_ref().is_some_and(|hint| hint.contains(says)), "{line}: {hint:?}"),
                 None => assert_eq!(hint, None, "{line}"),
             }
+        }
+    }
+
+    #[test]
+    fn the_address_of_the_s3_endpoint_follows_an_equals_sign() {
+        let hint = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            mistaken_folder("127.0.0.1:9010", &words, "/media/", false)
+        };
+        for (words, expected) in [
+            (["devmedia", "--s3", "127.0.0.1:9010"], "write --s3=127.0.0.1:9010"),
+            (["devmedia", "--tls", "127.0.0.1:9010"], "write --listen 127.0.0.1:9010"),
+        ] {
+            assert!(hint(&words).is_some_and(|hint| hint.ends_with(expected)), "{words:?}");
         }
     }
 

@@ -136,8 +136,8 @@ pub(super) fn s3(text: &str) -> Result<S3Switch, Advice> {
     match boolean(text) {
         Some(true) => Ok(S3Switch::On),
         Some(false) => Ok(S3Switch::Off),
-        None => Listen::parse(text).map(S3Switch::At).map_err(|advice| {
-            format!("neither yes nor no nor an address ({advice}); write --s3, or --s3=127.0.0.1:9000").into()
+        None => Listen::parse(text).map(S3Switch::At).map_err(|_| {
+            "not an IP address and a port; write --s3 alone, or an address such as --s3=127.0.0.1:9000".into()
         }),
     }
 }
