@@ -288,7 +288,11 @@ pub(super) fn mistaken_folder(word: &str, words: &[OsString], prefix: &str, exis
         let plain = |text: &str| text.trim_matches('/').to_owned();
         let is_prefix = flag == "--upload" && word.starts_with('/') && plain(word) == plain(prefix);
         let is_address = flag == "--s3" && !exists && Listen::parse(word).is_ok();
-        if is_value || is_prefix || is_address || (flag == "--upload" && !exists && word.starts_with('/') && word.ends_with('/')) {
+        if is_value
+            || is_prefix
+            || is_address
+            || (flag == "--upload" && !exists && word.starts_with('/') && word.ends_with('/'))
+        {
             return Some(format!("{word:?} is not a folder; to give {flag} this value, write {flag}={word}"));
         }
     }
