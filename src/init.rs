@@ -367,8 +367,8 @@ mod tests {
     #[test]
     fn values_of_the_project_do_not_control_the_terminal() {
         let keep = tempfile::tempdir().expect("a temporary folder");
-        fs::write(keep.path().join("manage.py"), "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'settings')")
-            .expect("a file");
+        let manage = "import django\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'settings')";
+        fs::write(keep.path().join("manage.py"), manage).expect("a file");
         fs::write(keep.path().join("settings.py"), "MEDIA_URL = '/m/'\nMEDIA_ROOT = BASE_DIR / 'a\u{1b}[2Jb'\n")
             .expect("a file");
         let report = run(keep.path().to_str(), true).expect("a report");
