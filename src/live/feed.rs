@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cap_std::fs::{Dir, MetadataExt as _};
+use cap_std::fs::Dir;
 use hyper::body::Bytes;
 use tokio::sync::{broadcast, watch};
 use tokio::task::{AbortHandle, spawn_blocking};
@@ -15,6 +15,7 @@ use crate::request::path::MediaPath;
 use crate::site::{Opened, Site};
 use crate::storage::location::Location;
 use crate::storage::root::Found;
+use crate::system;
 
 /// A burst of changes is reported when it has been quiet for this long,
 const QUIET: Duration = Duration::from_millis(100);
@@ -115,8 +116,8 @@ struct Held {
 
 impl Held {
     fn is(&self, dir: &Dir) -> bool {
-        match (self.dir.dir_metadata(), dir.dir_metadata()) {
-            (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
+        match (system::stat_of_folder(&self.dir), system::stat_of_folder(dir)) {
+            (Ok(held), Ok(found)) => held.is_same(&found),
             _ => false,
         }
     }

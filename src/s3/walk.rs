@@ -8,13 +8,14 @@ use std::collections::BinaryHeap;
 use std::io;
 use std::vec::IntoIter;
 
-use cap_std::fs::{Dir, MetadataExt as _};
+use cap_std::fs::Dir;
 
 use super::bucket::Bucket;
 use super::key::MAX_KEY;
 use super::record::Record;
 use crate::request::path::{MediaPath, is_own};
 use crate::storage::root::Found;
+use crate::system;
 
 /// How many names of a folder are in memory at a time.
 const BATCH: usize = 4096;
@@ -118,8 +119,8 @@ impl<'b> Walk<'b> {
         let Some(path) = self.pending.take() else { return Ok(false) };
         // through the root, so that no link leads out of it
         let Ok(Found::Directory(dir)) = self.bucket.root().open(&path) else { return Ok(false) };
-        let metadata = dir.dir_metadata()?;
-        let id = (metadata.dev(), metadata.ino());
+        let stat = system::stat_of_folder(&dir)?;
+        let id = (stat.device, stat.inode);
         if self.open.iter().any(|names| names.id == id) {
             return Ok(false);
         }

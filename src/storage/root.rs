@@ -18,6 +18,7 @@ use super::follow::{self, FollowError};
 use super::location::Location;
 use super::media_type::{MediaTypes, SNIFF_LEN};
 use super::open_file::{NoWait, OpenFile};
+#[cfg(target_os = "linux")]
 use crate::remembered::Remembered;
 use crate::request::path::MediaPath;
 use crate::system::{self, FileStat};
@@ -34,6 +35,7 @@ mod watched;
 const RECHECK: Duration = Duration::from_millis(200);
 
 /// The most folders whose identity is remembered for a moment.
+#[cfg(target_os = "linux")]
 const MAX_WATCHED: usize = 256;
 
 /// A served directory, with its policy for symbolic links.
@@ -50,6 +52,7 @@ pub struct Root {
     #[cfg(target_os = "linux")]
     recent: recent::Recent,
     /// The folders whose versions were asked for a moment ago.
+    #[cfg(target_os = "linux")]
     watched: Remembered<MediaPath, (u64, u64)>,
     is_local: bool,
 }
@@ -126,6 +129,7 @@ impl Root {
             nowait: NoWait::new(is_local),
             #[cfg(target_os = "linux")]
             recent: recent::Recent::new(RECHECK),
+            #[cfg(target_os = "linux")]
             watched: Remembered::new(MAX_WATCHED),
             is_local,
         })

@@ -182,7 +182,7 @@ fn is_exact(folder: impl AsHandle) -> bool {
         && !ioctl_getflags(&folder).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
 }
 
-#[cfg(not(any(target_os = "linux", target_vendor = "apple", windows)))]
+#[cfg(not(target_os = "linux"))]
 fn is_exact(_folder: impl AsHandle) -> bool {
     false
 }
