@@ -1,5 +1,6 @@
 //! One connection: the state that its transport shares with the responses on it, its time-outs, and sendfile.
 
+pub mod http1;
 pub mod http2;
 pub mod sendfile;
 pub mod transport;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -28,6 +28,7 @@ use tokio_rustls::server::TlsStream;
 
 use self::listener::{Listener, Stream};
 use crate::access_log::Logged;
+use crate::connection::http1::{self, MAX_BUFFER};
 use crate::connection::http2::{Counted, Streams, translate};
 use crate::connection::sendfile::{self, SendQueue, SendfileStream};
 use crate::connection::transport::{Activity, Limits, TLS_HANDSHAKE, Transport};
@@ -50,10 +51,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// At the limit, accepting succeeds and fails alternately as clients come and go, so the error is logged only this
 /// often.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
-
-/// By default, hyper queues 400 KiB per slow reader, and over HTTP/2 per request. This also limits the head of a request
-/// (431 if it is larger).
-const MAX_BUFFER: usize = 64 * 1024;
 
 /// The maximum number of requests at once on an HTTP/2 connection (RFC 9113 section 6.5.2 recommends at least 100).
 const MAX_STREAMS: u32 = 100;
@@ -329,31 +326,15 @@ impl Accepted {
     {
         let connection = self.connection(send_queue, scheme);
         let activity = Arc::clone(&connection.activity);
-        let transport = TokioIo::new(Transport::new(stream, self.limits, Arc::clone(&activity)));
+        let transport = Transport::new(stream, self.limits, Arc::clone(&activity));
         let handler = self.handler.clone();
         let respond = move |request| {
             connection.activity.requested();
             let (service, connection) = (handler.clone(), connection.clone());
-            // boxed, because an idle connection would otherwise reserve 1.5 KiB for it
-            async move { sent(service.respond(request, connection).await) }.boxed()
+            async move { sent(service.respond(request, connection).await) }
         };
-        let http = http1::Builder::new()
-            .max_buf_size(MAX_BUFFER)
-            // passes slices on without copying, which sendfile requires
-            .writev(true)
-            // a client that closes its sending side (`printf ... | nc -N`) still gets its response
-            .half_close(true)
-            .serve_connection(transport, service_fn(respond))
-            .with_upgrades();
-        let mut http = pin!(http);
-        let ended = tokio::select! {
-            ended = http.as_mut() => ended,
-            _ = self.draining.changed() => {
-                http.as_mut().graceful_shutdown();
-                http.await
-            }
-        };
-        if let Err(error) = ended {
+        let stop = self.draining.changed().map(drop);
+        if let Err(error) = http1::serve(transport, respond, stop).await {
             report(&error, &activity);
         }
     }

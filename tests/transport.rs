@@ -1,5 +1,6 @@
 //! The time-outs of a connection, with the real hyper and a paused clock that advances only when all tasks wait.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,14 +8,11 @@ use devmedia::access_log::{Logged, Received};
 use devmedia::body::Body;
 use devmedia::body::incoming::RequestBody;
 use devmedia::body::streamed::Streamed;
-use devmedia::connection::Connection;
 use devmedia::connection::transport::{Activity, Limits, Transport};
+use devmedia::connection::{Connection, http1};
 use futures_util::stream;
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::{Instant, sleep};
 
@@ -76,19 +74,17 @@ fn waiting(activity: &Activity, come: usize) -> Body {
     Body::Streamed(Streamed::new(bytes, Some(TRICKLED as u64)))
 }
 
-/// The client's end of a connection that is served in the same way as in `Server::connect`.
+/// The client's end of a connection.
 fn connect() -> DuplexStream {
     let (client, server) = duplex(PIPE);
     let activity = Arc::new(Activity::default());
-    let transport = TokioIo::new(Transport::new(server, Limits::default(), Arc::clone(&activity)));
+    let transport = Transport::new(server, Limits::default(), Arc::clone(&activity));
     let respond = move |request| {
         activity.requested();
         let activity = Arc::clone(&activity);
         async move { Ok::<_, std::convert::Infallible>(answer(request, activity).await) }
     };
-    let connection =
-        http1::Builder::new().max_buf_size(64 * 1024).half_close(true).serve_connection(transport, service_fn(respond));
-    tokio::spawn(connection);
+    tokio::spawn(http1::serve(transport, respond, pending()));
     client
 }
 
@@ -173,6 +169,37 @@ async fn the_second_head_of_a_connection_also_has_10_seconds() {
     sleep(Duration::from_secs(30)).await;
     let lasted = trickle(&mut client, GET, STEADY).await;
     assert_eq!(lasted.as_secs(), 10);
+}
+
+/// The server has put its buffers away when the rest of the second head arrives.
+#[tokio::test(start_paused = true)]
+async fn a_head_that_began_together_with_the_request_before_is_read_to_its_end() {
+    for (pause, is_in_time) in [(0, true), (1, true), (9, true), (11, false)] {
+        for sent in [1, GET.len() / 2, GET.len() - 1] {
+            let mut client = connect();
+            client.write_all(&[GET, &GET[..sent]].concat()).await.expect("open");
+            read_answer(&mut client, "hello").await;
+            sleep(Duration::from_secs(pause)).await;
+            let _ = client.write_all(&GET[sent..]).await;
+            if is_in_time {
+                read_answer(&mut client, "hello").await;
+            }
+            let expected = if is_in_time { 75 } else { 0 };
+            assert_eq!(seconds_until_closed(&mut client).await, expected, "{sent} bytes, {pause} s");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_close_its_sending_side_while_it_is_idle() {
+    for pause in [0, 1, 70] {
+        let mut client = connect();
+        client.write_all(GET).await.expect("open");
+        read_answer(&mut client, "hello").await;
+        sleep(Duration::from_secs(pause)).await;
+        client.shutdown().await.expect("open");
+        assert_eq!(seconds_until_closed(&mut client).await, 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper::body::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The first byte of a TLS record that holds a hello (RFC 8446 section 5.1).
@@ -148,6 +149,11 @@ impl Activity {
         self.idle_since.load(Relaxed).checked_sub(1).map(Duration::from_millis)
     }
 
+    /// Whether the connection has been idle for this time: all has been sent, and no request is being received.
+    pub fn is_idle_for(&self, time: Duration) -> bool {
+        self.idle_since().is_some_and(|since| BEGINNING.elapsed() >= since + time)
+    }
+
     /// Closes the connection if it is idle, else when it is next.
     pub fn close(&self) {
         self.close.store(true, Relaxed);
@@ -183,8 +189,8 @@ pub struct Transport<S> {
     unflushed_since: Option<Instant>,
     last_progress: Instant,
     began: bool,
-    /// A byte that was read while checking whether the client is still connected.
-    early: Option<u8>,
+    /// Bytes that were read too early: to check whether the client is still connected, or while the connection was idle.
+    early: Bytes,
     /// Set to the deadline or earlier. If the deadline has moved, it is checked when the timer fires, so a busy
     /// connection never resets the timer.
     timer: Option<Pin<Box<Sleep>>>,
@@ -204,9 +210,14 @@ impl<S> Transport<S> {
             unflushed_since: None,
             last_progress: Instant::now(),
             began: false,
-            early: None,
+            early: Bytes::new(),
             timer: None,
         }
+    }
+
+    /// Its notes.
+    pub fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     /// The time at which the connection is closed if nothing happens until then; `None` while the server is working.
@@ -271,6 +282,7 @@ impl<S> Transport<S> {
             }
             Poll::Pending => {
                 self.stalled_since.get_or_insert_with(Instant::now);
+                self.activity.set_idle(None);
                 self.poll_timeout(cx).map(Err)
             }
         }
@@ -285,6 +297,7 @@ impl<S> Transport<S> {
             }
             Poll::Pending => {
                 self.unflushed_since.get_or_insert_with(Instant::now);
+                self.activity.set_idle(None);
                 self.poll_timeout(cx).map(Err)
             }
         }
@@ -295,12 +308,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        let result = match this.early.take_if(|_| buf.remaining() > 0) {
-            Some(byte) => {
-                buf.put_slice(&[byte]);
-                Poll::Ready(Ok(()))
-            }
-            None => Pin::new(&mut this.io).poll_read(cx, buf),
+        let early = this.early.split_to(this.early.len().min(buf.remaining()));
+        buf.put_slice(&early);
+        let result = match Pin::new(&mut this.io).poll_read(cx, buf) {
+            Poll::Pending if !early.is_empty() => Poll::Ready(Ok(())),
+            result => result,
         };
         match result {
             Poll::Pending => match this.poll_timeout(cx) {
@@ -327,6 +339,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
 }
 
 impl<S: AsyncRead + Unpin> Transport<S> {
+    /// Puts bytes back, which will be read first.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        // copied, because the bytes of hyper belong to a buffer of 8 KiB
+        self.early = [bytes, &self.early].concat().into();
+    }
+
+    /// Waits for the next byte, which stays to be read. Returns whether there is one; the end is `false`.
+    pub async fn has_more(&mut self) -> io::Result<bool> {
+        if self.early.is_empty() {
+            let mut first = [0];
+            let read = self.read(&mut first).await?;
+            self.early = Bytes::copy_from_slice(&first[..read]);
+        }
+        Ok(!self.early.is_empty())
+    }
+
     /// Fails if the client has disconnected. hyper does not read while it responds, and with `half_close` it ignores
     /// the end of the client's data, so a stream of events would continue without a reader until a write fails. A
     /// client of such a stream has nothing more to send, so the end of its data means that it has disconnected. A
@@ -334,11 +362,11 @@ impl<S: AsyncRead + Unpin> Transport<S> {
     fn poll_disconnected(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut byte = [0];
         let mut buf = ReadBuf::new(&mut byte);
-        if self.early.is_some() || Pin::new(&mut self.io).poll_read(cx, &mut buf)?.is_pending() {
+        if !self.early.is_empty() || Pin::new(&mut self.io).poll_read(cx, &mut buf)?.is_pending() {
             return Ok(());
         }
         match buf.filled() {
-            [byte] => self.early = Some(*byte),
+            byte @ [_] => self.early = Bytes::copy_from_slice(byte),
             _ => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client hung up")),
         }
         Ok(())
