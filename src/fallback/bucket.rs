@@ -14,11 +14,8 @@ use crate::answer::decide::{Decision, Undecided, decide};
 use crate::answer::head::head;
 use crate::answer::piece::Piece;
 use crate::request::path::MediaPath;
-use crate::storage::bucket::Bucket;
 use crate::storage::bucket::error::BucketError;
-
-/// How often an object is looked up again because it was replaced between two requests to the store.
-const LOOKUPS: usize = 3;
+use crate::storage::bucket::{Bucket, LOOKUPS};
 
 /// Sends a request with these conditions and ranges to a bucket. The status is 200, 206, 304 or 416.
 pub(super) async fn answer(

@@ -24,13 +24,10 @@ use crate::request::format::Format;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::storage::bucket::error::BucketError;
-use crate::storage::bucket::{Bucket, FoundInBucket, Object, Reader};
+use crate::storage::bucket::{Bucket, FoundInBucket, LOOKUPS, Object, Reader};
 use crate::storage::byte_range::ByteRange;
 use crate::storage::spool;
 use crate::thumbnail::{self, Thumbnail};
-
-/// How often an object is looked up again because it was replaced between two requests to the store.
-const LOOKUPS: usize = 3;
 
 /// Images up to this size get thumbnails; they are downloaded for that.
 const MAX_IMAGE: u64 = 64 * 1024 * 1024;
@@ -187,7 +184,7 @@ async fn bytes_of(
                 Piece::Text(text) => Ok(stream::iter([Ok(text)]).boxed()),
                 Piece::Span(range) => match reader.read(range).await {
                     Ok(bytes) => Ok(bytes.boxed()),
-                    Err(error) => Err(io::Error::other(format!("{error:?}"))),
+                    Err(error) => Err(io::Error::other(error.to_string())),
                 },
             }
         }

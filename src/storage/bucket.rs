@@ -41,6 +41,9 @@ use super::folder::{self, Entry, Kind};
 use super::media_type::{MediaType, MediaTypes};
 use crate::request::path::{MediaPath, is_own};
 
+/// How often a request looks an object up again that was replaced between two requests to the store.
+pub const LOOKUPS: usize = 3;
+
 /// A bucket, and the prefix of the keys that are served.
 pub struct Bucket {
     url: BucketUrl,
@@ -112,8 +115,8 @@ impl Reader {
         Ok(got.into_stream().map(move |bytes| {
             bytes.map_err(|error| {
                 let why = BucketError::of(&error, Action::Read);
-                tracing::warn!("the transfer of {key} broke off: {why:?}");
-                io::Error::other(error)
+                tracing::warn!("the transfer of {key} broke off: {why}");
+                io::Error::other(why.to_string())
             })
         }))
     }
@@ -253,8 +256,12 @@ impl Bucket {
     /// Whether any key begins with this prefix.
     async fn has_keys(&self, prefix: &str) -> Result<bool, BucketError> {
         let options = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
-        let page = self.page(prefix, options).await?;
-        Ok(!page.result.objects.is_empty())
+        match self.page(prefix, options).await {
+            Ok(page) => Ok(!page.result.objects.is_empty()),
+            // there is a key, though no path can name it
+            Err(BucketError::Key(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     async fn page(

@@ -118,7 +118,7 @@ pub(super) async fn publish(
             Err(refusal) => {
                 for (path, _) in &published {
                     if let Err(error) = bucket.delete(path).await {
-                        tracing::warn!("{path} was stored, though the form failed: {error:?}");
+                        tracing::warn!("{path} was stored, though the form failed: {error}");
                     }
                 }
                 return Err(refusal);

@@ -1,6 +1,7 @@
 //! Why a bucket did not do what was asked, found in the errors of `object_store`.
 
 use std::error::Error;
+use std::fmt;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
@@ -38,10 +39,31 @@ pub enum BucketError {
     Silent,
     /// The object has changed in the meantime, or its state is not the one that was required.
     Changed,
+    /// The folder contains a key that is not a path, for this reason, so that it cannot be listed.
+    Key(String),
     /// The store's answer does not fit the request, such as another length than announced.
     Garbled(String),
     /// Any other answer: its status, and the store's reason.
     Answered(u16, String),
+}
+
+impl fmt::Display for BucketError {
+    /// The reason in a few words, for the log. It contains no URL: the one of a request to Azure may contain a signature.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is no such object"),
+            Self::NoBucket => f.write_str("there is no such bucket"),
+            Self::Denied(_) => f.write_str("permission denied"),
+            Self::Keys(reason) => write!(f, "the store does not accept the credentials ({reason})"),
+            Self::Region(reason) => write!(f, "the bucket is in another region ({reason})"),
+            Self::Throttled => f.write_str("the store asks to slow down"),
+            Self::Unreachable(cause) => write!(f, "there is no connection to the store ({cause})"),
+            Self::Silent => f.write_str("the store does not answer"),
+            Self::Changed => f.write_str("the object has changed"),
+            Self::Key(reason) | Self::Garbled(reason) => f.write_str(reason),
+            Self::Answered(status, reason) => write!(f, "status {status} ({reason})"),
+        }
+    }
 }
 
 /// The beginnings of the texts of `object_store`'s errors that contain the store's answer; their types are private.
@@ -72,12 +94,12 @@ impl BucketError {
             };
         }
         match error {
-            Os::NotFound { .. } => Self::Missing,
+            Os::InvalidPath { .. } if action == Action::List => Self::Key(innermost(error)),
+            // an invalid path is a key that no path can name
+            Os::NotFound { .. } | Os::InvalidPath { .. } => Self::Missing,
             Os::Precondition { .. } | Os::AlreadyExists { .. } | Os::NotModified { .. } => Self::Changed,
             Os::PermissionDenied { .. } => Self::Denied(action),
             Os::Unauthenticated { .. } => Self::Keys(innermost(error)),
-            // a key that no path can name
-            Os::InvalidPath { .. } if action != Action::List => Self::Missing,
             _ => Self::Garbled(innermost(error)),
         }
     }

@@ -98,6 +98,14 @@ impl Bucket {
                 "The object changes at the moment.".to_owned(),
                 "Request it again.".to_owned(),
             ),
+            BucketError::Key(why) => (
+                StatusCode::BAD_GATEWAY,
+                "bucket-key",
+                format!("A key in this folder of {url} is not a path, so the folder cannot be listed ({why})."),
+                "Rename that object: the segments of a key must not be empty, '.' or '..', or contain control characters. \
+                 The other objects of the folder can be requested by their URLs."
+                    .to_owned(),
+            ),
             BucketError::Garbled(why) => (
                 StatusCode::BAD_GATEWAY,
                 "bucket-garbled",

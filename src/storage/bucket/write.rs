@@ -22,6 +22,9 @@ const PART: usize = 8 * 1024 * 1024;
 /// The most bytes of a complete object that wait in memory until [`ObjectWriter::publish`].
 const HELD: usize = 256 * 1024;
 
+/// Pieces below this size are joined.
+const SMALL: usize = 16 * 1024;
+
 /// What must be true for an object to be written.
 #[derive(Debug, Clone)]
 pub enum Expected<'a> {
@@ -41,6 +44,8 @@ pub struct ObjectWriter {
     key: Path,
     /// Bytes that are not yet on their way.
     ahead: Vec<Bytes>,
+    /// The last of them, while they are small pieces.
+    small: Vec<u8>,
     ahead_len: usize,
     len: u64,
     upload: Option<Box<dyn MultipartUpload>>,
@@ -58,6 +63,7 @@ impl Bucket {
             attributes: Attributes::from_iter([(Attribute::ContentType, content_type)]),
             key: self.key(path)?,
             ahead: Vec::new(),
+            small: Vec::new(),
             ahead_len: 0,
             len: 0,
             upload: None,
@@ -112,6 +118,7 @@ impl ObjectWriter {
                 }
             };
             let options = PutOptions { mode, attributes: self.attributes.clone(), ..PutOptions::default() };
+            self.join();
             // kept, because another name may be tried
             let payload: PutPayload = self.ahead.iter().cloned().collect();
             let put = self.objects.put_opts(&self.key, payload, options).await;
@@ -146,13 +153,30 @@ impl ObjectWriter {
         Ok(())
     }
 
+    /// Keeps bytes for later. Small pieces are joined: a client that sends single bytes must not fill the memory with their
+    /// bookkeeping.
     fn hold(&mut self, bytes: Bytes) {
         self.ahead_len += bytes.len();
-        self.ahead.push(bytes);
+        if bytes.len() < SMALL {
+            self.small.extend_from_slice(&bytes);
+        } else {
+            self.join();
+            self.ahead.push(bytes);
+        }
+        if self.small.len() >= SMALL {
+            self.join();
+        }
+    }
+
+    fn join(&mut self) {
+        if !self.small.is_empty() {
+            self.ahead.push(Bytes::from(std::mem::take(&mut self.small)));
+        }
     }
 
     /// Sends what is held as a part.
     async fn send_part(&mut self) -> Result<(), BucketError> {
+        self.join();
         self.part_sent().await?;
         let error = |error| BucketError::of(&error, Action::Write);
         let upload = match &mut self.upload {
@@ -187,7 +211,7 @@ impl Drop for ObjectWriter {
                 let _ = part.await;
             }
             if let Err(error) = upload.abort().await {
-                tracing::warn!("the parts of {key} stay in the bucket: {:?}", BucketError::of(&error, Action::Write));
+                tracing::warn!("the parts of {key} stay in the bucket: {}", BucketError::of(&error, Action::Write));
             }
         });
     }
