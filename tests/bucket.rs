@@ -1,6 +1,8 @@
 //! Mounts whose files are in a bucket, and a bucket as the fallback. The store is devmedia's own S3 endpoint, or a stub that
 //! misbehaves. `.ci/s3` runs a real distributed store.
 
+#[path = "bucket/rules.rs"]
+mod rules;
 #[path = "bucket/stub.rs"]
 mod stub;
 mod support;

@@ -73,10 +73,14 @@ fn serve(
         *count
     };
     seen.lock().expect("nothing panics while holding it").push((method.clone(), path.clone(), range.clone()));
-    answer(stream, &method, &path, &range, count)
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    answer(stream, &method, &path, query, &range, count)
 }
 
-fn answer(mut stream: &TcpStream, method: &str, path: &str, range: &str, count: usize) -> Option<()> {
+/// The keys in these folders: one that only marks the folder, and one that is not a path.
+const LISTED: [(&str, &[&str]); 2] = [("marker%2F", &["marker/", "marker/one.txt"]), ("double%2F", &["double//x"])];
+
+fn answer(mut stream: &TcpStream, method: &str, path: &str, query: &str, range: &str, count: usize) -> Option<()> {
     let key = path.strip_prefix("/media").unwrap_or_default().trim_start_matches('/');
     let is_list = key.is_empty();
     let mut fail = |status: &str, code: &str| {
@@ -88,7 +92,17 @@ fn answer(mut stream: &TcpStream, method: &str, path: &str, range: &str, count: 
     if is_list {
         return match path.trim_end_matches('/') {
             "/media" => {
-                let body = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+                let prefix = query.split('&').find_map(|parameter| parameter.strip_prefix("prefix="));
+                let keys =
+                    LISTED.into_iter().find(|(folder, _)| prefix == Some(folder)).map_or(&[][..], |(_, keys)| keys);
+                let of_key = |key: &&str| {
+                    format!(
+                        "<Contents><Key>{key}</Key><Size>3</Size><LastModified>2025-01-01T00:00:00.000Z</LastModified>\
+                         </Contents>"
+                    )
+                };
+                let keys: String = keys.iter().map(of_key).collect();
+                let body = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{keys}</ListBucketResult>");
                 write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()
             }
             "/elsewhere" => fail("400 Bad Request", "AuthorizationHeaderMalformed"),

@@ -146,9 +146,14 @@ impl Server {
 
     /// The same with [`Way::Fast`] and these environment variables.
     pub fn with_variables(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::prepared_with_variables(args, variables, |_| {})
+    }
+
+    /// The same, after `prepare` has filled the folder as for [`Server::prepared`].
+    pub fn prepared_with_variables(args: &[&str], variables: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
         let mut command = command();
         command.envs(variables.iter().copied());
-        Self::start_in(Way::Fast, workplace(|_| {}), args, command)
+        Self::start_in(Way::Fast, workplace(prepare), args, command)
     }
 
     fn start_in(way: Way, keep: TempDir, args: &[&str], mut command: Command) -> Self {
