@@ -218,7 +218,8 @@ fn root_advice(typed: &Typed, path: &Path, absolute: &Path, error: &io::Error) -
         io::ErrorKind::NotADirectory => "this is not a folder; name the folder with the media".to_owned(),
         io::ErrorKind::PermissionDenied => {
             format!(
-                "permission denied: this user may not read the folder. See its permissions with: ls -ld {}",
+                "permission denied: this user may not read the folder. See its permissions with: {} {}",
+                if cfg!(windows) { "icacls" } else { "ls -ld" },
                 quoted(path)
             )
         }
@@ -240,7 +241,8 @@ fn missing(typed: &Typed, path: &Path, absolute: &Path) -> String {
         let base = absolute.parent().filter(|_| is_default)?;
         USUAL_FOLDERS.iter().map(|usual| base.join(usual)).find(|usual| usual.is_dir())
     });
-    let create = format!("mkdir -p {}", quoted(path));
+    // the shell of Windows creates the folders above as well, and takes -p for a name
+    let create = format!("{} {}", if cfg!(windows) { "mkdir" } else { "mkdir -p" }, quoted(path));
     match near {
         Some(near) => format!(
             "there is no folder {shown}, but there is {}. To serve that, write {}; to create the missing one, run: {create}",

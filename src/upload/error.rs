@@ -186,20 +186,32 @@ pub fn cannot_write(error: io::Error) -> Refusal {
             StatusCode::INSUFFICIENT_STORAGE,
             "disk-full",
             "The disk is full, or the disk quota of this user is used up; nothing was stored.",
-            "Free some space (see df -h), then send the file again.",
+            if cfg!(windows) {
+                "Free some space, then send the file again."
+            } else {
+                "Free some space (see df -h), then send the file again."
+            },
         ),
         // the limit of this process (ulimit -f), or of the file system
         Some(WriteFailure::TooLarge) => Refusal::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "file-too-large",
             "The file is larger than this process or its file system may write; nothing was stored.",
-            "Check the limit of the process with ulimit -f, and the type of the file system with df -T.",
+            if cfg!(windows) {
+                "Check the type of the file system: FAT32 cannot hold files of 4 GiB."
+            } else {
+                "Check the limit of the process with ulimit -f, and the type of the file system with df -T."
+            },
         ),
         Some(WriteFailure::Forbidden) => Refusal::new(
             StatusCode::FORBIDDEN,
             "not-writable",
             "devmedia has no permission to write there.",
-            "Check the permissions of the folder with ls -ld, and whether its disk is mounted read-only.",
+            if cfg!(windows) {
+                "Check the permissions of the folder with icacls, and whether the file is read-only."
+            } else {
+                "Check the permissions of the folder with ls -ld, and whether its disk is mounted read-only."
+            },
         ),
         Some(WriteFailure::IsFolder) => UploadError::IsFolder.into(),
         Some(WriteFailure::BadName) => NameError::NoRoom("its length or its characters".to_owned()).into(),

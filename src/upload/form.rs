@@ -25,7 +25,7 @@ use crate::refusal::Refusal;
 use crate::request::format::Format;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
-use crate::site::Site;
+use crate::site::{Site, SiteError};
 use crate::storage::blocking;
 
 /// The most parts of a form. Django's limits on fields and on files are the same.
@@ -179,7 +179,8 @@ pub fn place(site: &Site, to: &UploadTo, folder: &MediaPath, name: &str) -> Resu
     rules::check_length(&path)?;
     match site.check_visible(&path) {
         Ok(()) => Ok(path),
-        Err(_) => Err(UploadError::WouldBeHidden { path }.into()),
+        Err(error @ SiteError::Name(_)) => Err(error.into()),
+        Err(SiteError::Hidden | SiteError::Own) => Err(UploadError::WouldBeHidden { path }.into()),
     }
 }
 
