@@ -224,7 +224,7 @@ fn name(number: u32) -> String {
     format!("part-{number:05}")
 }
 
-/// Removes uploads that have received nothing for [`LIFETIME`], unless a recent sweep did so. Blocks.
+/// Removes uploads that have received nothing for seven days, unless a recent sweep did so. Blocks.
 pub fn sweep(bucket: &Bucket) {
     static LAST: LazyLock<Mutex<HashMap<PathBuf, Instant>>> = LazyLock::new(Mutex::default);
     {

@@ -2,7 +2,7 @@
 //!
 //! S3 sorts keys, and a file system has folders: `a.txt` comes before everything in `a/`, because `.` is before `/`. So the
 //! names of a folder are sorted as they appear in keys, folders with a slash at their end. A folder is read when the walk
-//! reaches it, and of a large one only the next [`BATCH`] names are in memory.
+//! reaches it, and of a large one only the next `BATCH` names are in memory.
 
 use std::collections::BinaryHeap;
 use std::io;

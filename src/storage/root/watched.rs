@@ -11,7 +11,7 @@ use crate::system;
 
 impl Root {
     /// The version of the folder at `path`, if there is no link on its way and that is known without waiting. As with files
-    /// that were opened a moment ago, a folder is opened again after [`RECHECK`](super::RECHECK), and until then its path is
+    /// that were opened a moment ago, a folder is opened again after `RECHECK`, and until then its path is
     /// enough.
     #[cfg(target_os = "linux")]
     pub fn version_now(&self, path: &MediaPath) -> Option<Version> {
