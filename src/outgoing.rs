@@ -1,5 +1,6 @@
 //! Connections to other servers: TCP, and TLS by the certificate authorities that the system trusts.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -30,4 +31,13 @@ pub fn connector(needs_https: bool) -> io::Result<HttpsConnector<HttpConnector>>
     tcp.set_connect_timeout(Some(CONNECT));
     tcp.set_nodelay(true);
     Ok(builder.https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+/// The innermost cause of an error, such as "Connection refused" or "invalid peer certificate".
+pub fn cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }

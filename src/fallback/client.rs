@@ -19,7 +19,7 @@ use url::Url;
 use super::reason::NotFetched;
 use super::redirect::redirect;
 use super::upstream::Upstream;
-use crate::outgoing;
+use crate::outgoing::{self, cause};
 use crate::request::via::{self, DEVMEDIA, LOOP};
 use crate::storage::token::token;
 
@@ -165,15 +165,6 @@ fn is_broken_connection(error: &(dyn Error + 'static)) -> bool {
         by_hyper.is_some_and(|why| why.is_incomplete_message() || why.is_canceled())
             || matches!(by_system, Some(BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
     })
-}
-
-/// The innermost cause of an error, such as "Connection refused" or "invalid peer certificate".
-fn cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
+use crate::outgoing::cause;
+
 /// What was asked of the bucket; the permission for it is part of the advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -90,17 +92,17 @@ impl BucketError {
         if let Some(http) = causes().find_map(|cause| cause.downcast_ref::<HttpError>()) {
             return match http.kind() {
                 HttpErrorKind::Timeout => Self::Silent,
-                _ => Self::Unreachable(innermost(error)),
+                _ => Self::Unreachable(cause(error)),
             };
         }
         match error {
-            Os::InvalidPath { .. } if action == Action::List => Self::Key(innermost(error)),
+            Os::InvalidPath { .. } if action == Action::List => Self::Key(cause(error)),
             // an invalid path is a key that no path can name
             Os::NotFound { .. } | Os::InvalidPath { .. } => Self::Missing,
             Os::Precondition { .. } | Os::AlreadyExists { .. } | Os::NotModified { .. } => Self::Changed,
             Os::PermissionDenied { .. } => Self::Denied(action),
-            Os::Unauthenticated { .. } => Self::Keys(innermost(error)),
-            _ => Self::Garbled(innermost(error)),
+            Os::Unauthenticated { .. } => Self::Keys(cause(error)),
+            _ => Self::Garbled(cause(error)),
         }
     }
 
@@ -150,15 +152,6 @@ fn element(xml: &str, name: &str) -> Option<String> {
     let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
     let line = text.replace("&amp;", "&").split_whitespace().collect::<Vec<_>>().join(" ");
     Some(line.chars().take(300).collect())
-}
-
-/// The innermost cause, such as "Connection refused".
-fn innermost(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]
