@@ -160,10 +160,17 @@ pub(super) fn plan(
             "The default storage is {storage}{bucket}, so uploads are not in MEDIA_ROOT. The lines below keep them in the folder \
              while DEBUG is true."
         ));
+        // the setting before Django 4.2; with it, there is no STORAGES that could be changed
+        let is_old = snapshot.texts(&["py"]).any(|(_, text)| text.contains("DEFAULT_FILE_STORAGE"));
+        let setting = if is_old {
+            "DEFAULT_FILE_STORAGE = \"django.core.files.storage.FileSystemStorage\""
+        } else {
+            "STORAGES[\"default\"] = {\"BACKEND\": \"django.core.files.storage.FileSystemStorage\"}"
+        };
         lines.push(Lines::new(
             &file,
             "to keep uploads on this machine while DEBUG is true; put them at the end",
-            "if DEBUG:\n    STORAGES[\"default\"] = {\"BACKEND\": \"django.core.files.storage.FileSystemStorage\"}",
+            format!("if DEBUG:\n    {setting}"),
         ));
     }
     if settings.is_some() && !read.debug {
@@ -283,10 +290,14 @@ mod tests {
         let s3 = "storages.backends.s3.S3Storage".to_owned();
         let settings =
             Settings { debug: false, storage: s3, bucket: Some("shop".to_owned()), ..settings("/p/media", "/media/") };
-        let plan = plan(Some(&settings), &Snapshot::default(), place, "python");
-        assert!(plan.notes.iter().any(|note| note.contains("(bucket shop)")), "{plan:?}");
-        assert!(plan.notes.iter().any(|note| note.contains("DEBUG is False")), "{plan:?}");
-        assert!(plan.lines.iter().any(|lines| lines.text.contains("FileSystemStorage")), "{plan:?}");
+        for (text, setting) in
+            [("STORAGES = {}", "STORAGES[\"default\"] = "), ("DEFAULT_FILE_STORAGE = 'x'", "DEFAULT_FILE_STORAGE = ")]
+        {
+            let plan = plan(Some(&settings), &Snapshot::of(&[("shop/settings.py", text)]), place, "python");
+            assert!(plan.notes.iter().any(|note| note.contains("(bucket shop)")), "{plan:?}");
+            assert!(plan.notes.iter().any(|note| note.contains("DEBUG is False")), "{plan:?}");
+            assert!(plan.lines.iter().any(|lines| lines.text.contains(&format!("    {setting}"))), "{plan:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The ready lines: the URLs that are printed on stdout, and written into the file of `--ready-file`, when the server accepts
 //! connections.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,9 @@ use crate::config::Problems;
 
 /// How the line of the S3 endpoint begins, which is only in the file.
 const S3: &str = "s3 ";
+
+/// The longest file that may be one of an earlier server, in bytes.
+const MAX_LEN: u64 = 64 * 1024;
 
 /// How the lines of a ready file begin.
 const BEGINNINGS: [&str; 4] = ["http://", "https://", "unix:", S3];
@@ -63,8 +66,11 @@ impl ReadyFile {
     /// Removes the file of an earlier server, which was killed, so that nobody takes its URLs for ours. Refuses a file that
     /// does not hold URLs: it is not ours to remove.
     pub(super) fn prepare(path: &Path) -> Result<Self, Problems> {
-        match fs::read(path) {
-            Ok(content) if is_ready_file(&content) => {
+        // reading a FIFO would wait for a writer
+        let is_short_file = |found: &Metadata| found.is_file() && found.len() <= MAX_LEN;
+        let content = fs::metadata(path).and_then(|found| is_short_file(&found).then(|| fs::read(path)).transpose());
+        match content {
+            Ok(Some(content)) if is_ready_file(&content) => {
                 fs::remove_file(path).map_err(|error| problem(path, "remove", &error))?;
             }
             Ok(_) => {
@@ -128,6 +134,22 @@ mod tests {
         assert!(file.write("http://127.0.0.1:8001/media/\n").is_err());
         assert_eq!(fs::read_to_string(&other).expect("the file"), "notes");
         file.write("http://127.0.0.1:8001/media/\n").expect("the link has been removed");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_fifo_and_a_long_file_are_refused() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let (fifo, long) = (folder.path().join("fifo"), folder.path().join("long"));
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).expect("a FIFO");
+        fs::write(&long, "http://127.0.0.1:8001/media/\n".repeat(4096)).expect("a file");
+        for path in [fifo, long] {
+            let refused = ReadyFile::prepare(&path).expect_err("not ours");
+            assert!(refused.to_string().contains("was not written by devmedia"), "{refused}");
+            assert!(path.exists());
+        }
     }
 
     #[test]
