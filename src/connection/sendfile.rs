@@ -63,7 +63,7 @@ pub struct SendQueue {
 
 /// A range of an open file. The queue has the same order as the placeholder bytes.
 struct QueuedRange {
-    #[cfg_attr(windows, allow(dead_code, reason = "there is no sendfile"))]
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there is no sendfile"))]
     file: Arc<OpenFile>,
     /// The part that is not sent yet; never empty.
     rest: ByteRange,

@@ -4,7 +4,7 @@
 use std::io;
 
 use cap_std::fs::Dir;
-#[cfg(unix)]
+#[cfg(not(any(target_vendor = "apple", windows)))]
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::{OpenError, RECHECK, Root};
@@ -60,7 +60,7 @@ impl Root {
 }
 
 /// How a folder on the way is opened to be looked at.
-#[cfg(unix)]
+#[cfg(not(any(target_vendor = "apple", windows)))]
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The path of a handle beneath that of the root, without links; `None` where it lies elsewhere or is not known.
