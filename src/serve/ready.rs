@@ -67,8 +67,8 @@ impl ReadyFile {
     /// does not hold URLs: it is not ours to remove.
     pub(super) fn prepare(path: &Path) -> Result<Self, Problems> {
         // reading a FIFO would wait for a writer
-        let is_short_file = |found: &Metadata| found.is_file() && found.len() <= MAX_LEN;
-        let content = fs::metadata(path).and_then(|found| is_short_file(&found).then(|| fs::read(path)).transpose());
+        let may_be_read = |found: &Metadata| found.is_dir() || (found.is_file() && found.len() <= MAX_LEN);
+        let content = fs::metadata(path).and_then(|found| may_be_read(&found).then(|| fs::read(path)).transpose());
         match content {
             Ok(Some(content)) if is_ready_file(&content) => {
                 fs::remove_file(path).map_err(|error| problem(path, "remove", &error))?;

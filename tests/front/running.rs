@@ -138,11 +138,14 @@ fn nothing_is_started_without_confirmation() {
     assert_eq!((ended.code, folder.path().join("started").exists()), (Some(2), false), "{ended:?}");
 }
 
-/// Whether SIGHUP is ignored, as under `nohup`: devmedia and the app inherit that, and should survive a hangup.
-fn ignores_hangups() -> bool {
+/// Whether a signal is ignored, as SIGHUP is under `nohup`, and SIGINT and SIGQUIT in a background job of a script: devmedia
+/// and the app inherit that, and should survive the signal.
+fn is_ignored(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
+    ignored.is_some_and(|mask| {
+        u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+    })
 }
 
 /// No process of the app is left, whichever process is killed by whichever signal.
@@ -169,7 +172,7 @@ fn no_process_is_left_behind() {
     .into_iter()
     .enumerate()
     {
-        if signal == Signal::HUP && ignores_hangups() {
+        if is_ignored(signal) {
             continue;
         }
         let marker = marker(&number.to_string());
