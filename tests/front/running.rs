@@ -34,14 +34,18 @@ if how == "stubborn":
     ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(1e3)"
     deaf = subprocess.Popen([sys.executable, "-c", ignore, marker], stdout=subprocess.PIPE)
     deaf.stdout.readline()
+def say(line):
+    # whole lines, although two threads write
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 if how == "terminal":
     interrupts = []
     def interrupted(*_):
         interrupts.append(1)
-        print("interrupt number", len(interrupts), flush=True)
+        say(f"interrupt number {len(interrupts)}")
         threading.Thread(target=server.shutdown).start()
     signal.signal(signal.SIGINT, interrupted)
-    threading.Thread(target=lambda: print("read", sys.stdin.readline().strip(), flush=True), daemon=True).start()
+    threading.Thread(target=lambda: say(f"read {sys.stdin.readline().strip()}"), daemon=True).start()
 print("a line of the app", flush=True)
 server.serve_forever()
 sys.exit(3)
