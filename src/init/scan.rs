@@ -98,8 +98,8 @@ pub(super) fn first_expression(text: &str) -> &str {
 }
 
 /// The path that an expression names, relative to the project: the quoted texts in it, joined. `file` is the file with the
-/// expression, which `__dirname` and `__file__` are relative to. `None` if there is no text, or the path leaves the
-/// project.
+/// expression, which `__dirname` and `__file__` are relative to. Returns `None` if the expression has no quoted text, or if
+/// its path leaves the project.
 pub(super) fn path(expression: &str, file: &str) -> Option<String> {
     let texts = strings(expression);
     let is_absolute = texts.first()?.starts_with('/') && !expression.contains("__dirname");
