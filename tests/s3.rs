@@ -554,7 +554,7 @@ fn a_form_of_empty_fields_is_refused() {
 
 #[test]
 fn buckets_are_folders() {
-    let args = ["--s3-buckets", "buckets", "--upload", "/media/", "--mount", "/secret/=buckets/shared/deep"];
+    let args = ["--s3-buckets", "buckets", "--upload=/media/", "--mount", "/secret/=buckets/shared/deep"];
     let store = Store::prepared(&args, |folder| {
         fs::create_dir_all(folder.join("buckets/old")).expect("a bucket");
         fs::create_dir_all(folder.join("buckets/shared/deep")).expect("the folder of a mount");
