@@ -14,6 +14,7 @@ use devmedia::storage::byte_range::ByteRange;
 use devmedia::storage::entity::Entity;
 use devmedia::storage::media_type::{MediaType, MediaTypes};
 use divan::{Bencher, black_box};
+use httpdate::HttpDate;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Uri};
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +28,7 @@ fn entity() -> Entity {
         device: 1,
         len: 4096,
         etag: Some(HeaderValue::from_static("\"51006a-1000-6b038e32.2c2889cd-6b038e35.1399eaff\"")),
-        last_modified: Some(SystemTime::now().into()),
+        last_modified: Some(HttpDate::from(SystemTime::now()).into()),
         media_type: MediaType::parse("image/jpeg").expect("a type"),
     }
 }

@@ -55,24 +55,18 @@ impl Source {
     }
 }
 
-/// A request, recorded before it is handled.
+/// A request that has been received.
 #[derive(Debug)]
 pub struct Received {
+    /// The request.
+    pub request: Request<()>,
     at: Instant,
-    method: Method,
-    target: Uri,
-    range: Option<HeaderValue>,
 }
 
 impl Received {
-    /// Records a request; its duration is measured from now on.
-    pub fn new<B>(request: &Request<B>) -> Self {
-        Self {
-            at: Instant::now(),
-            method: request.method().clone(),
-            target: request.uri().clone(),
-            range: request.headers().get(header::RANGE).cloned(),
-        }
+    /// A request; its duration is measured from now on.
+    pub fn new(request: Request<()>) -> Self {
+        Self { request, at: Instant::now() }
     }
 
     /// Attaches the event to a response: it is logged when the last byte has been sent, or will not be. It includes
@@ -84,16 +78,33 @@ impl Received {
         let network = response.extensions_mut().remove().map(|Imitated(what)| what);
         let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
         let source = response.extensions().get::<Source>().copied();
-        let record =
-            Record { received: self, status, media_type, source, reason, access, network, sent: 0, arrived: 0 };
-        response.map(|body| Logged { body, record: Some(record), by_sendfile: false, connection })
+        let Self { request, at } = self;
+        let (request, ()) = request.into_parts();
+        let record = Record {
+            at,
+            method: request.method,
+            target: request.uri,
+            range: request.headers.get(header::RANGE).cloned(),
+            status,
+            media_type,
+            source,
+            reason,
+            access,
+            network,
+            sent: 0,
+            arrived: 0,
+        };
+        response.map(|body| Logged { body, record: Some(Box::new(record)), by_sendfile: false, connection })
     }
 }
 
 /// The fields of the event.
 #[derive(Debug)]
 struct Record {
-    received: Received,
+    at: Instant,
+    method: Method,
+    target: Uri,
+    range: Option<HeaderValue>,
     status: StatusCode,
     media_type: Option<HeaderValue>,
     source: Option<Source>,
@@ -112,8 +123,8 @@ struct Record {
 #[derive(Debug)]
 pub struct Logged {
     body: Body,
-    /// `None` once it has been logged.
-    record: Option<Record>,
+    /// `None` once it has been logged. Boxed, because hyper moves responses often.
+    record: Option<Box<Record>>,
     /// Whether some of the data is sent through the connection's send queue.
     by_sendfile: bool,
     connection: Connection,
@@ -183,19 +194,18 @@ impl Record {
     }
 
     fn log(&self) {
-        let received = &self.received;
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(
                     target: TARGET,
                     $level,
-                    method = received.method.as_str(),
-                    path = %readable(&received.target),
+                    method = self.method.as_str(),
+                    path = %readable(&self.target),
                     status = self.status.as_u16(),
                     bytes = self.sent,
-                    ms = milliseconds(received.at.elapsed()),
+                    ms = milliseconds(self.at.elapsed()),
                     r#type = text(self.media_type.as_ref()),
-                    range = text(received.range.as_ref()),
+                    range = text(self.range.as_ref()),
                     received = Some(self.arrived).filter(|&bytes| bytes > 0),
                     access = self.access.as_deref(),
                     source = self.source.map(Source::as_str),

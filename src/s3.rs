@@ -59,7 +59,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
@@ -72,7 +71,7 @@ use self::error::{Code, S3Error};
 use self::object::Known;
 use self::operation::Operation;
 use self::parameters::Parameters;
-use crate::access_log::{Logged, Reason, Received, Verdict as LoggedVerdict};
+use crate::access_log::{Reason, Verdict as LoggedVerdict};
 use crate::answer::cors;
 use crate::body::Body;
 use crate::body::ending::{drop_body, finish_receiving};
@@ -141,30 +140,28 @@ impl Endpoint {
     }
 
     /// Answers a request. This never fails: errors and panics become responses.
-    pub async fn respond<B>(&self, request: Request<B>, connection: Connection) -> Response<Logged>
-    where
-        B: HttpBody<Data = Bytes> + Send + 'static,
-    {
-        let (request, body) = request.into_parts();
-        let mut body = RequestBody::new(body, Arc::clone(&connection.activity));
-        let request = Request::from_parts(request, ());
-        let received = Received::new(&request);
+    pub async fn respond(
+        &self,
+        request: &Request<()>,
+        body: &mut RequestBody,
+        connection: &Connection,
+    ) -> Response<Body> {
         let id = token(16).to_ascii_uppercase();
 
         // 1. guard
-        let admission = self.guard.admit(&request, connection.listener);
+        let admission = self.guard.admit(request, connection.listener);
         let answer = match &admission {
             Ok(_) => {
-                let answer = AssertUnwindSafe(self.answer(&request, &mut body, &connection)).catch_unwind().await;
+                let answer = AssertUnwindSafe(self.answer(request, body, connection)).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked().into()))
             }
             Err(error) => Err(refused(error.clone())),
         };
 
         // 7. answer
-        let mut response = answer.unwrap_or_else(|error| self.explained(error, &request, &id));
+        let mut response = answer.unwrap_or_else(|error| self.explained(error, request, &id));
         let exposed = exposed(&response);
-        cors::add(&request, admission.as_ref().ok(), "", response.headers_mut());
+        cors::add(request, admission.as_ref().ok(), "", response.headers_mut());
         let headers = response.headers_mut();
         if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
             headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
@@ -173,10 +170,8 @@ impl Endpoint {
         if request.method() == Method::HEAD {
             drop_body(&mut response);
         }
-        finish_receiving(&request, body, &mut response);
-
-        // 8. access log
-        received.answered(response, connection)
+        finish_receiving(request, body, &mut response);
+        response
     }
 
     /// Steps 2 to 6.

@@ -27,7 +27,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use self::listener::{Listener, Stream};
-use crate::access_log::Logged;
+use crate::access_log::{Logged, Received};
+use crate::body::incoming::RequestBody;
 use crate::connection::http1::{self, MAX_BUFFER};
 use crate::connection::http2::{Counted, Streams, translate};
 use crate::connection::sendfile::{self, SendQueue, SendfileStream};
@@ -72,10 +73,26 @@ pub enum Handler {
 }
 
 impl Handler {
-    async fn respond(&self, request: Request<Incoming>, connection: Connection) -> Response<Logged> {
-        match self {
-            Self::Service(service) => service.respond(request, connection).await,
-            Self::S3(endpoint) => endpoint.respond(request, connection).await,
+    /// Answers a request, and logs it when the last byte has been sent.
+    fn respond(
+        self,
+        request: Request<Incoming>,
+        connection: Connection,
+    ) -> impl Future<Output = Result<Response<Logged>, HungUp>> + Send {
+        let (parts, body) = request.into_parts();
+        let mut body = RequestBody::new(body, Arc::clone(&connection.activity));
+        let received = Received::new(Request::from_parts(parts, ()));
+        // the arguments of an `async fn` would be in its future twice
+        async move {
+            let response = match &self {
+                Self::Service(service) => service.respond(&received.request, &mut body, &connection).await,
+                Self::S3(endpoint) => endpoint.respond(&received.request, &mut body, &connection).boxed().await,
+            };
+            if response.extensions().get::<HangUp>().is_some() {
+                Err(HungUp)
+            } else {
+                Ok(received.answered(response, connection))
+            }
         }
     }
 
@@ -330,8 +347,7 @@ impl Accepted {
         let handler = self.handler.clone();
         let respond = move |request| {
             connection.activity.requested();
-            let (service, connection) = (handler.clone(), connection.clone());
-            async move { sent(service.respond(request, connection).await) }
+            handler.clone().respond(request, connection.clone())
         };
         let stop = self.draining.changed().map(drop);
         if let Err(error) = http1::serve(transport, respond, stop).await {
@@ -357,12 +373,8 @@ impl Accepted {
             let connection = Connection { activity: Arc::default(), ..connection.clone() };
             connection.activity.requested();
             translate(&mut request);
-            let service = handler.clone();
-            async move {
-                let response = sent(service.respond(request, connection).await)?;
-                Ok::<_, HungUp>(response.map(|body| Counted::new(body, stream)))
-            }
-            .boxed()
+            let response = handler.clone().respond(request, connection);
+            async move { Ok::<_, HungUp>(response.await?.map(|body| Counted::new(body, stream))) }.boxed()
         };
         let http = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -405,11 +417,6 @@ impl fmt::Display for HungUp {
 
 impl Error for HungUp {}
 
-/// An answer that is to be sent; or the failure that makes hyper close, where it is not.
-fn sent(response: Response<Logged>) -> Result<Response<Logged>, HungUp> {
-    if response.extensions().get::<HangUp>().is_some() { Err(HungUp) } else { Ok(response) }
-}
-
 /// Logs why a connection failed. A client that disconnects or times out is logged only at the debug level.
 fn report(error: &hyper::Error, activity: &Activity) {
     if activity.spoke_tls() {
@@ -433,5 +440,21 @@ fn report_handshake(error: &io::Error) {
         tracing::warn!("a client does not trust the certificate of this server ({alert:?}); see docs/tls.md");
     } else {
         tracing::debug!("a TLS handshake failed: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of the future that a function of three arguments returns.
+    fn size<A, B, C, F: Future>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_future_of_a_response_is_small() {
+        let found = size(Handler::respond);
+        assert!(found <= 3072, "{found} bytes: box the futures of what is rare");
     }
 }

@@ -14,8 +14,11 @@
 //!
 //! If the files of a mount are in a bucket, `Service::answer_from_bucket` is steps 7 to 10.
 //!
-//! [`Service::respond`] is steps 1, 10 and 11, which every response takes; `Service::answer` is steps 2 and 3, and
-//! `Service::answer_in` is the rest, in one mount.
+//! [`Service::respond`] is steps 1 and 10, which every response takes; `Service::answer` is steps 2 and 3, and
+//! `Service::answer_in` is the rest, in one mount. Step 11 is in the server.
+//!
+//! The futures of less frequent ways are boxed. hyper keeps one future for each connection, and moves it for each request,
+//! so its size costs memory and time.
 
 mod from_bucket;
 mod internal_redirect;
@@ -27,13 +30,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
-use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderValue};
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::access::{AccessDecision, RequestContext};
-use crate::access_log::{Logged, Reason, Received, Source};
+use crate::access_log::{Reason, Source};
 use crate::answer::cors;
 use crate::answer::decide::decide;
 use crate::app::{App, Forwarded};
@@ -115,31 +117,29 @@ impl Service {
     }
 
     /// Answers a request. This never fails: refusals and panics become responses.
-    pub async fn respond<B>(&self, request: Request<B>, connection: Connection) -> Response<Logged>
-    where
-        B: HttpBody<Data = Bytes> + Send + 'static,
-    {
-        let (request, body) = request.into_parts();
-        let mut body = RequestBody::new(body, Arc::clone(&connection.activity));
-        let request = Request::from_parts(request, ());
-        let received = Received::new(&request);
-
+    pub async fn respond(
+        &self,
+        request: &Request<()>,
+        body: &mut RequestBody,
+        connection: &Connection,
+    ) -> Response<Body> {
         // 1. guard
-        let admission = self.guard.admit(&request, connection.listener);
+        let admission = self.guard.admit(request, connection.listener);
         let asked = MediaPath::parse(request.uri().path().as_bytes());
-        let app = self.app_for(&request, &asked);
+        let app = self.app_for(request, &asked);
         let is_http_for_https = connection.scheme == Scheme::HttpForHttps;
         let answer = match (&admission, app) {
-            (Ok(_), _) | (Err(GuardError::CrossSite { .. }), Some(_)) if is_http_for_https => to_https(&request),
+            (Ok(_), _) | (Err(GuardError::CrossSite { .. }), Some(_)) if is_http_for_https => to_https(request),
             // the app decides for itself which pages may use it
             (Ok(_) | Err(GuardError::CrossSite { .. }), Some(app)) => {
-                let body = std::mem::replace(&mut body, RequestBody::none());
-                let answer = AssertUnwindSafe(self.forward(app, &request, body, &connection)).catch_unwind().await;
+                let body = std::mem::replace(body, RequestBody::none());
+                let answer =
+                    AssertUnwindSafe(self.forward(app, request, body, connection).boxed()).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
             (Ok(admission), None) => {
-                self.note(admission, &request);
-                let answer = self.answer(&request, asked, &mut body, (&connection, admission.row));
+                self.note(admission, request);
+                let answer = self.answer(request, asked, body, (connection, admission.row));
                 let answer = AssertUnwindSafe(answer).catch_unwind().await;
                 answer.unwrap_or_else(|_| Err(Refusal::panicked()))
             }
@@ -147,24 +147,22 @@ impl Service {
         };
 
         // 10. answer
-        let mut response = answer.unwrap_or_else(|refusal| self.explained(refusal, &request));
+        let mut response = answer.unwrap_or_else(|refusal| self.explained(refusal, request));
         if response.extensions().get::<Source>() != Some(&Source::App) {
             let exposed = if self.accepts_uploads { upload::EXPOSED } else { "" };
-            cors::add(&request, admission.as_ref().ok(), exposed, response.headers_mut());
+            cors::add(request, admission.as_ref().ok(), exposed, response.headers_mut());
             tus::add_version(request.headers(), response.headers_mut());
         }
         if request.method() == Method::HEAD {
             drop_body(&mut response);
         }
-        finish_receiving(&request, body, &mut response);
+        finish_receiving(request, body, &mut response);
         match response.body() {
             Body::Events(_) => connection.activity.streaming(),
             Body::File(file) if file.may_wait() => connection.activity.waiting(),
             _ => {}
         }
-
-        // 11. access log
-        received.answered(response, connection)
+        response
     }
 
     /// Steps 2 and 3, and the answer of the mount.
@@ -182,7 +180,7 @@ impl Service {
         // 2. mounts
         let asked = asked?;
         let Some((mount, path)) = self.mounts.find(&asked) else {
-            return self.outside_mounts(request, asked).await;
+            return self.outside_mounts(request, asked).boxed().await;
         };
         let context = RequestContext::new(request, asked, connection);
 
@@ -193,7 +191,7 @@ impl Service {
         let passage = network.enter(body).await;
         let answer = match passage.refusal() {
             Some(refusal) => Err(refusal),
-            None => self.answer_in(mount, path, context, body, (connection, row)).await,
+            None => self.answer_in(mount, path, context, body, (connection, row)).boxed().await,
         };
         Ok(passage.leave(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
@@ -223,13 +221,13 @@ impl Service {
         // 5. access
         if let Some(id) = mount.partial(&path) {
             // access was checked when the upload was created; its URL cannot be guessed
-            return tus::resume(site, id, request, body).await;
+            return tus::resume(site, id, request, body).boxed().await;
         }
         let mut approval = match site.admit(&path, &context).await? {
             AccessDecision::Approved(approval) => approval,
             AccessDecision::Answer(response) => return Ok(response),
             AccessDecision::InternalRedirect(redirect) => {
-                return self.internal_redirect(request, *redirect, connection, false).await;
+                return self.internal_redirect(request, *redirect, connection, false).boxed().await;
             }
         };
         let answer = async {
@@ -241,12 +239,12 @@ impl Service {
             }
             if let (Some(uploads), false) = (&mount.uploads, matches!(*method, Method::GET | Method::HEAD)) {
                 let upload = Upload { site, uploads, path: &path, request, passed: &approval.policies };
-                return upload::receive(upload, body).await;
+                return upload::receive(upload, body).boxed().await;
             }
 
             // 7. storage, 8. fallback
             if let Some(bucket) = site.root.bucket() {
-                return self.answer_from_bucket(mount, bucket, &path, request, connection).await;
+                return self.answer_from_bucket(mount, bucket, &path, request, connection).boxed().await;
             }
             let opened = match self.find(mount, &path, request, row).await? {
                 Located::Opened(opened) => opened,
@@ -259,7 +257,7 @@ impl Service {
                 AccessDecision::Approved(more) => approval = std::mem::take(&mut approval).and(more),
                 AccessDecision::Answer(response) => return Ok(response),
                 AccessDecision::InternalRedirect(redirect) => {
-                    return self.internal_redirect(request, *redirect, connection, false).await;
+                    return self.internal_redirect(request, *redirect, connection, false).boxed().await;
                 }
             }
 
@@ -271,10 +269,12 @@ impl Service {
                 Found::File(opened, entity) => {
                     let (opened, entity) = match thumbnail::asked(query, &entity)? {
                         None => (opened, entity),
-                        Some(size) => match self.thumbnails.answer(request, size, opened, entity, connection).await? {
-                            Thumbnail::Answer(response) => return Ok(response),
-                            Thumbnail::Itself(opened, entity) => (opened, entity),
-                        },
+                        Some(size) => {
+                            match self.thumbnails.answer(request, size, opened, entity, connection).boxed().await? {
+                                Thumbnail::Answer(response) => return Ok(response),
+                                Thumbnail::Itself(opened, entity) => (opened, entity),
+                            }
+                        }
                     };
                     if let Some(fallback) = mount.fallback.as_ref().filter(|_| row != Row::Opaque) {
                         refresh::refresh_if_due(site, fallback, &path, query);
@@ -285,11 +285,11 @@ impl Service {
                 Found::Directory(_) if !mount.listing => Err(listing_off()),
                 Found::Directory(dir) => match live::asked(query) {
                     Some(state) => Ok(self.live.answer(site, (&path, location), request.headers(), state)?),
-                    None => folder_answer(&self.mounts, mount, &path, request, dir).await,
+                    None => folder_answer(&self.mounts, mount, &path, request, dir).boxed().await,
                 },
             }
-        };
-        let answer = answer.await;
+        }
+        .await;
         Ok(approval.onto(answer.unwrap_or_else(|refusal| self.explained(refusal, request))))
     }
 
@@ -308,7 +308,7 @@ impl Service {
         if !unopened.error.is_missing() {
             return Err(Refusal::cannot_open(unopened.error, path));
         }
-        match self.missing(mount, path, request, row, unopened.suggestion).await? {
+        match self.missing(mount, path, request, row, unopened.suggestion).boxed().await? {
             Substitute::Arriving(found) => Ok(Located::Opened(Opened { found, location: Location::AsAsked })),
             Substitute::Here => {
                 let opened = self.open(mount, path).await;

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
+use futures_util::FutureExt as _;
 use hyper::Response;
 use hyper::header::HeaderValue;
 
@@ -130,7 +131,7 @@ impl Site {
         let url_path = self.prefix.url_of(path);
         let mut approval = Approval::default();
         for policy in self.access.policies(&policies) {
-            match policy.admit(&url_path, context).await? {
+            match policy.admit(&url_path, context).boxed().await? {
                 AccessDecision::Approved(next) => approval = approval.and(next),
                 answer @ (AccessDecision::Answer(_) | AccessDecision::InternalRedirect(_)) => return Ok(answer),
             }

@@ -40,9 +40,10 @@ const UPLOAD: &[u8] = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Leng
 const GET_BUSY: &[u8] = b"GET /busy HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 async fn answer(request: Request<Incoming>, activity: Arc<Activity>) -> Response<Logged> {
-    let received = Received::new(&request);
-    let path = request.uri().path().to_owned();
-    let mut sent = RequestBody::new(request.into_body(), Arc::clone(&activity));
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let mut sent = RequestBody::new(body, Arc::clone(&activity));
+    let received = Received::new(Request::from_parts(parts, ()));
     let body = match path.as_str() {
         "/steady" => waiting(&activity, TRICKLED),
         "/stopping" => waiting(&activity, 1),

@@ -20,7 +20,7 @@ pub enum Precondition {
 /// Evaluates the preconditions in the order of RFC 9110 section 13.2.2, steps 1 to 4.
 pub fn evaluate(method: &Method, headers: &HeaderMap, entity: &Entity) -> Precondition {
     let safe = matches!(*method, Method::GET | Method::HEAD);
-    let modified = entity.last_modified;
+    let modified = entity.last_modified.as_ref().map(|modified| modified.date);
 
     if headers.contains_key(header::IF_MATCH) {
         // 13.1.1
@@ -68,7 +68,7 @@ pub fn range<'a>(method: &Method, headers: &'a HeaderMap, entity: &Entity) -> Op
         let validator = only(headers, header::IF_RANGE)?.as_bytes();
         let current = match Tag::parse(validator) {
             Some((tag, b"")) => entity.etag.as_ref().is_some_and(|etag| tag.fits(etag, Comparison::Strong)),
-            _ => http_date(validator).is_some_and(|date| entity.last_modified == Some(date)),
+            _ => entity.last_modified.as_ref().is_some_and(|modified| http_date(validator) == Some(modified.date)),
         };
         if !current {
             return None;

@@ -25,8 +25,8 @@ pub fn head(
     if let Some(etag) = &entity.etag {
         headers.insert(header::ETAG, etag.clone());
     }
-    if let Some(modified) = entity.last_modified {
-        headers.insert(header::LAST_MODIFIED, value(modified.to_string()));
+    if let Some(modified) = &entity.last_modified {
+        headers.insert(header::LAST_MODIFIED, modified.field.clone());
     }
     let mut content_type = entity.media_type.header.clone();
     let is_stream = decision == Decision::Stream;

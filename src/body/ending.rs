@@ -17,7 +17,7 @@ pub fn drop_body(response: &mut Response<Body>) {
 }
 
 /// Handles the unread bytes of a request body: reads them, or closes the connection.
-pub fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut Response<Body>) {
+pub fn finish_receiving(request: &Request<()>, body: &mut RequestBody, response: &mut Response<Body>) {
     if !body.is_unread() {
         return;
     }
@@ -29,5 +29,5 @@ pub fn finish_receiving(request: &Request<()>, body: RequestBody, response: &mut
     if request.version() < Version::HTTP_2 && (is_awaited || is_unwanted) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    body.linger();
+    std::mem::replace(body, RequestBody::none()).linger();
 }

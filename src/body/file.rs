@@ -33,7 +33,7 @@ const WORTH_SENDFILE: u64 = 32 * 1024;
 /// incomplete, and nothing is padded. A file that was replaced is sent whole, from the handle that is open.
 #[derive(Debug)]
 pub struct FileBody {
-    file: Arc<OpenFile>,
+    file: OpenFile,
     pieces: VecDeque<Piece>,
     /// The connection's send queue, if it has one.
     send_queue: Option<Arc<SendQueue>>,
@@ -54,7 +54,7 @@ enum Hop {
 impl FileBody {
     /// Creates a body of these pieces, for a connection with this send queue.
     pub fn new(file: OpenFile, pieces: Vec<Piece>, send_queue: Option<Arc<SendQueue>>) -> Self {
-        Self { file: Arc::new(file), pieces: pieces.into(), send_queue, hop: None }
+        Self { file, pieces: pieces.into(), send_queue, hop: None }
     }
 
     /// Whether the file is still being fetched: there may be nothing to send for a long time, so no failing write would
@@ -66,7 +66,7 @@ impl FileBody {
     /// The front of `range` as data for hyper, or the task that will read it.
     fn front(&self, range: ByteRange) -> Result<Bytes, JoinHandle<io::Result<Hop>>> {
         let Some(range) = self.file.arrived(range) else {
-            let file = Arc::clone(&self.file);
+            let file = self.file.clone();
             return Err(tokio::spawn(async move {
                 match file.progress() {
                     Some(progress) => progress.beyond(range.start).await.map(|()| Hop::Arrived),
@@ -81,12 +81,12 @@ impl FileBody {
             if self.file.is_cached(front) {
                 return Ok(send_queue.push(&self.file, front));
             }
-            let file = Arc::clone(&self.file);
+            let file = self.file.clone();
             return Err(spawn_blocking(move || file.read_ahead(front).map(|()| Hop::ReadAhead(front))));
         }
         let front = range.front(CHUNK);
         self.file.read_now(front).ok_or_else(|| {
-            let file = Arc::clone(&self.file);
+            let file = self.file.clone();
             spawn_blocking(move || file.read(front).map(Hop::Read))
         })
     }

@@ -64,7 +64,7 @@ pub struct SendQueue {
 /// A range of an open file. The queue has the same order as the placeholder bytes.
 struct QueuedRange {
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there is no sendfile"))]
-    file: Arc<OpenFile>,
+    file: OpenFile,
     /// The part that is not sent yet; never empty.
     rest: ByteRange,
     /// Called when this range has been sent, if it is the last one of a response.
@@ -90,9 +90,9 @@ pub struct SentSincePause(u64);
 impl SendQueue {
     /// Queues a range of at most [`MAX_RANGE`] bytes. Returns the placeholder bytes, which must be passed to hyper
     /// next.
-    pub fn push(&self, file: &Arc<OpenFile>, range: ByteRange) -> Bytes {
+    pub fn push(&self, file: &OpenFile, range: ByteRange) -> Bytes {
         let len = usize::try_from(range.len()).expect("at most two megabytes");
-        self.ranges().push_back(QueuedRange { file: Arc::clone(file), rest: range, on_sent: None });
+        self.ranges().push_back(QueuedRange { file: file.clone(), rest: range, on_sent: None });
         Bytes::from_static(&PLACEHOLDER[..len])
     }
 

@@ -24,7 +24,7 @@ use crate::body::Body;
 use crate::body::streamed::Streamed;
 use crate::site::Site;
 use crate::storage::byte_range::ByteRange;
-use crate::storage::entity::Entity;
+use crate::storage::entity::{Entity, LastModified};
 
 /// The fields of a client's request that are forwarded: ranges and conditions. Cookies, credentials and everything else about
 /// the client stay here.
@@ -88,7 +88,7 @@ pub async fn proxy(
         device: 0,
         len: len.unwrap_or_default(),
         etag: said.get(header::ETAG).cloned(),
-        last_modified: said.get(header::LAST_MODIFIED).and_then(|date| date.to_str().ok()?.parse().ok()),
+        last_modified: said.get(header::LAST_MODIFIED).and_then(LastModified::parse),
         media_type: action::media_type(said, promised),
     };
     let decision = if decision == Decision::Whole && len.is_none() { Decision::Stream } else { decision };

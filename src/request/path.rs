@@ -120,9 +120,12 @@ impl MediaPath {
 
     /// The path with backslashes read as separators, for URLs built on Windows; `None` if it has no backslash.
     pub fn with_backslashes_turned(&self) -> Option<MediaPath> {
+        if !self.bytes.contains(&b'\\') {
+            return None;
+        }
         let turned = |b: &u8| if *b == b'\\' { b'/' } else { *b };
         let encoded = percent_encode(&self.bytes.iter().map(turned).collect::<Vec<_>>(), NON_ALPHANUMERIC).to_string();
-        self.bytes.contains(&b'\\').then(|| Self::parse(encoded.as_bytes()).ok()).flatten()
+        Self::parse(encoded.as_bytes()).ok()
     }
 
     /// The segments, top first.

@@ -51,7 +51,7 @@ impl Object {
             device: 0,
             len: self.len,
             etag,
-            last_modified: Some(HttpDate::from(whole)),
+            last_modified: Some(HttpDate::from(whole).into()),
             media_type: self.media_type.clone(),
         }
     }

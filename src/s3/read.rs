@@ -266,9 +266,8 @@ pub async fn attributes(target: &Target, headers: &HeaderMap, query: &Parameters
         object_size: has("ObjectSize").then_some(object.len),
     };
     let mut response = xml::answer(StatusCode::OK, &attributes);
-    let modified = object.entity().last_modified.map(|modified| modified.to_string());
-    let modified = modified.and_then(|modified| HeaderValue::try_from(modified).ok());
-    response.headers_mut().extend(modified.map(|modified| (header::LAST_MODIFIED, modified)));
+    let modified = object.entity().last_modified.map(|modified| (header::LAST_MODIFIED, modified.field));
+    response.headers_mut().extend(modified);
     Ok(response)
 }
 

@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 use crate::request::path::MediaPath;
 use crate::site::Opened;
 use crate::storage::blocking;
-use crate::storage::entity::Entity;
+use crate::storage::entity::{Entity, LastModified};
 use crate::storage::media_type::MediaType;
 use crate::storage::root::Found;
 
@@ -205,7 +205,7 @@ fn with_app_fields(entity: Entity, redirect: &InternalRedirect, is_own: bool) ->
         entity.etag = Some(etag.clone());
     }
     if let Some(modified) = redirect.fields.get(header::LAST_MODIFIED) {
-        entity.last_modified = modified.to_str().ok().and_then(|text| text.parse().ok());
+        entity.last_modified = LastModified::parse(modified);
     }
     entity
 }

@@ -201,7 +201,7 @@ impl Bucket {
             device: self.device,
             len: size,
             etag: e_tag.as_deref().and_then(entity_tag),
-            last_modified: http_date(last_modified.into()),
+            last_modified: http_date(last_modified.into()).map(Into::into),
             media_type: media_type(&self.types, path.file_name(), own_type, coding.is_some()),
         };
         let coding = coding.and_then(|coding| HeaderValue::try_from(coding).ok());

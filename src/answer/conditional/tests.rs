@@ -15,7 +15,7 @@ fn entity() -> Entity {
         device: 1,
         len: 10,
         etag: Some(HeaderValue::from_static("\"now\"")),
-        last_modified: Some((SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)).into()),
+        last_modified: Some(HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)).into()),
         media_type: MediaType::parse("image/png").unwrap(),
     }
 }
