@@ -21,6 +21,7 @@ use crate::request::format::Format;
 use crate::request::path::MediaPath;
 use crate::request::query::Query;
 use crate::storage::folder::{Entry, Kind};
+use crate::storage::media_type::MediaType;
 
 /// The number of entries in one piece of the body.
 const PIECE: usize = 256;
@@ -33,7 +34,7 @@ struct Item<'a> {
     /// `directory`, or the media type that a GET answers with. `null` for an entry that is not served, and for a file
     /// whose type is unknown because its name does not reveal it and its content was not inspected (after the first
     /// thousand in a folder).
-    r#type: Option<String>,
+    r#type: Option<&'a str>,
     /// The size in bytes, or `null` for an entry that is not a file.
     size: Option<u64>,
     /// RFC 3339, UTC.
@@ -62,7 +63,7 @@ pub fn listing(
     if let Some(only) = &only {
         entries.retain(|entry| only.contains(&entry.name));
     }
-    let (content_type, chunks): (_, Box<dyn Iterator<Item = String> + Send + Sync>) = match format {
+    let (content_type, chunks): (_, Box<dyn Iterator<Item = Vec<u8>> + Send + Sync>) = match format {
         Format::Html => ("text/html; charset=utf-8", {
             let page = match only {
                 Some(_) => gallery::rows_only(),
@@ -72,40 +73,45 @@ pub fn listing(
             let (top, bottom) = page.split_once(ROWS).expect("the page holds it");
             let (zone, types) = (TimeZone::system(), mount.site.root.types().clone());
             let mut folders = true;
-            let rows = pieces(entries, move |entry| {
+            let rows = pieces(entries, move |entry, text| {
                 // folders come first
                 let ends = std::mem::replace(&mut folders, entry.kind == Kind::Directory) && !folders;
-                let before = if ends { FILES } else { "" };
-                format!("{before}{}", gallery::row(&entry, &types, &zone).into_string())
+                if ends {
+                    text.extend_from_slice(FILES.as_bytes());
+                }
+                text.extend_from_slice(gallery::row(entry, &types, &zone).into_string().as_bytes());
             });
-            Box::new(iter::once(top.to_owned()).chain(rows).chain(iter::once(bottom.to_owned())))
+            Box::new(iter::once(top.into()).chain(rows).chain(iter::once(bottom.into())))
         }),
         Format::Text => ("text/plain; charset=utf-8", {
-            Box::new(pieces(entries, move |entry| format!("{base}{}\n", href(&entry))))
+            Box::new(pieces(entries, move |entry, text| {
+                for part in [&base, &*href(entry), "\n"] {
+                    text.extend_from_slice(part.as_bytes());
+                }
+            }))
         }),
         Format::Json => ("application/json", {
             let types = mount.site.root.types().clone();
-            let mut comma = "";
-            let items = pieces(entries, move |entry| {
-                let r#type = match entry.kind {
-                    Kind::Directory => Some("directory".to_owned()),
-                    Kind::File(_) => {
-                        let media_type = entry.sniffed.clone().or_else(|| types.by_name(&entry.name));
-                        media_type.map(|media_type| media_type.essence().to_owned())
-                    }
-                    Kind::Other => None,
+            let mut before = "\n";
+            let items = pieces(entries, move |entry, text| {
+                let media_type = match entry.kind {
+                    Kind::File(_) => entry.sniffed.clone().or_else(|| types.by_name(&entry.name)),
+                    Kind::Directory | Kind::Other => None,
                 };
                 let item = Item {
                     name: String::from_utf8_lossy(&entry.name),
-                    url: format!("{base}{}", href(&entry)),
-                    r#type,
-                    size: size(&entry),
+                    url: base.clone() + &href(entry),
+                    r#type: match entry.kind {
+                        Kind::Directory => Some("directory"),
+                        Kind::File(_) | Kind::Other => media_type.as_ref().map(MediaType::essence),
+                    },
+                    size: size(entry),
                     modified: entry.modified.and_then(|modified| Timestamp::try_from(modified).ok()),
                 };
-                let before = std::mem::replace(&mut comma, ",");
-                format!("{before}\n{}", serde_json::to_string(&item).unwrap_or_default())
+                text.extend_from_slice(std::mem::replace(&mut before, ",\n").as_bytes());
+                serde_json::to_writer(text, &item).expect("it has no map whose keys could fail");
             });
-            Box::new(iter::once("[".to_owned()).chain(items).chain(iter::once("\n]\n".to_owned())))
+            Box::new(iter::once("[".into()).chain(items).chain(iter::once("\n]\n".into())))
         }),
     };
     let mut response = Response::new(Body::Chunks(Box::new(chunks.map(Bytes::from))));
@@ -116,14 +122,18 @@ pub fn listing(
     response
 }
 
-/// Joins the texts of many entries into one piece, because each piece becomes a packet.
+/// Joins the texts of many entries into one piece, because each piece becomes a packet. `write` adds the text of an entry.
 fn pieces(
     entries: Vec<Entry>,
-    mut text: impl FnMut(Entry) -> String + Send + Sync,
-) -> impl Iterator<Item = String> + Send + Sync {
+    mut write: impl FnMut(&Entry, &mut Vec<u8>) + Send + Sync,
+) -> impl Iterator<Item = Vec<u8>> + Send + Sync {
     let mut entries = entries.into_iter();
+    let mut room = 0;
     iter::from_fn(move || {
-        let piece: String = entries.by_ref().take(PIECE).map(&mut text).collect();
+        let mut piece = Vec::with_capacity(room);
+        entries.by_ref().take(PIECE).for_each(|entry| write(&entry, &mut piece));
+        // the next piece will be as long
+        room = piece.len();
         (!piece.is_empty()).then_some(piece)
     })
 }

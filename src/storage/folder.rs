@@ -70,16 +70,16 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Re
         if is_own(bytes) || (!hidden && bytes.starts_with(b".")) {
             continue;
         }
-        let Ok(own) = entry.metadata() else { continue };
-        let (kind, modified) = if own.is_symlink() {
+        let Ok(own) = FileStat::of_entry(dir, &name) else { continue };
+        let is_link = || entry.file_type().is_ok_and(|file_type| file_type.is_symlink());
+        let (kind, modified) = if !own.is_dir && !own.is_file && is_link() {
             match follow(name.as_encoded_bytes()) {
                 Target::Served(target) => (Kind::new(target.is_dir, target.is_file, target.len), target.modified()),
                 Target::Broken => (Kind::Other, None),
                 Target::Secret => continue,
             }
         } else {
-            let modified = own.modified().ok().map(cap_std::time::SystemTime::into_std);
-            (Kind::new(own.is_dir(), own.is_file(), own.len()), modified)
+            (Kind::new(own.is_dir, own.is_file, own.len), own.modified())
         };
         entries.push(Entry { name: name.into_encoded_bytes(), kind, modified, sniffed: None });
     }
@@ -89,7 +89,15 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Re
 
 /// Sorts entries for display: folders first, then by name in natural order.
 pub fn sort(entries: &mut [Entry]) {
-    entries.sort_by_cached_key(|entry| (entry.kind != Kind::Directory, sort_key(&entry.name), entry.name.clone()));
+    entries.sort_by_cached_key(|entry| {
+        let mut key = Vec::with_capacity(2 * entry.name.len() + 8);
+        key.push(u8::from(entry.kind != Kind::Directory));
+        add_sort_key(&entry.name, &mut key);
+        // names with equal keys are in the order of their bytes; no part of a key begins with this byte
+        key.push(0);
+        key.extend_from_slice(&entry.name);
+        key
+    });
 }
 
 /// The ASCII punctuation in the order of the root of the Unicode Collation Algorithm, which browsers use
@@ -114,37 +122,34 @@ const RANKS: [u8; 128] = {
     ranks
 };
 
-/// A key that sorts names in natural order: `photo2` before `photo10`, ignoring case and accents (`Été` beside `Ete`),
+/// Adds the key that sorts names in natural order: `photo2` before `photo10`, ignoring case and accents (`Été` beside `Ete`),
 /// punctuation before digits before letters.
 ///
 /// For most names, this is the order of the gallery's script, which also takes the reader's language into account.
-fn sort_key(name: &[u8]) -> Vec<u8> {
+fn add_sort_key(name: &[u8], key: &mut Vec<u8>) {
     /// The byte before a character that is not ASCII, after all letters.
     const OTHER: u8 = 0x80;
     if name.is_ascii() {
-        return ascii_sort_key(name);
+        return add_ascii_sort_key(name, key);
     }
     let text = String::from_utf8_lossy(name);
     let plain = text.nfd().filter(|&c| !is_combining_mark(c)).flat_map(char::to_lowercase);
     let plain: String = plain.collect();
-    let mut key = Vec::with_capacity(name.len() + 4);
     // what is not ASCII ends a number, like any letter
     for part in plain.split_inclusive(|c: char| !c.is_ascii()) {
         let ascii = part.trim_end_matches(|c: char| !c.is_ascii());
-        key.extend(ascii_sort_key(ascii.as_bytes()));
+        add_ascii_sort_key(ascii.as_bytes(), key);
         for c in part[ascii.len()..].chars() {
             key.push(OTHER);
             key.extend_from_slice(&u32::from(c).to_be_bytes());
         }
     }
-    key
 }
 
-/// The key of a name of ASCII characters, which most names are.
-fn ascii_sort_key(name: &[u8]) -> Vec<u8> {
+/// Adds the key of a name of ASCII characters, which most names are.
+fn add_ascii_sort_key(name: &[u8], key: &mut Vec<u8>) {
     /// The byte before the length of a number, after all punctuation.
     const NUMBER: u8 = 0x40;
-    let mut key = Vec::with_capacity(name.len() + 4);
     let mut rest = name;
     while let [first, after @ ..] = rest {
         let count = rest.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -161,12 +166,17 @@ fn ascii_sort_key(name: &[u8]) -> Vec<u8> {
         key.extend_from_slice(&digits[zeros..]);
         rest = after;
     }
-    key
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sort_key(name: &[u8]) -> Vec<u8> {
+        let mut key = Vec::new();
+        add_sort_key(name, &mut key);
+        key
+    }
 
     #[test]
     fn names_sort_in_natural_order() {

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::str::FromStr as _;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hyper::header::HeaderValue;
 use infer::MatcherType;
@@ -296,12 +297,14 @@ impl MediaType {
 pub struct MediaTypes {
     /// Keys are lower case and have no dot.
     overrides: HashMap<String, MediaType>,
+    /// The types of the extensions that were asked for. Only known extensions are in it, so their number is limited.
+    seen: Arc<RwLock<HashMap<String, MediaType>>>,
 }
 
 impl MediaTypes {
     /// `overrides` has extensions in lower case and without a dot.
     pub fn new(overrides: HashMap<String, MediaType>) -> Self {
-        Self { overrides }
+        Self { overrides, ..Self::default() }
     }
 
     /// The type for the last extension of a name; `None` if the extension is missing or unknown.
@@ -345,11 +348,17 @@ impl MediaTypes {
         if let Some(chosen) = self.overrides.get(extension) {
             return Some(chosen.clone());
         }
+        let seen = || self.seen.read().unwrap_or_else(PoisonError::into_inner).get(extension).cloned();
+        if let Some(seen) = seen() {
+            return Some(seen);
+        }
         let known = match CORRECTIONS.binary_search_by_key(&extension, |(extension, _)| extension) {
             Ok(row) => CORRECTIONS[row].1,
             Err(_) => mime_guess::from_ext(extension).first_raw()?,
         };
-        Some(MediaType::from_static(known))
+        let found = MediaType::from_static(known);
+        self.seen.write().unwrap_or_else(PoisonError::into_inner).insert(extension.to_owned(), found.clone());
+        Some(found)
     }
 
     fn may_be_gzip(&self, extension: &str) -> bool {

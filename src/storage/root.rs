@@ -166,7 +166,7 @@ impl Root {
         }
         let now = Instant::now();
         let dir = self.dir_at(RECHECK, now).ok()?;
-        if let Some((file, entity)) = self.recent.get(&*dir, path, now) {
+        if let Some((file, entity)) = self.recent.get(&dir, path, now) {
             return Some(Ok(Found::File(file, entity)));
         }
         let flags = system::OPEN_FLAGS | OFlags::RDONLY | OFlags::CLOEXEC;

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-#[cfg(target_os = "linux")]
-use rustix::fs::Stat;
-
 use crate::system::FileStat;
 
 /// A file or folder that changed less than this ago may change again without a change of its times: kernels before 6.13
@@ -50,25 +47,5 @@ impl Version {
             _ => Duration::ZERO,
         };
         since_epoch.checked_sub(changed).is_none_or(|age| age >= RACY)
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl From<&Stat> for Version {
-    #[allow(
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless,
-        clippy::unnecessary_cast,
-        reason = "the types differ between architectures; these are the conversions of `std`"
-    )]
-    fn from(stat: &Stat) -> Self {
-        Self {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            len: stat.st_size as u64,
-            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-        }
     }
 }

@@ -5,11 +5,14 @@ use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use cap_std::fs::{Dir, MetadataExt as _, OpenOptionsExt as _};
-use rustix::fs::{AtFlags, FlockOperation, OFlags, XattrFlags, fgetxattr, flock, fremovexattr, fsetxattr};
+use cap_std::fs::{Dir, OpenOptionsExt as _};
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, OFlags, Stat, XattrFlags, fgetxattr, flock, fremovexattr, fsetxattr, fstat,
+    stat, statat,
+};
 use rustix::io::Errno;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -29,54 +32,51 @@ pub fn name(bytes: &[u8]) -> Cow<'_, OsStr> {
 impl FileStat {
     /// The state of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
-        Ok(Self::of_std(&file.metadata()?))
+        stat_of_handle(file)
     }
 
-    fn of_std(metadata: &std::fs::Metadata) -> Self {
-        Self {
-            is_dir: metadata.is_dir(),
-            is_file: metadata.is_file(),
-            len: metadata.len(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            modified: Stamp { seconds: metadata.mtime(), nanos: metadata.mtime_nsec() },
-            changed: Stamp { seconds: metadata.ctime(), nanos: metadata.ctime_nsec() },
-            has_name: metadata.nlink() > 0,
-        }
-    }
-
-    /// The state of what has this name in a folder; of a link, not of its target.
+    /// The state of what has this name, or is at this path, in a folder; of a link, not of its target.
     pub fn of_entry(folder: &Dir, name: &OsStr) -> io::Result<Self> {
-        Ok(Self::of_metadata(&folder.symlink_metadata(name)?))
+        Ok((&statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?).into())
     }
+}
 
-    fn of_metadata(metadata: &cap_std::fs::Metadata) -> Self {
+impl From<&Stat> for FileStat {
+    #[allow(
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless,
+        clippy::unnecessary_cast,
+        reason = "the types of these fields differ between systems, and hold no more than these"
+    )]
+    fn from(stat: &Stat) -> Self {
+        let file_type = FileType::from_raw_mode(stat.st_mode);
         Self {
-            is_dir: metadata.is_dir(),
-            is_file: metadata.is_file(),
-            len: metadata.len(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            modified: Stamp { seconds: metadata.mtime(), nanos: metadata.mtime_nsec() },
-            changed: Stamp { seconds: metadata.ctime(), nanos: metadata.ctime_nsec() },
-            has_name: metadata.nlink() > 0,
+            is_dir: file_type.is_dir(),
+            is_file: file_type.is_file(),
+            len: stat.st_size as u64,
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            modified: Stamp { seconds: stat.st_mtime as i64, nanos: stat.st_mtime_nsec as i64 },
+            changed: Stamp { seconds: stat.st_ctime as i64, nanos: stat.st_ctime_nsec as i64 },
+            has_name: stat.st_nlink > 0,
         }
     }
 }
 
 /// The state of an open folder.
 pub fn stat_of_folder(folder: &Dir) -> io::Result<FileStat> {
-    Ok(FileStat::of_metadata(&folder.dir_metadata()?))
+    stat_of_handle(folder)
 }
 
 /// The state of what a path leads to.
 pub fn stat_of_path(path: &Path) -> io::Result<FileStat> {
-    Ok(FileStat::of_std(&std::fs::metadata(path)?))
+    Ok((&stat(path)?).into())
 }
 
 /// The state of an open file or folder.
 pub fn stat_of_handle(handle: impl AsHandle) -> io::Result<FileStat> {
-    FileStat::of(&handle.as_fd().try_clone_to_owned()?.into())
+    Ok((&fstat(handle)?).into())
 }
 
 /// Opens a folder to look up names beneath it.

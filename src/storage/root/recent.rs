@@ -13,11 +13,10 @@
 //! - A remembered handle is closed within [`KEPT`], so that a removed file releases its space.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, statat};
+use cap_std::fs::Dir;
 
 use crate::request::path::MediaPath;
 use crate::storage::entity::Entity;
@@ -67,13 +66,13 @@ impl Recent {
 
     /// The file at `path` beneath `dir`, if it is the one that was opened a moment ago. Costs one system call, which needs no
     /// disk, because the path was in the kernel's cache a moment ago.
-    pub(super) fn get(&self, dir: impl AsFd, path: &MediaPath, now: Instant) -> Option<(OpenFile, Entity)> {
+    pub(super) fn get(&self, dir: &Dir, path: &MediaPath, now: Instant) -> Option<(OpenFile, Entity)> {
         let known = Arc::clone(self.files().by_path.get(path.as_bytes())?);
         if now.saturating_duration_since(known.proved) >= self.max_age {
             return None;
         }
-        let named = statat(dir, &*path.as_path(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        (Version::from(&named) == known.version).then(|| (known.file.clone(), known.entity.clone()))
+        let named = FileStat::of_entry(dir, path.as_path().as_os_str()).ok()?;
+        (Version::of(&named) == known.version).then(|| (known.file.clone(), known.entity.clone()))
     }
 
     /// Remembers a file that was opened at `now` by a path without links. The state is that from which the entity was made.

@@ -8,6 +8,8 @@ use super::Root;
 use crate::request::path::MediaPath;
 use crate::storage::version::Version;
 use crate::system;
+#[cfg(target_os = "linux")]
+use crate::system::FileStat;
 
 impl Root {
     /// The version of the folder at `path`, if there is no link on its way and that is known without waiting. As with files
@@ -17,7 +19,7 @@ impl Root {
     pub fn version_now(&self, path: &MediaPath) -> Option<Version> {
         use std::time::Instant;
 
-        use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, fstat, openat2, statat};
+        use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 
         use super::RECHECK;
 
@@ -27,12 +29,12 @@ impl Root {
         let now = Instant::now();
         let dir = self.dir_at(RECHECK, now).ok()?;
         if path.is_top() {
-            return Some(Version::from(&fstat(&*dir).ok()?));
+            return Some(Version::of(&system::stat_of_folder(&dir).ok()?));
         }
         if let Some(identity) = self.watched.get(path, now)
-            && let Ok(named) = statat(&*dir, &*path.as_path(), AtFlags::SYMLINK_NOFOLLOW)
+            && let Ok(named) = FileStat::of_entry(&dir, path.as_path().as_os_str())
         {
-            let version = Version::from(&named);
+            let version = Version::of(&named);
             if (version.device, version.inode) == identity {
                 return Some(version);
             }
@@ -40,7 +42,7 @@ impl Root {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat2(&*dir, &*path.as_path(), flags, Mode::empty(), resolve).ok()?;
-        let version = Version::from(&fstat(&folder).ok()?);
+        let version = Version::of(&system::stat_of_handle(&folder).ok()?);
         self.watched.put(path.clone(), (version.device, version.inode), now, now + RECHECK);
         Some(version)
     }
