@@ -202,11 +202,6 @@ impl Endpoint {
         let names = self.names.iter().map(String::as_str);
         let address = Address::parse(host, request.uri().path(), names)
             .map_err(|error| error.refuse(request.uri().path().trim_start_matches('/')))?;
-        let is_in_host = address.bucket.as_ref().is_some_and(|bucket| {
-            host.len() > bucket.len()
-                && host[..bucket.len()].eq_ignore_ascii_case(bucket)
-                && host[bucket.len()..].starts_with('.')
-        });
 
         // 3. operation
         let query = Parameters::parse(request.uri().query());
@@ -220,7 +215,7 @@ impl Endpoint {
             query: request.uri().query().unwrap_or_default(),
             headers: request.headers(),
             host,
-            virtual_bucket: address.bucket.as_deref().filter(|_| is_in_host),
+            virtual_bucket: address.bucket.as_deref().filter(|_| address.is_in_host),
         };
         let verified = match verify(&signed, &self.keys, &self.hosts, Timestamp::now())? {
             Verdict::Verified(verified) => Some(verified),

@@ -14,14 +14,18 @@ pub struct Address {
     pub bucket: Option<String>,
     /// The object in it; `None` is the bucket itself.
     pub key: Option<Key>,
+    /// Whether the host names the bucket. Signature Version 2 then signs it as part of the path.
+    pub is_in_host: bool,
 }
 
 impl Address {
     /// Reads the host, with or without a port, and the path of a request. A host below one of `names` names a bucket.
     pub fn parse<'a>(host: &str, path: &str, names: impl IntoIterator<Item = &'a str>) -> Result<Self, KeyError> {
         let path = path.strip_prefix('/').unwrap_or(path);
-        let (bucket, key) = if let Some(bucket) = bucket_of(host, names) {
-            (Some(bucket), path)
+        let in_host = bucket_of(host, names);
+        let is_in_host = in_host.is_some();
+        let (bucket, key) = if is_in_host {
+            (in_host, path)
         } else {
             let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
             let bucket = percent_decode_str(bucket).decode_utf8_lossy().into_owned();
@@ -29,7 +33,7 @@ impl Address {
         };
         let key: Vec<u8> = percent_decode_str(key).collect();
         let key = if key.is_empty() { None } else { Some(Key::new(key)?) };
-        Ok(Self { bucket, key })
+        Ok(Self { bucket, key, is_in_host })
     }
 
     /// Its path style URL, as the `Resource` of an error.
@@ -94,7 +98,11 @@ mod tests {
             let address = Address::parse(host, path, ["localhost", "storage", "s3.localhost"]).expect("an address");
             let found = (address.bucket.as_deref(), address.key.as_ref().map(Key::as_str));
             assert_eq!(found, (bucket, key), "{host} {path}");
+            let is_in_host = bucket.is_some_and(|_| !path.starts_with("/media") || host == "MEDIA.localhost");
+            assert_eq!(address.is_in_host, is_in_host, "{host} {path}");
         }
+        let bucket_named_as_the_host = Address::parse("s3.localhost:9000", "/s3/a", ["localhost", "s3.localhost"]);
+        assert!(!bucket_named_as_the_host.expect("an address").is_in_host);
         let long = format!("/media/{}", "a/".repeat(600));
         assert_eq!(Address::parse("localhost", &long, []), Err(KeyError::TooLong(1200)));
         assert_eq!(Address::parse("localhost", "/media/%FF", []), Err(KeyError::NotUtf8));
