@@ -46,6 +46,8 @@ impl AppUrl {
             (Some("http"), Some(authority)) if authority.port_u16().is_none() && !is_host(authority.as_str()) => {
                 Err(ADVICE)
             }
+            // no app listens on port 0
+            (Some("http"), Some(authority)) if authority.port_u16() == Some(0) => Err(ADVICE),
             (Some("http"), Some(_)) => Address::of(&url).map(|address| Self { url, address }).ok_or(ADVICE),
             (Some("https"), _) => {
                 Err("devmedia asks the app over http, not https: it runs on this machine; write http://")
@@ -126,6 +128,7 @@ mod tests {
             ("http://me@app/auth", ""),
             ("http://app:http/auth", ""),
             ("http://app:/auth", ""),
+            ("http://127.0.0.1:0/", ""),
             ("/run/app.sock", ""),
             ("", ""),
         ] {
