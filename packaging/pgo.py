@@ -1,0 +1,120 @@
+"""Profiles a program, so that the compiler can optimise what requests really use (profile-guided optimisation).
+
+The program is built with counters, answers requests as a browser and curl send them, and writes what it counted. A second build
+uses that. A profile fits only the target and the compiler that it was made with, so it is made anew for each release.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+#: how often each request is sent
+TIMES = 4000
+#: the length of a file for each way of sending: read into memory, and sendfile with one range and with several
+FILES = {"4k.jpg": 4096, "64k.jpg": 65536, "1m.mp4": 1 << 20, "9m.mp4": 9 << 20}
+
+
+class NoProfile(Exception):
+    """The program cannot be profiled here."""
+
+
+def profile(triple: str, cargo: str, run: Callable[..., object], target_directory: Path) -> Path:
+    """Builds a program with counters by this cargo, uses it, and returns the file with its profile."""
+    merge = llvm_profdata()
+    counts = target_directory / "profile-counts" / triple
+    shutil.rmtree(counts, ignore_errors=True)
+    # not in the folder of the other build: all dependencies are built with other flags
+    built = target_directory / "profile"
+    flags = f"{os.environ.get('RUSTFLAGS', '')} -Cprofile-generate={counts}".strip()
+    run(cargo, "build", "--release", "--locked", "--bin", "devmedia", "--target", triple, "--target-dir", built,
+        env=os.environ | {"RUSTFLAGS": flags})
+    exercise(built / triple / "release/devmedia")
+    if not any(counts.glob("*.profraw")):
+        raise NoProfile("the program has written no counts")
+    result = counts.with_suffix(".profdata")
+    run(merge, "merge", "--output", result, counts)
+    return result
+
+
+def llvm_profdata() -> Path:
+    """The tool that merges counts, of the same LLVM as the compiler."""
+    sysroot = Path(subprocess.check_output(["rustc", "--print", "sysroot"], text=True).strip())
+    found = next(sysroot.glob("lib/rustlib/*/bin/llvm-profdata"), None)
+    if not found:
+        raise NoProfile("there is no llvm-profdata; install it with: rustup component add llvm-tools")
+    return found
+
+
+def exercise(program: Path) -> None:
+    """Starts the program, sends it requests, and stops it, so that it writes its counts."""
+    with tempfile.TemporaryDirectory() as work:
+        media = Path(work) / "media"
+        (media / "folder").mkdir(parents=True)
+        for name, length in FILES.items():
+            (media / name).write_bytes(os.urandom(length))
+        for number in range(1000):
+            (media / f"folder/IMG_{number}.jpg").touch()
+        command = [program, "--debug", "--no-config", "--root", media, "--listen", "127.0.0.1:0", "--upload", "-q"]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            ready = re.match(r"http://([^/]+)/", server.stdout.readline())
+            if not ready:
+                raise NoProfile("the program did not start")
+            clients = [threading.Thread(target=requests, args=(ready[1], number)) for number in range(4)]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
+        finally:
+            server.send_signal(signal.SIGTERM)
+            if server.wait() != 0:
+                raise NoProfile("the program failed")
+
+
+def requests(address: str, client: int) -> None:
+    """Sends the requests of one client over one connection."""
+    connection = http.client.HTTPConnection(address)
+
+    def send(method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> str:
+        connection.request(method, f"/media/{path}", body, headers or {})
+        response = connection.getresponse()
+        response.read()
+        return response.getheader("ETag") or ""
+
+    browser = {
+        "Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
+        "Accept-Encoding": "gzip, deflate, br, zstd",
+        "Accept-Language": "en-GB,en;q=0.9",
+        "Referer": "http://localhost:3000/",
+        "Sec-Fetch-Dest": "image",
+        "Sec-Fetch-Mode": "no-cors",
+        "Sec-Fetch-Site": "same-site",
+        "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    }
+    etag = send("GET", "4k.jpg")
+    for number in range(TIMES):
+        send("GET", "4k.jpg")
+        send("GET", "4k.jpg", browser)
+        send("GET", "4k.jpg", browser | {"If-None-Match": etag})
+        send("GET", f"missing-{number % 7}.jpg")
+        send("GET", "64k.jpg", {"Range": "bytes=1000-9999"})
+        if number % 4 == 0:
+            send("GET", "64k.jpg", browser)
+            send("HEAD", "4k.jpg")
+        if number % 100 == 0:
+            send("GET", "1m.mp4", {"Range": "bytes=0-"})
+            send("GET", "folder/", {"Accept": "application/json"})
+            send("GET", "folder/", {"Accept": "text/html"})
+            send("PUT", f"new-{client}.bin", body=os.urandom(50_000))
+        if number % 1000 == 0:
+            send("GET", "9m.mp4")
+    connection.close()
