@@ -76,8 +76,12 @@ impl Names {
         // photo.jpg for photo.jpg.300x200_q85.jpg, and photo for photo.jpg
         let inner = cuts(&['.']).chain([stem]).flat_map(|short| self.spelled(short));
         // photo.png and photo-300x200.jpg for photo.jpg
-        let longer =
-            ['_', '-', '.', '@'].into_iter().flat_map(move |mark| self.starting_with(&format!("{stem}{mark}")));
+        let mut start = format!("{stem}_");
+        let longer = ['_', '-', '.', '@'].into_iter().flat_map(move |mark| {
+            start.truncate(stem.len());
+            start.push(mark);
+            self.starting_with(&start)
+        });
         let wanted_words = wanted.words();
         let words = equal_range(&self.by_words, |(words, _)| words.cmp(&wanted_words));
         let words = words.iter().map(|(_, index)| &self.all[*index]);
