@@ -27,15 +27,18 @@ class NoProfile(Exception):
     """The program cannot be profiled here."""
 
 
-def profile(triple: str, cargo: str, run: Callable[..., object], target_directory: Path) -> Path:
-    """Builds a program with counters by this cargo, uses it, and returns the file with its profile."""
+def profile(triple: str, run: Callable[..., object], target_directory: Path) -> Path:
+    """Builds a program with counters, uses it, and returns the file with its profile.
+
+    It is linked by the system's linker: zig does not know the option that links the counters.
+    """
     merge = llvm_profdata()
     counts = target_directory / "profile-counts" / triple
     shutil.rmtree(counts, ignore_errors=True)
     # not in the folder of the other build: all dependencies are built with other flags
     built = target_directory / "profile"
     flags = f"{os.environ.get('RUSTFLAGS', '')} -Cprofile-generate={counts}".strip()
-    run(cargo, "build", "--release", "--locked", "--bin", "devmedia", "--target", triple, "--target-dir", built,
+    run("cargo", "build", "--release", "--locked", "--bin", "devmedia", "--target", triple, "--target-dir", built,
         env=os.environ | {"RUSTFLAGS": flags})
     exercise(built / triple / "release/devmedia")
     if not any(counts.glob("*.profraw")):

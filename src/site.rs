@@ -314,7 +314,7 @@ impl Site {
         };
         for entry in entries.iter_mut().filter(is_untold).take(MAX) {
             if let Ok(Found::File(_, entity)) = self.root.open(&folder.join(&entry.name)) {
-                entry.sniffed = Some(entity.media_type);
+                entry.sniffed = Some(Box::new(entity.media_type));
             }
         }
     }

@@ -95,7 +95,7 @@ pub fn listing(
             let mut before = "\n";
             let items = pieces(entries, move |entry, text| {
                 let media_type = match entry.kind {
-                    Kind::File(_) => entry.sniffed.clone().or_else(|| types.by_name(&entry.name)),
+                    Kind::File(_) => entry.sniffed.as_deref().cloned().or_else(|| types.by_name(&entry.name)),
                     Kind::Directory | Kind::Other => None,
                 };
                 let item = Item {

@@ -234,7 +234,8 @@ impl fmt::Debug for MediaPath {
 
 /// Percent-encodes one name for a URL's path.
 pub fn encode_segment(name: &[u8]) -> String {
-    percent_encode(name, UNRESERVED).to_string()
+    // quicker than its `Display`
+    percent_encode(name, UNRESERVED).collect()
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ pub struct Entry {
     /// The modification time, if the system reports it.
     pub modified: Option<SystemTime>,
     /// The type according to its first bytes, if the name has no known extension and the bytes have been read.
-    pub sniffed: Option<MediaType>,
+    /// Boxed, because it is rare and there may be many entries.
+    pub sniffed: Option<Box<MediaType>>,
 }
 
 /// The kind of an entry.
