@@ -42,10 +42,13 @@ pub fn explain(refusal: Refusal, format: Format, mounts: &Mounts, target: &str) 
             super::frame(&status.to_string(), &way, &body).into_string()
         }),
         Format::Text => ("text/plain; charset=utf-8", {
-            let hint = suggestion.as_deref().map_or(["", &advice, ""], |url| ["Did you mean ", url, " ?"]);
             let reason = status.canonical_reason().unwrap_or_default();
-            // quicker than a format, and what a client without a page gets for each missing file
-            [&[status.as_str(), " ", reason, ": ", &what, "\n"], &hint[..], &["\n"]].concat().concat()
+            let [before, hint, after] = match &suggestion {
+                Some(url) => ["Did you mean ", url, " ?"],
+                None => ["", &advice, ""],
+            };
+            // quicker than a format; clients without a page get this for each missing file
+            [status.as_str(), " ", reason, ": ", &what, "\n", before, hint, after, "\n"].concat()
         }),
         Format::Json => ("application/json", {
             // upload widgets show the value of `error` to their users
