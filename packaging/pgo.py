@@ -6,6 +6,7 @@ uses that. A profile fits only the target and the compiler that it was made with
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import re
@@ -27,10 +28,10 @@ class NoProfile(Exception):
     """The program cannot be profiled here."""
 
 
-def profile(triple: str, run: Callable[..., object], target_directory: Path) -> Path:
-    """Builds a program with counters, uses it, and returns the file with its profile.
+def profile(triple: str, cargo: str, run: Callable[..., object], target_directory: Path) -> Path:
+    """Builds a program with counters by this cargo, uses it, and returns the file with its profile.
 
-    It is linked by the system's linker: zig does not know the option that links the counters.
+    The cargo must be the same as for the second build, because the names of functions depend on it.
     """
     merge = llvm_profdata()
     counts = target_directory / "profile-counts" / triple
@@ -38,14 +39,18 @@ def profile(triple: str, run: Callable[..., object], target_directory: Path) -> 
     # not in the folder of the other build: all dependencies are built with other flags
     built = target_directory / "profile"
     flags = f"{os.environ.get('RUSTFLAGS', '')} -Cprofile-generate={counts}".strip()
-    run("cargo", "build", "--release", "--locked", "--bin", "devmedia", "--target", triple, "--target-dir", built,
+    if cargo == "cargo-zigbuild":
+        # zig does not know the option that links the counters
+        flags += " -Clinker=cc"
+    run(cargo, "build", "--release", "--locked", "--bin", "devmedia", "--target", triple, "--target-dir", built,
         env=os.environ | {"RUSTFLAGS": flags})
     exercise(built / triple / "release/devmedia")
     if not any(counts.glob("*.profraw")):
         raise NoProfile("the program has written no counts")
-    result = counts.with_suffix(".profdata")
-    run(merge, "merge", "--output", result, counts)
-    return result
+    merged = counts / "all.profdata"
+    run(merge, "merge", "--output", merged, counts)
+    # cargo builds anew for another name, not for another content
+    return merged.rename(counts / f"{hashlib.sha256(merged.read_bytes()).hexdigest()[:16]}.profdata")
 
 
 def llvm_profdata() -> Path:
