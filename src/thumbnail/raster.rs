@@ -5,8 +5,9 @@
 //! thumbnail and is then resized with a filter. Colours are weighted by their opacity, so that the colour of a
 //! transparent pixel is never visible.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::TypedImage;
+use fast_image_resize::pixels::{U8, U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 /// The channels of a pixel, with eight bits each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +29,6 @@ impl Layout {
             Self::Gray => 1,
             Self::Rgb => 3,
             Self::Rgba | Self::Cmyk => 4,
-        }
-    }
-
-    fn pixel_type(self) -> PixelType {
-        match self {
-            Self::Gray => PixelType::U8,
-            Self::Rgb => PixelType::U8x3,
-            Self::Rgba | Self::Cmyk => PixelType::U8x4,
         }
     }
 }
@@ -117,12 +110,10 @@ impl Shrinker {
         let layout = self.full.layout;
         let (width, columns) = (self.full.decoded.0, self.full.decoded.0.div_ceil(self.factor));
         let height = u32::try_from(self.band.len() / (width as usize * layout.channels())).expect("at most 32");
-        let band = ImageRef::new(width, height, &self.band, layout.pixel_type()).expect("whole rows");
-        let mut averages = Image::new(columns, 1, layout.pixel_type());
         let options =
             ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box)).use_alpha(layout == Layout::Rgba);
-        self.resizer.resize(&band, &mut averages, &options).expect("pixels of one type");
-        self.pixels.extend_from_slice(averages.buffer());
+        let averages = resize(&mut self.resizer, layout, (&mut self.band, (width, height)), (columns, 1), &options);
+        self.pixels.extend_from_slice(&averages);
         self.band.clear();
     }
 
@@ -150,21 +141,50 @@ impl Shrinker {
 
 impl Raster {
     /// Resizes the upper left part of `width` by `height` pixels.
-    fn resized(self, to: (u32, u32), width: f64, height: f64) -> Self {
+    fn resized(mut self, to: (u32, u32), width: f64, height: f64) -> Self {
         if to == (self.width, self.height) {
             return self;
         }
-        let kind = self.layout.pixel_type();
-        let source = ImageRef::new(self.width, self.height, &self.pixels, kind).expect("as many bytes as pixels");
-        let mut resized = Image::new(to.0, to.1, kind);
         // sharper than a triangle filter, and without the ringing of cubic filters
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::Hamming))
             .crop(0.0, 0.0, width, height)
             .use_alpha(self.layout == Layout::Rgba);
-        Resizer::new().resize(&source, &mut resized, &options).expect("the part is inside the image");
-        Self { width: to.0, height: to.1, layout: self.layout, pixels: resized.into_vec() }
+        let source = (&mut self.pixels[..], (self.width, self.height));
+        let pixels = resize(&mut Resizer::new(), self.layout, source, to, &options);
+        Self { width: to.0, height: to.1, layout: self.layout, pixels }
     }
+}
+
+/// Resizes an image with eight bits per channel.
+///
+/// [`Resizer::resize`] does the same, but it contains the code for all types of pixels, which is a tenth of the program.
+fn resize(
+    resizer: &mut Resizer,
+    layout: Layout,
+    source: (&mut [u8], (u32, u32)),
+    to: (u32, u32),
+    options: &ResizeOptions,
+) -> Vec<u8> {
+    let mut pixels = vec![0; to.0 as usize * to.1 as usize * layout.channels()];
+    match layout {
+        Layout::Gray => resize_typed::<U8>(resizer, source, (&mut pixels, to), options),
+        Layout::Rgb => resize_typed::<U8x3>(resizer, source, (&mut pixels, to), options),
+        Layout::Rgba | Layout::Cmyk => resize_typed::<U8x4>(resizer, source, (&mut pixels, to), options),
+    }
+    pixels
+}
+
+/// The source is not changed. It has the type of the images that the resizer creates, so its code exists once.
+fn resize_typed<P: PixelTrait>(
+    resizer: &mut Resizer,
+    (source, (width, height)): (&mut [u8], (u32, u32)),
+    (pixels, to): (&mut [u8], (u32, u32)),
+    options: &ResizeOptions,
+) {
+    let source = TypedImage::<P>::from_buffer(width, height, source).expect("as many bytes as pixels");
+    let mut resized = TypedImage::<P>::from_buffer(to.0, to.1, pixels).expect("as many bytes as pixels");
+    resizer.resize_typed(&source, &mut resized, options).expect("the part is inside the image");
 }
 
 /// Adds an alpha channel to opaque pixels.
