@@ -95,6 +95,7 @@ impl Site {
         path: &MediaPath,
         context: &RequestContext<'_>,
     ) -> Result<AccessDecision, Refusal> {
+        self.check_names(path)?;
         if self.access.is_open() {
             return Ok(AccessDecision::Approved(Approval::default()));
         }
@@ -140,15 +141,17 @@ impl Site {
         Ok(AccessDecision::Approved(approval))
     }
 
+    /// On Windows, refuses paths with names that lead to something else.
+    fn check_names(&self, path: &MediaPath) -> Result<(), SiteError> {
+        // a bucket's keys are not names of files
+        let is_folder = cfg!(windows) && self.root.folder().is_ok();
+        let fault = is_folder.then(|| path.segments().find_map(windows_name::fault)).flatten();
+        fault.map_or(Ok(()), |fault| Err(SiteError::Name(fault)))
+    }
+
     /// Refuses paths with hidden or reserved names, and on Windows with names that lead to something else.
     pub fn check_visible(&self, path: &MediaPath) -> Result<(), SiteError> {
-        // a bucket's keys are not names of files
-        if cfg!(windows)
-            && self.root.folder().is_ok()
-            && let Some(fault) = path.segments().find_map(windows_name::fault)
-        {
-            return Err(SiteError::Name(fault));
-        }
+        self.check_names(path)?;
         // some file systems ignore invisible characters, so a hidden name may have another spelling
         let spelled = (!path.as_bytes().is_ascii()).then(|| rules::spelling(&String::from_utf8_lossy(path.as_bytes())));
         let is_hidden = |text: &str| text.split('/').any(|name| name.starts_with('.'));

@@ -21,7 +21,7 @@ use super::open_file::{NoWait, OpenFile};
 #[cfg(target_os = "linux")]
 use crate::remembered::Remembered;
 use crate::request::path::MediaPath;
-use crate::system::{self, FileStat};
+use crate::system::{self, FileStat, windows_name};
 
 mod locate;
 pub mod reach;
@@ -244,6 +244,7 @@ impl Root {
 
     /// Opens `path`, whatever kind of file it is.
     fn open_file(&self, dir: &Dir, path: &MediaPath, links: Links) -> Result<File, OpenError> {
+        check_names(path)?;
         match open_beneath(dir, &path.as_path()) {
             Err(error) if is_escape(&error) => self.open_link(dir, path, links),
             Err(error) if system::is_not_regular(&error) => Err(OpenError::NotRegular),
@@ -335,6 +336,12 @@ impl Root {
         let named = system::stat_of_path(&self.path);
         held.is_ok_and(|held| held.has_name && named.is_ok_and(|named| held.is_same(&named)))
     }
+}
+
+/// Fails for a path that Windows would read as another one, such as `..\a` or `\\host\share`: it must not reach the system.
+fn check_names(path: &MediaPath) -> io::Result<()> {
+    let is_other = cfg!(windows) && path.segments().any(|name| windows_name::fault(name).is_some());
+    if is_other { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
 }
 
 /// The device and the inode of a folder.

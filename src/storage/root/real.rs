@@ -10,7 +10,7 @@ use cap_std::fs::Dir;
 use rustix::fs::OFlags;
 
 use super::locate::stored;
-use super::{OpenError, RECHECK, Root};
+use super::{OpenError, RECHECK, Root, check_names};
 use crate::request::path::MediaPath;
 
 impl Root {
@@ -44,6 +44,7 @@ impl Root {
     ///
     /// A file that is opened later may lie elsewhere; check its [`Location`](crate::storage::location::Location).
     pub fn real(&self, path: &MediaPath) -> Result<Option<MediaPath>, OpenError> {
+        check_names(path)?;
         let root = self.path.canonicalize().map_err(|_| OpenError::RootGone)?;
         let resolve = |count| match self.path.join(path.head(count).as_path()).canonicalize() {
             Ok(real) => Ok(Some((count, real))),
