@@ -36,6 +36,7 @@ impl fmt::Display for NameFault {
             Self::Character(c) => write!(f, "it contains {c}"),
             Self::End(' ') => f.write_str("it ends in a space"),
             Self::End(_) => f.write_str("it ends in a dot"),
+            Self::Device(range) if range.contains(" to ") => write!(f, "{range} are devices"),
             Self::Device(device) => write!(f, "{device} is a device"),
             Self::Long => write!(f, "it has more than {MAX_UNITS} characters"),
         }
@@ -183,6 +184,7 @@ mod tests {
         ] {
             assert_eq!(fault(name.as_bytes()), expected, "{name:?}");
         }
+        assert_eq!(Device("COM0 to COM9").to_string(), "COM0 to COM9 are devices");
         assert_eq!(fault(b"\xff.txt"), Some(NotText));
         assert_eq!(fault("\u{1f600}".repeat(127).as_bytes()), None, "254 units");
         assert_eq!(fault("\u{1f600}".repeat(128).as_bytes()), Some(Long), "256 units");
