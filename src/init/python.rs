@@ -98,6 +98,8 @@ pub(super) fn run(words: &[String], arguments: &[&str], folder: &Path, limit: Du
 fn kill(child: &mut Child) {
     #[cfg(unix)]
     let _ = rustix::process::kill_process_group(rustix::process::Pid::from_child(child), rustix::process::Signal::KILL);
+    #[cfg(windows)]
+    crate::system::end_process_tree(child.id());
     // it may have ended already
     let _ = child.kill();
     let _ = child.wait();

@@ -89,18 +89,18 @@ mod unix {
     }
 }
 
-/// As a child. The console sends Ctrl-C and Ctrl-Break to the command as well; to end it, `taskkill` ends its processes.
+/// As a child. The console sends Ctrl-C and Ctrl-Break to the command as well.
 #[cfg(windows)]
 mod windows {
     use std::ffi::{OsStr, OsString};
     use std::io;
     use std::path::{Path, PathBuf};
-    use std::process::{Command, Stdio};
+    use std::process::Command;
 
     use tokio::sync::watch;
 
     use crate::app::Find;
-    use crate::system::Stop;
+    use crate::system::{self, Stop};
 
     /// A running command.
     #[derive(Debug)]
@@ -138,10 +138,7 @@ mod windows {
 
         /// Ends all processes of the command, whether they want to or not.
         pub(in super::super) fn end(&self) {
-            let mut kill = Command::new("taskkill");
-            kill.args(["/T", "/F", "/PID"]).arg(self.pid.to_string());
-            // the process may have exited already
-            let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            system::end_process_tree(self.pid);
         }
     }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::os::windows::ffi::OsStringExt as _;
 use std::os::windows::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use cap_std::fs::{Dir, OpenOptionsExt as _};
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
@@ -340,6 +341,13 @@ pub fn raise_descriptor_limit() {}
 
 /// Windows has no such limit for a process.
 pub fn survive_file_size_limit() {}
+
+/// Ends a process and all that it has started, whether they want to or not. They may have exited already.
+pub fn end_process_tree(pid: u32) {
+    let mut kill = Command::new("taskkill");
+    kill.args(["/T", "/F", "/PID"]).arg(pid.to_string());
+    let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+}
 
 /// Receives the requests to stop this process: Ctrl-C, Ctrl-Break, and that the console is closed or the user logs off.
 #[derive(Debug)]
