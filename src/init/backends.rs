@@ -243,7 +243,7 @@ fn go(snapshot: &Snapshot) -> Plan {
     mounts.sort_by_key(|mount| !is_media(&mount.url));
     let mut lines = Vec::new();
     if !snapshot.texts(&["go"]).any(|(_, text)| text.contains("\"PORT\"")) {
-        let why = "to listen on the port that devmedia chooses (needed on macOS only)";
+        let why = "to listen on the port that devmedia chooses (needed on macOS and Windows)";
         lines.push(Lines::new("main.go", why, "http.ListenAndServe(\"127.0.0.1:\"+os.Getenv(\"PORT\"), nil)"));
     }
     Plan { mounts, notes: Vec::new(), lines, command: Some("go run .".to_owned()) }

@@ -50,7 +50,7 @@ pub(super) fn express(snapshot: &Snapshot) -> Plan {
     let reads_port = snapshot.texts(EXTENSIONS).any(|(_, text)| text.contains("process.env.PORT"));
     let mut lines = Vec::new();
     if !reads_port {
-        let why = "to listen on the port that devmedia chooses (needed on macOS only)";
+        let why = "to listen on the port that devmedia chooses (needed on macOS and Windows)";
         lines.push(Lines::new("the file that starts the server", why, "app.listen(process.env.PORT || 3000);"));
     }
     let notes = vec![format!(
