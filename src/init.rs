@@ -32,6 +32,7 @@ use self::snapshot::Snapshot;
 use crate::config::settings::CONFIG;
 use crate::config::{Config, Layer, Problems, Typed, file};
 use crate::request::prefix::Prefix;
+use crate::system::advice::Family;
 
 /// How long Django's settings may take to load, and how long Python may take in all (`uv run` starts it first).
 const SETTINGS_LIMIT: Duration = Duration::from_secs(8);
@@ -137,7 +138,8 @@ fn already_there(target: &Path) -> Problems {
     let shown = target.display();
     Problems::of_usage(format!(
         "{shown} exists, and devmedia init never overwrites it. To see what it would write: devmedia init --dry-run; to start \
-         again, rename it first: mv {shown} {shown}.old"
+         again, rename it first: {}",
+        Family::HERE.set_aside(target)
     ))
 }
 
@@ -161,7 +163,7 @@ fn make_root(project: &Path, root: &str, dry_run: bool, text: &mut String, warni
             if dry_run {
                 "; devmedia init would create it.".to_owned()
             } else {
-                format!(". Create it with: mkdir -p {root:?}")
+                format!(". Create it with: {}", Family::HERE.create_folder(Path::new(root)))
             }
         );
     } else {

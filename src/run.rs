@@ -39,6 +39,7 @@ use self::shown::shown;
 use crate::app::Find;
 use crate::forward::address::Address;
 use crate::system::Stop;
+use crate::system::advice::Family;
 
 /// The environment variable with the URL to open in a browser, without a slash at the end.
 pub const URL: &str = "DEVMEDIA_URL";
@@ -77,7 +78,7 @@ pub fn supervise() -> Option<ExitCode> {
 ///
 /// Must be called by the main thread: the supervisor exits when the thread that started it ends.
 pub fn start(command: &[OsString], url: &str, app: Option<&Address>) -> Result<Started, String> {
-    let shown = shown(command);
+    let shown = shown(command, Family::HERE);
     let given = std::env::var("PORT").ok().and_then(|port| port.parse().ok());
     let named = app.is_some() || port::is_named(command);
     let port: Option<u16> = match given {

@@ -25,6 +25,7 @@ use crate::run::{self, Started};
 use crate::server::listener::{self, Listener};
 use crate::server::{self, Handler};
 use crate::service::Service;
+use crate::system::advice::Family;
 use crate::system::{self, Stop, StopRequests};
 use crate::thumbnail::Thumbnails;
 use crate::tls::names::Names;
@@ -176,7 +177,10 @@ fn announce_app(address: &Address) {
 /// Opens the local certificate authority, and creates it if there is none.
 fn open_authority(names: Names) -> Result<Opened, Problems> {
     let folder = tls::folder().ok_or_else(|| {
-        Problems::of_system("--tls: there is no folder for the certificate authority; set HOME or XDG_DATA_HOME")
+        let home = Family::HERE.home_variable();
+        Problems::of_system(format!(
+            "--tls: there is no folder for the certificate authority; set {home} or XDG_DATA_HOME"
+        ))
     })?;
     tls::open(&folder, names).map_err(|error| Problems::of_system(format!("--tls: {error}")))
 }

@@ -37,6 +37,7 @@ use crate::connection::{Connection, HangUp, ListenerKind, Scheme};
 use crate::s3::Endpoint;
 use crate::service::Service;
 use crate::system;
+use crate::system::advice::Family;
 use crate::tls::{H2, Tls};
 
 /// The maximum number of connections. For each further one, the connection that has been idle for the longest time is
@@ -228,7 +229,8 @@ impl Server {
                 }
                 Err(error) if system::is_out_of_sockets(&error) => {
                     if starved.is_due() {
-                        tracing::error!("no more connections can be accepted for now: {error} (see ulimit -n)");
+                        let advice = Family::HERE.too_many_open();
+                        tracing::error!("no more connections can be accepted for now: {error}. {advice}");
                     }
                     tokio::time::sleep(PAUSE).await;
                 }

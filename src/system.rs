@@ -1,9 +1,10 @@
 //! What differs between operating systems, in one form for all rooms: names, the state of a file, how files are opened,
-//! renamed and locked, the reasons of errors, private files, and requests to stop.
+//! renamed and locked, the reasons of errors, private files, requests to stop, and advice for the user.
 //!
 //! What only Linux has (`openat2`, `RWF_NOWAIT`, `sendfile`, unnamed files, `/proc`) stays in the room that uses it, behind
 //! `cfg(target_os = "linux")`.
 
+pub mod advice;
 mod stat;
 #[cfg(unix)]
 mod unix;

@@ -167,7 +167,7 @@ fn secret(section: &mut Section<'_>, problems: &mut Problems) -> Option<Secret> 
             match (env, file) {
                 (Some(name), None) => match environment::variable(&name.value) {
                     Some(value) => Secret::new(value).ok_or_else(|| format!("the variable {} is empty", name.value)),
-                    None => Err(format!("the variable {} is not set; export it before you start devmedia", name.value)),
+                    None => Err(format!("the variable {} is not set; set it before you start devmedia", name.value)),
                 },
                 (None, Some(path)) => match std::fs::read(&path.value) {
                     Ok(bytes) => Secret::new(bytes.trim_ascii_end()).ok_or_else(|| format!("{} is empty", path.value)),

@@ -12,6 +12,7 @@ use crate::storage::bucket::url::BucketUrl;
 use crate::storage::media_type::MediaTypes;
 use crate::storage::root::{Links, Root};
 use crate::storage::store::Store;
+use crate::system::advice::Family;
 
 /// Files that mark a folder as a project's: serving it would serve its source and its secrets (Django's
 /// `MEDIA_ROOT = ""` trap). A `*` matches any prefix.
@@ -150,12 +151,12 @@ impl Roots {
 
     /// Advice about `~` and `$HOME` that no shell has expanded.
     fn unexpanded_home(&self, value: &str, source: Source) -> Option<String> {
-        let rest = ["~/", "$HOME/", "${HOME}/"].iter().find_map(|start| value.strip_prefix(start));
+        let rest = ["~/", "~\\", "$HOME/", "${HOME}/"].iter().find_map(|start| value.strip_prefix(start));
         let rest = rest.or_else(|| ["~", "$HOME", "${HOME}"].contains(&value).then_some(""))?;
         if Path::new(value).exists() {
             return None;
         }
-        let full = self.home.as_deref().unwrap_or(Path::new("/home/me")).join(rest);
+        let full = self.home.as_deref().unwrap_or(Family::HERE.example_home()).join(rest);
         let who = match source {
             Source::CommandLine => "the shell does not expand this to the home directory here",
             _ => "only a shell expands this to the home directory",
@@ -218,9 +219,8 @@ fn root_advice(typed: &Typed, path: &Path, absolute: &Path, error: &io::Error) -
         io::ErrorKind::NotADirectory => "this is not a folder; name the folder with the media".to_owned(),
         io::ErrorKind::PermissionDenied => {
             format!(
-                "permission denied: this user may not read the folder. See its permissions with: {} {}",
-                if cfg!(windows) { "icacls" } else { "ls -ld" },
-                quoted(path)
+                "permission denied: this user may not read the folder. See its permissions with: {}",
+                Family::HERE.show_permissions(path)
             )
         }
         _ => format!("the folder cannot be opened: {error}"),
@@ -232,8 +232,8 @@ fn missing(typed: &Typed, path: &Path, absolute: &Path) -> String {
     let shown = absolute.display();
     if path.symlink_metadata().is_ok() {
         return format!(
-            "{shown} is a symbolic link to something that does not exist; see it with: ls -l {}",
-            quoted(path)
+            "{shown} is a symbolic link to something that does not exist; see it with: {}",
+            Family::HERE.show_link(path)
         );
     }
     let near = above(path, absolute).or_else(|| similar_folder(absolute)).or_else(|| {
@@ -241,8 +241,7 @@ fn missing(typed: &Typed, path: &Path, absolute: &Path) -> String {
         let base = absolute.parent().filter(|_| is_default)?;
         USUAL_FOLDERS.iter().map(|usual| base.join(usual)).find(|usual| usual.is_dir())
     });
-    // the shell of Windows creates the folders above as well, and takes -p for a name
-    let create = format!("{} {}", if cfg!(windows) { "mkdir" } else { "mkdir -p" }, quoted(path));
+    let create = Family::HERE.create_folder(path);
     match near {
         Some(near) => format!(
             "there is no folder {shown}, but there is {}. To serve that, write {}; to create the missing one, run: {create}",
@@ -256,6 +255,8 @@ fn missing(typed: &Typed, path: &Path, absolute: &Path) -> String {
 /// What to type to name another folder in place of this one.
 fn instead(typed: &Typed, folder: &Path) -> String {
     match (typed.source, typed.shown.starts_with("--mount")) {
+        // a backslash is an escape between double quotes
+        (Source::File, _) if cfg!(windows) => format!("root = '{}'", folder.display()),
         (Source::File, _) => format!("root = \"{}\"", folder.display()),
         (_, true) => match typed.shown.split_once('"').and_then(|(_, rest)| rest.split_once('=')) {
             Some((prefix, _)) => format!("--mount {prefix}={}", quoted(folder)),
@@ -306,9 +307,7 @@ fn similar_folder(absolute: &Path) -> Option<PathBuf> {
 
 /// Quoted for a shell, if necessary.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | ',' | '@' | ':');
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    Family::HERE.quoted_path(path)
 }
 
 #[cfg(test)]

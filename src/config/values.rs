@@ -155,7 +155,7 @@ fn s3_key_with(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<
     }
     let secret = variable(name).and_then(|secret| Secret::new(secret.trim()));
     let secret = secret.ok_or_else(|| {
-        format!("the environment variable {name} is not set, or empty; export it before you start devmedia")
+        format!("the environment variable {name} is not set, or empty; set it before you start devmedia")
     })?;
     Ok(Key { id: id.to_owned(), secret })
 }
@@ -296,7 +296,7 @@ fn header_with_secrets(
         words.push(match word.strip_prefix("env:") {
             // a variable that was read from a file ends in a line break
             Some(variable) => secret(variable).map(|value| value.trim().to_owned()).ok_or_else(|| {
-                format!("the environment variable {variable} is not set; export it before you start devmedia")
+                format!("the environment variable {variable} is not set; set it before you start devmedia")
             })?,
             None => word.to_owned(),
         });

@@ -10,6 +10,7 @@ use crate::request::path::{MediaPath, PathError};
 use crate::storage::root::OpenError;
 use crate::storage::store::NotAFolder;
 use crate::system;
+use crate::system::advice::Family;
 
 impl From<PathError> for Refusal {
     fn from(error: PathError) -> Self {
@@ -64,7 +65,7 @@ impl Refusal {
                 StatusCode::FORBIDDEN,
                 "permission-denied",
                 "devmedia has no permission to read this file.",
-                "Check the permissions of the file and of the folders above it with ls -l.",
+                Family::HERE.not_readable(),
             ),
             OpenError::Io(error) if system::is_in_use(&error) => Self::new(
                 StatusCode::LOCKED,
@@ -107,7 +108,7 @@ impl Refusal {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "out-of-file-descriptors",
                 "devmedia cannot open more files at the moment.",
-                "Raise the limit with ulimit -n, or open fewer connections.",
+                Family::HERE.too_many_open(),
             )
             .with_field(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

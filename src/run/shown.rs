@@ -2,20 +2,14 @@
 
 use std::ffi::OsString;
 
+use crate::system::advice::Family;
+
 /// The maximum number of characters that are shown.
 const LONGEST_SHOWN: usize = 120;
 
 /// Formats a command as typed in a shell, shortened to one line.
-pub(super) fn shown(command: &[OsString]) -> String {
-    let words = command.iter().map(|word| {
-        let word = word.to_string_lossy();
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-        if !word.is_empty() && word.chars().all(is_plain) {
-            word.into_owned()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
+pub(super) fn shown(command: &[OsString], family: Family) -> String {
+    let words = command.iter().map(|word| family.quoted(&word.to_string_lossy()));
     let whole = words.collect::<Vec<_>>().join(" ");
     let first = whole.lines().next().unwrap_or_default();
     let short: String = first.chars().take(LONGEST_SHOWN).collect();
@@ -35,7 +29,7 @@ mod tests {
             (&["python", "-c", "import a\nb()"], "python -c 'import a ..."),
         ] {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            assert_eq!(shown(&words), expected);
+            assert_eq!(shown(&words, Family::Unix), expected);
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::shown::shown;
 use super::tree;
+use crate::system::advice::Family;
 
 /// The first argument of a supervisor. It is internal and not part of the documented command line.
 pub(super) const ARGUMENT: &str = "__supervise";
@@ -35,7 +36,7 @@ pub(super) fn run() -> Option<ExitCode> {
     let command: Vec<OsString> = arguments.collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let code = runtime.block_on(keep(parent, &command)).unwrap_or_else(|error| {
-        let shown = shown(&command);
+        let shown = shown(&command, Family::Unix);
         if error.kind() == io::ErrorKind::NotFound {
             eprintln!("devmedia: there is no command '{shown}'; write it as you type it in a terminal, after --");
             NOT_FOUND

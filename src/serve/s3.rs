@@ -11,6 +11,7 @@ use crate::s3::Endpoint;
 use crate::s3::bucket::Buckets;
 use crate::server::Handler;
 use crate::server::listener::{self, Bound, Listener};
+use crate::system::advice::Family;
 
 /// The bound listener of the endpoint.
 pub(super) struct BoundS3(Bound);
@@ -53,12 +54,15 @@ impl BoundS3 {
             return;
         }
         let id = settings.keys.first().map_or(DEFAULT_KEY, |key| key.id.as_str());
-        // a secret of the user is not printed
-        let secret = settings.has_default_key.then(|| format!("export AWS_SECRET_ACCESS_KEY={DEFAULT_KEY}\n"));
-        let secret = secret.unwrap_or_default();
-        let lines = format!(
-            "export AWS_ENDPOINT_URL_S3={origin}\nexport AWS_ACCESS_KEY_ID={id}\n{secret}export AWS_REGION=us-east-1\n"
-        );
+        let variables = [
+            ("AWS_ENDPOINT_URL_S3", Some(origin.as_str())),
+            ("AWS_ACCESS_KEY_ID", Some(id)),
+            // a secret of the user is not printed
+            ("AWS_SECRET_ACCESS_KEY", settings.has_default_key.then_some(DEFAULT_KEY)),
+            ("AWS_REGION", Some("us-east-1")),
+        ];
+        let set = |(name, value): (&str, Option<&str>)| Some(Family::HERE.set_variable(name, value?) + "\n");
+        let lines: String = variables.into_iter().filter_map(set).collect();
         // a closed stderr must not end the server
         let _ = std::io::stderr().lock().write_all(lines.as_bytes());
     }

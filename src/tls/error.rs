@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::system::advice::Family;
+
 /// Why there is no certificate. `Display` says what is wrong and what to do.
 #[derive(Debug)]
 pub enum TlsError {
@@ -77,9 +79,9 @@ impl fmt::Display for TlsError {
             ),
             Self::Damaged(path, why) => write!(
                 f,
-                "{} is damaged ({why}). Remove its folder to make a new certificate authority: rm -r '{}'",
+                "{} is damaged ({why}). Remove its folder to make a new certificate authority: {}",
                 path.display(),
-                path.parent().unwrap_or(path).display()
+                Family::HERE.remove_folder(path.parent().unwrap_or(path))
             ),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::system::advice::Family;
+
 /// Where a system keeps the authorities that its administrator adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
@@ -15,6 +17,8 @@ pub enum System {
     Suse,
     /// macOS.
     MacOs,
+    /// Windows.
+    Windows,
     /// One that is not known.
     Other,
 }
@@ -32,6 +36,9 @@ impl System {
         if cfg!(target_os = "macos") {
             return Self::MacOs;
         }
+        if cfg!(windows) {
+            return Self::Windows;
+        }
         let found = Self::FOLDERS.iter().find(|(_, folder)| Path::new(folder).is_dir());
         found.map_or(Self::Other, |(system, _)| *system)
     }
@@ -42,7 +49,7 @@ impl System {
 
     /// The command that makes this system trust the authority in this file; `None` where it is not known.
     pub fn command(self, authority: &Path) -> Option<String> {
-        let file = quoted(authority);
+        let file = Family::Unix.quoted_path(authority);
         let copy = |name, update| Some(format!("sudo cp {file} {}/{name} && sudo {update}", self.folder()?));
         match self {
             Self::Debian => copy("devmedia.crt", "update-ca-certificates"),
@@ -52,6 +59,8 @@ impl System {
             Self::MacOs => Some(format!(
                 "sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain {file}"
             )),
+            // for this user, so no administrator is needed
+            Self::Windows => Some(format!("certutil -user -addstore Root {}", Family::Windows.quoted_path(authority))),
             Self::Other => None,
         }
     }
@@ -68,19 +77,17 @@ impl System {
 
 /// The command for Chromium, Chrome and Brave on Linux, which have a list of their own (NSS).
 pub fn chromium_command(authority: &Path) -> String {
-    format!("certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n devmedia -i {}", quoted(authority))
+    format!("certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n devmedia -i {}", Family::Unix.quoted_path(authority))
 }
 
 /// The command that shows a URL without any of that.
 pub fn curl_command(authority: &Path, url: &str) -> String {
-    format!("curl --cacert {} {url}", quoted(authority))
-}
-
-/// A path for a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    let curl = match Family::HERE {
+        Family::Unix => "curl",
+        // PowerShell has another curl; this one asks for revocation lists, which a local authority does not have
+        Family::Windows => "curl.exe --ssl-no-revoke",
+    };
+    format!("{curl} --cacert {} {url}", Family::HERE.quoted_path(authority))
 }
 
 #[cfg(test)]
@@ -116,6 +123,7 @@ mod tests {
                 "/ca.pem",
                 Some("sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain /ca.pem"),
             ),
+            (System::Windows, r"C:\Users\A B\ca.pem", Some("certutil -user -addstore Root \"C:\\Users\\A B\\ca.pem\"")),
             (System::Other, "/ca.pem", None),
         ] {
             assert_eq!(system.command(Path::new(file)).as_deref(), expected, "{system:?}");

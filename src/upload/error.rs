@@ -8,6 +8,7 @@ use super::names::{MAX_PATH, NameError};
 use super::tus_error::TusError;
 use crate::refusal::Refusal;
 use crate::request::path::{MediaPath, Visible};
+use crate::system::advice::Family;
 use crate::system::{self, WriteFailure};
 
 /// Why an upload is not accepted.
@@ -186,32 +187,20 @@ pub fn cannot_write(error: io::Error) -> Refusal {
             StatusCode::INSUFFICIENT_STORAGE,
             "disk-full",
             "The disk is full, or the disk quota of this user is used up; nothing was stored.",
-            if cfg!(windows) {
-                "Free some space, then send the file again."
-            } else {
-                "Free some space (see df -h), then send the file again."
-            },
+            Family::HERE.disk_full(),
         ),
         // the limit of this process (ulimit -f), or of the file system
         Some(WriteFailure::TooLarge) => Refusal::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "file-too-large",
             "The file is larger than this process or its file system may write; nothing was stored.",
-            if cfg!(windows) {
-                "Check the type of the file system: FAT32 cannot hold files of 4 GiB."
-            } else {
-                "Check the limit of the process with ulimit -f, and the type of the file system with df -T."
-            },
+            Family::HERE.file_too_large(),
         ),
         Some(WriteFailure::Forbidden) => Refusal::new(
             StatusCode::FORBIDDEN,
             "not-writable",
             "devmedia has no permission to write there.",
-            if cfg!(windows) {
-                "Check the permissions of the folder with icacls, and whether the file is read-only."
-            } else {
-                "Check the permissions of the folder with ls -ld, and whether its disk is mounted read-only."
-            },
+            Family::HERE.not_writable(),
         ),
         Some(WriteFailure::IsFolder) => UploadError::IsFolder.into(),
         Some(WriteFailure::BadName) => NameError::NoRoom("its length or its characters".to_owned()).into(),

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::system::advice::Family;
+
 /// The keys that sign requests. `Debug` does not show the secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
@@ -92,7 +94,8 @@ impl fmt::Display for SettingsError {
             Self::Unsupported { name, key } => write!(
                 f,
                 "the profile {name} gets its keys by {key}, which devmedia does not support. Put them into the \
-                 environment before you start it: eval \"$(aws configure export-credentials --profile {name} --format env)\""
+                 environment before you start it: {}",
+                Family::HERE.export_aws_profile(name)
             ),
             Self::Endpoint(endpoint) => {
                 write!(f, "the endpoint {endpoint:?} is not a URL; write one such as http://127.0.0.1:9000")
@@ -115,8 +118,9 @@ pub fn settings(
 ) -> Result<Settings, SettingsError> {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     let file = |name: &str, usual: &str| {
-        let path =
-            variable(name).map(PathBuf::from).or_else(|| Some(Path::new(&variable("HOME")?).join(".aws").join(usual)));
+        let path = variable(name)
+            .map(PathBuf::from)
+            .or_else(|| Some(Path::new(&variable(Family::HERE.home_variable())?).join(".aws").join(usual)));
         path.and_then(|path| read(&path)).map(|text| Sections::parse(&text)).unwrap_or_default()
     };
     let (config, credentials) = (file("AWS_CONFIG_FILE", "config"), file("AWS_SHARED_CREDENTIALS_FILE", "credentials"));

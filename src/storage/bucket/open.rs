@@ -15,6 +15,7 @@ use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 use super::aws::{self, SettingsError, Signer};
 use super::http::{self, Client};
 use super::url::{BucketUrl, Service};
+use crate::system::advice::Family;
 use crate::{environment, outgoing};
 
 /// The clients of one bucket, and how they sign.
@@ -152,8 +153,9 @@ fn gcs(url: &BucketUrl) -> Result<Opened, OpenBucketError> {
     let endpoint = emulator.clone().or_else(|| variable("GOOGLE_BASE_URL"));
     let client = client(endpoint.as_deref())?;
     let region = Arc::clone(&client.region);
-    let by_gcloud = variable("HOME")
-        .is_some_and(|home| Path::new(&home).join(".config/gcloud/application_default_credentials.json").is_file());
+    let by_gcloud = Family::HERE
+        .gcloud_folder(variable)
+        .is_some_and(|folder| folder.join("application_default_credentials.json").is_file());
     let set = CREDENTIALS.into_iter().find(|name| variable(name).is_some());
     let mut builder = configured(GoogleCloudStorageBuilder::new(), "GOOGLE_", GoogleCloudStorageBuilder::with_config)
         .with_bucket_name(&url.bucket)
