@@ -11,8 +11,8 @@ use std::path::Path;
 use std::process::Command;
 
 use devmedia::config::settings;
-use support::command;
 use support::process::{Ended, Process, run};
+use support::{command, skip_on_windows};
 use tempfile::TempDir;
 
 /// Environment variables and their values.
@@ -535,6 +535,9 @@ fn an_address_given_twice_is_refused() {
 
 #[test]
 fn a_path_that_is_not_an_unused_socket_is_never_deleted() {
+    if skip_on_windows("devmedia has no Unix sockets on Windows") {
+        return;
+    }
     let folder = workspace();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("file"), "precious").expect("a file");
@@ -562,6 +565,9 @@ fn a_path_that_is_not_an_unused_socket_is_never_deleted() {
 
 #[test]
 fn an_unused_socket_is_replaced() {
+    if skip_on_windows("devmedia has no Unix sockets on Windows") {
+        return;
+    }
     let folder = workspace();
     let path = folder.path().join("media.sock");
     drop(UnixListener::bind(&path).expect("a socket"));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use image::{DynamicImage, GenericImageView as _, ImageFormat};
-use support::{Answer, Server, Way, client};
+use support::{Answer, Server, Way, client, skip_on_windows};
 
 /// A file of the sample media.
 fn sample(path: &str) -> Vec<u8> {
@@ -331,10 +331,13 @@ fn a_thumbnail_size_that_is_not_a_number_is_400() {
 
 #[test]
 fn a_thumbnail_of_a_refused_file_is_refused() {
+    let has_links = !skip_on_windows("the rows with links: Wine follows symbolic links before the program sees them");
     let server = server_with(&["photos/dunes.jpg"]);
     server.put(".private/dunes.jpg", sample("photos/dunes.jpg"));
     fs::write(server.outside.join("outside.jpg"), sample("photos/dunes.jpg")).expect("a file beside the root");
-    std::os::unix::fs::symlink("../outside.jpg", server.root.join("link.jpg")).expect("a link");
+    if has_links {
+        std::os::unix::fs::symlink("../outside.jpg", server.root.join("link.jpg")).expect("a link");
+    }
     for target in [
         "/media/.private/dunes.jpg",
         "/media/link.jpg",

@@ -16,7 +16,7 @@ use devmedia::signature::secret::Secret;
 use devmedia::signature::sign::presign;
 use hyper::{Method, Uri};
 use jiff::Timestamp;
-use support::{Answer, PATIENCE, Server, Way, wait_until};
+use support::{Answer, PATIENCE, Server, Way, skip_on_windows, wait_until};
 
 /// A server with an S3 endpoint.
 struct Store {
@@ -151,6 +151,7 @@ bucket = "inside"
 
 #[test]
 fn access_rules_hold() {
+    let has_links = !skip_on_windows("the rows with links: Wine follows symbolic links before the program sees them");
     let store = Store::prepared(&["--config", "devmedia.toml"], |folder| {
         fs::write(folder.join("devmedia.toml"), CONFIGURATION).expect("the file");
         for path in ["media/a.txt", "media/secret/a.txt", "media/signed/a.txt", "static/a.txt", "private/a.txt"] {
@@ -158,7 +159,9 @@ fn access_rules_hold() {
             fs::create_dir_all(path.parent().expect("a folder")).expect("the folder");
             fs::write(path, "content").expect("the file");
         }
-        std::os::unix::fs::symlink("secret/a.txt", folder.join("media/link.txt")).expect("a link");
+        if has_links {
+            std::os::unix::fs::symlink("secret/a.txt", folder.join("media/link.txt")).expect("a link");
+        }
     });
     for (method, target, unsigned, signed) in [
         ("GET", "/media/a.txt", 200, 200),
@@ -184,6 +187,9 @@ fn access_rules_hold() {
         ("GET", "/media?analytics", 501, 501),
         ("PUT", "/media/a.txt?retention", 501, 501),
     ] {
+        if target.contains("link") && !has_links {
+            continue;
+        }
         assert_eq!(store.unsigned(method, target, &[], b"").status, unsigned, "unsigned {method} {target}");
         assert_eq!(store.signed(method, target, &[], b"").status, signed, "signed {method} {target}");
     }
@@ -554,13 +560,16 @@ fn a_form_of_empty_fields_is_refused() {
 
 #[test]
 fn buckets_are_folders() {
+    let has_links = !skip_on_windows("the rows with links: Wine follows symbolic links before the program sees them");
     let args = ["--s3-buckets", "buckets", "--upload=/media/", "--mount", "/secret/=buckets/shared/deep"];
     let store = Store::prepared(&args, |folder| {
         fs::create_dir_all(folder.join("buckets/old")).expect("a bucket");
         fs::create_dir_all(folder.join("buckets/shared/deep")).expect("the folder of a mount");
         fs::write(folder.join("buckets/shared/deep/a"), "a").expect("a file");
         fs::create_dir(folder.join("buckets/Not_A_Bucket")).expect("a folder");
-        std::os::unix::fs::symlink("/", folder.join("buckets/rooted")).expect("a link");
+        if has_links {
+            std::os::unix::fs::symlink("/", folder.join("buckets/rooted")).expect("a link");
+        }
     });
     let status = |method: &str, target: &str, body: &[u8]| store.signed(method, target, &[], body).status;
     let names = |answer: &Answer| -> Vec<String> {
@@ -592,6 +601,9 @@ fn buckets_are_folders() {
         ("HEAD", "/new", 404),
         ("DELETE", "/media", 403),
     ] {
+        if target.contains("rooted") && !has_links {
+            continue;
+        }
         assert_eq!(status(method, target, b""), expected, "{method} {target}");
     }
     // the bucket in the host name

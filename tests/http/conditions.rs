@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::start;
-use crate::support::{Answer, PATIENCE, Server};
+use crate::support::{Answer, PATIENCE, Server, skip_on_windows};
 
 /// 2001-09-09, between [`EARLIER`] and [`LATER`].
 const MODIFIED: u64 = 1_000_000_000;
@@ -181,6 +181,9 @@ fn cache_control_applies_to_files_and_not_to_refusals() {
 
 #[test]
 fn every_change_of_a_file_changes_its_etag() {
+    if skip_on_windows("a change of the same length is not seen if its time is put back") {
+        return;
+    }
     let server = start(&[]);
     let path = server.put("a.txt", "one");
     let mut tags = vec![server.settled("/media/a.txt").field("etag").to_owned()];
@@ -206,6 +209,9 @@ fn every_change_of_a_file_changes_its_etag() {
 /// Kernels before 6.13 have coarse file times: a file that changed within the last 20 ms may change again unnoticed.
 #[test]
 fn a_file_that_has_just_changed_has_no_validators() {
+    if skip_on_windows("Wine needs more time for a response than a file is new") {
+        return;
+    }
     let server = start(&[]);
     let path = server.put("a.txt", "x");
     let mut file = File::options().append(true).open(path).expect("our file");

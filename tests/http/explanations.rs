@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{prepared, start};
-use crate::support::Server;
+use crate::support::{Server, skip_on_windows};
 
 const JSON: (&str, &str) = ("Accept", "application/json");
 
@@ -38,6 +38,9 @@ fn tree(outside: &Path) {
 
 #[test]
 fn a_404_suggests_the_name_that_was_probably_meant() {
+    if skip_on_windows("Windows opens a file by any case of its name") {
+        return;
+    }
     let server = prepared(&["--mount", "/static/=static"], tree);
     for (target, expected) in [
         // case
@@ -99,12 +102,16 @@ fn a_404_suggests_the_name_that_was_probably_meant() {
 
 #[test]
 fn a_404_reveals_nothing_outside_the_root() {
+    let has_links = !skip_on_windows("the rows with links: Wine follows symbolic links before the program sees them");
     let server = prepared(&[], |outside| {
         tree(outside);
         std::fs::create_dir(outside.join("elsewhere")).expect("a folder");
         std::fs::write(outside.join("elsewhere/Secret-Plan.txt"), "x").expect("a file");
-        std::os::unix::fs::symlink("../elsewhere", outside.join("media/out")).expect("a link");
-        std::os::unix::fs::symlink("../elsewhere/Secret-Plan.txt", outside.join("media/Leaving.txt")).expect("a link");
+        if has_links {
+            std::os::unix::fs::symlink("../elsewhere", outside.join("media/out")).expect("a link");
+            std::os::unix::fs::symlink("../elsewhere/Secret-Plan.txt", outside.join("media/Leaving.txt"))
+                .expect("a link");
+        }
     });
     for target in [
         "/media/out/secret-plan.txt",
@@ -128,6 +135,9 @@ fn a_404_reveals_nothing_outside_the_root() {
 
 #[test]
 fn a_refusal_has_the_requested_format() {
+    if skip_on_windows("Windows opens a file by any case of its name") {
+        return;
+    }
     let server = start(&[]);
     server.put("Photo.JPG", "x");
     let url = "/media/Photo.JPG";
@@ -158,6 +168,9 @@ fn a_refusal_has_the_requested_format() {
 
 #[test]
 fn the_log_has_the_same_reason() {
+    if skip_on_windows("Windows opens a file by any case of its name") {
+        return;
+    }
     let server = start(&[]);
     server.put("Photo.JPG", "x");
     server.get("/media/photo.jpg");

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::start;
-use crate::support::{Server, skip};
+use crate::support::{Server, skip, skip_on_windows};
 
 const NAMES: &[&[u8]] = &[
     b"plain.txt",
@@ -53,6 +53,9 @@ const NAMES: &[&[u8]] = &[
 /// A server with a file for each name in `names/`, whose content is its number, and a folder for each name in
 /// `folders/`.
 fn server() -> Option<Server> {
+    if skip_on_windows("files on Windows cannot have these names") {
+        return None;
+    }
     // names that start with a dot have their own tests
     let server = start(&["--hidden"]);
     for folder in ["names", "folders"] {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::start;
-use crate::support::Server;
+use crate::support::{Server, skip_on_windows};
 
 fn server() -> Server {
     let server = start(&[]);
@@ -149,6 +149,7 @@ fn hidden_names_are_served_with_the_hidden_flag() {
 
 #[test]
 fn equivalent_spellings_lead_to_the_same_file() {
+    let has_backslashes = !skip_on_windows("the rows with a backslash, which names on Windows cannot contain");
     let server = server();
     for name in ["%zz", "100%", "%2", "b\\s", "a b", "%2e%2e"] {
         server.put(name, name);
@@ -188,6 +189,9 @@ fn equivalent_spellings_lead_to_the_same_file() {
         ("/media/a%20b", "a b"),
         ("/media/%252e%252e", "%2e%2e"),
     ] {
+        if body.contains('\\') && !has_backslashes {
+            continue;
+        }
         let answer = server.get(target);
         if body.is_empty() {
             assert!(answer.is_bare() || answer.status == 404, "{target}: {answer:?}");
@@ -199,6 +203,7 @@ fn equivalent_spellings_lead_to_the_same_file() {
 
 #[test]
 fn a_redirect_stays_on_the_mount() {
+    let has_all_names = !skip_on_windows("the rows with names that Windows cannot store");
     let server = start(&["--url", "/"]);
     for folder in ["evil.com/x", "\\evil.com", "javascript:x", "a\r\nSet-Cookie: b=c", "%2e%2e", "é?#"] {
         std::fs::create_dir_all(server.root.join(folder)).expect("a folder");
@@ -220,6 +225,9 @@ fn a_redirect_stays_on_the_mount() {
         ("/evil.com?//other.com", "/evil.com/?//other.com"),
         ("/evil.com?a=1&b=%20#c", "/evil.com/?a=1&b=%20"),
     ] {
+        if ["%5C", "%3A", "%0D", "%3F"].iter().any(|escape| location.contains(escape)) && !has_all_names {
+            continue;
+        }
         let answer = server.get(target);
         assert_eq!((answer.status, answer.field("location")), (302, location), "{target}");
         assert_eq!(answer.field("cache-control"), "no-cache", "{target}");

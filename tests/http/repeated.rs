@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use super::{WAY, prepared, start};
-use crate::support::Server;
+use crate::support::{Server, skip_on_windows};
 
 const TARGET: &str = "/media/folder/a.txt";
 
@@ -65,7 +65,12 @@ fn a_change_between_two_requests_is_seen() {
             "",
         ),
     ];
+    let has_all_rows = !skip_on_windows("the rows with links and the one with an old time");
     for (what, change, status, text) in rows {
+        // a time that is put back hides a change of the same length on Windows, see docs/windows.md
+        if (what.contains("link") || what.starts_with("written in place with")) && !has_all_rows {
+            continue;
+        }
         let server = start(&[]);
         server.put("b.txt", "other");
         let file = server.put("folder/a.txt", "1st");
@@ -109,6 +114,9 @@ fn a_file_that_becomes_unreadable_is_refused_at_once() {
 
 #[test]
 fn a_file_that_moves_into_a_guarded_folder_is_refused_at_once() {
+    if skip_on_windows("Wine follows symbolic links before the program sees them") {
+        return;
+    }
     let server = prepared(&["--config", "devmedia.toml"], |top| {
         let rule = "[[mount]]\nurl = \"/media/\"\nroot = \"media\"\n[[mount.rule]]\nmatch = \"guarded/**\"\naccess = \"deny\"\n";
         fs::write(top.join("devmedia.toml"), rule).expect("a configuration");
@@ -137,6 +145,9 @@ fn a_missing_file_that_appears_is_served_at_once() {
 
 #[test]
 fn a_name_that_appears_or_goes_is_suggested_or_not() {
+    if skip_on_windows("Windows opens a file by any case of its name") {
+        return;
+    }
     let server = start(&[]);
     server.put("folder/other.txt", "other");
     for round in 0..20 {

@@ -10,12 +10,15 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::start;
 use crate::WAY;
-use crate::support::Server;
 #[cfg(target_os = "linux")]
 use crate::support::skip;
+use crate::support::{Server, skip_on_windows};
 
 #[test]
 fn a_fifo_and_a_socket_are_404_without_delay() {
+    if skip_on_windows("Windows has no FIFOs") {
+        return;
+    }
     let server = start(&[]);
     let made = Command::new("mkfifo").arg(server.root.join("fifo")).status();
     assert!(made.expect("mkfifo runs").success());
@@ -38,6 +41,9 @@ fn a_fifo_and_a_socket_are_404_without_delay() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_device_is_404_without_delay() {
+    if skip_on_windows("Windows has no devices in folders") {
+        return;
+    }
     let server = start(&[]);
     let null = rustix::fs::makedev(1, 3);
     let made = mknodat(CWD, server.root.join("null.png"), FileType::CharacterDevice, Mode::RWXU, null);

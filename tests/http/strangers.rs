@@ -2,7 +2,7 @@
 
 use super::start;
 use crate::support::client::send;
-use crate::support::{Answer, Server};
+use crate::support::{Answer, Server, skip_on_windows};
 
 /// The headers of an image on a page, as browsers request it without `crossorigin`.
 const IMAGE: [(&str, &str); 3] =
@@ -277,6 +277,9 @@ fn only_host_names_that_others_cannot_register_are_accepted() {
 /// names are how devmedia is reached, so there they may read.
 #[test]
 fn a_name_of_the_local_network_reads_on_its_listener_and_never_writes_unless_allowed() {
+    if skip_on_windows("devmedia has no Unix sockets on Windows") {
+        return;
+    }
     let socket = tempfile::tempdir().expect("a folder");
     let socket = socket.path().join("media.sock");
     let unix = format!("unix:{}", socket.display());

@@ -1,6 +1,7 @@
 //! Types, and the protection against untrusted content (design section 4, "Types" and "User content is not trusted").
 
 use super::start;
+use crate::support::skip_on_windows;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const PAGE: &[u8] = b"<!DOCTYPE html><script>alert(1)</script>";
@@ -75,6 +76,9 @@ fn the_type_is_determined_by_the_name_or_else_the_first_bytes() {
         ("text", b"hello", "application/octet-stream"),
         ("nothing", b"", "application/octet-stream"),
     ] {
+        if name.ends_with('.') && skip_on_windows("a name that ends in a dot") {
+            continue;
+        }
         server.put(name, content);
         let answer = server.get(format!("/media/{name}"));
         assert_eq!((answer.status, answer.field("content-type")), (200, content_type), "{name}");

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use super::app::App;
-use crate::support::{Answer, PATIENCE, Server, Way};
+use crate::support::{Answer, PATIENCE, Server, Way, skip_on_windows};
 
 const YES: &str = "HTTP/1.1 204 No Content\r\nX-User: ada\r\nSet-Cookie: mine=1\r\n\r\n";
 const NO: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nMembers only";
@@ -131,6 +131,9 @@ fn a_login_page_stays_on_the_proxys_origin() {
 
 #[test]
 fn an_app_on_a_unix_socket_is_asked() {
+    if skip_on_windows("devmedia has no Unix sockets on Windows") {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("app.sock");
     let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");

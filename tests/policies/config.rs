@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::support::process::{Ended, Process, run};
-use crate::support::{Server, Way, command};
+use crate::support::{Server, Way, command, skip_on_windows};
 
 /// A folder with a `media` folder and a configuration file.
 fn folder(text: &str) -> TempDir {
@@ -115,6 +115,9 @@ fn problems_never_show_a_secret() {
 /// If a deployment's link points to a removed release, the access rules must not disappear with it.
 #[test]
 fn a_configuration_file_that_is_a_dangling_link_is_an_error() {
+    if skip_on_windows("Wine follows symbolic links before the program sees them") {
+        return;
+    }
     let folder = folder("");
     fs::remove_file(folder.path().join("devmedia.toml")).expect("the file");
     std::os::unix::fs::symlink("gone", folder.path().join("devmedia.toml")).expect("a link");

@@ -120,6 +120,9 @@ fn placeholders_replace_only_missing_files() {
 
 #[test]
 fn guarded_files_are_fetched_or_drawn_only_if_their_mount_says_so() {
+    if skip_on_windows("Wine follows symbolic links before the program sees them") {
+        return;
+    }
     let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
     let app = Upstream::saying("HTTP/1.1 204 No Content\r\n\r\n");
     let url = upstream.url();

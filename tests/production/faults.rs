@@ -324,10 +324,13 @@ fn a_request_from_a_devmedia_is_not_forwarded() {
 
 #[test]
 fn only_a_plain_miss_is_fetched() {
+    let has_links = !skip_on_windows("the rows with links: Wine follows symbolic links before the program sees them");
     let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
     let server = server(&upstream.url(), &["--upload"]);
     server.put("folder/file.txt", "here");
-    std::os::unix::fs::symlink("/etc/hostname", server.root.join("link.jpg")).expect("a link");
+    if has_links {
+        std::os::unix::fs::symlink("/etc/hostname", server.root.join("link.jpg")).expect("a link");
+    }
     for (method, target, status) in [
         ("GET", "/media/.hidden.jpg", 404),
         ("GET", "/media/.git/config", 404),
@@ -341,6 +344,9 @@ fn only_a_plain_miss_is_fetched() {
         ("DELETE", "/media/a.jpg", 404),
         ("OPTIONS", "/media/a.jpg", 204),
     ] {
+        if target.contains("link") && !has_links {
+            continue;
+        }
         assert_eq!(server.request(method, target, &[]).status, status, "{method} {target}");
     }
     assert_eq!(upstream.count(), 0);

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 
 use self::upstream::Upstream;
-use crate::support::{Answer, PATIENCE, Server, Way, wait_until};
+use crate::support::{Answer, PATIENCE, Server, Way, skip_on_windows, wait_until};
 
 /// A server whose first mount falls back to this URL.
 fn server(fallback: &str, args: &[&str]) -> Server {

@@ -56,6 +56,9 @@ fn a_recent_copy_is_not_refreshed() {
 
 #[test]
 fn the_developers_own_files_are_never_touched() {
+    if skip_on_windows("Wine follows symbolic links before the program sees them") {
+        return;
+    }
     let (upstream, version) = versioned();
     let server = server(&upstream.url(), &["--fallback-refresh", "0s"]);
     let old = SystemTime::now() - Duration::from_secs(3600);

@@ -6,7 +6,7 @@ pub mod nginx;
 pub mod process;
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -90,11 +90,32 @@ impl Way {
     }
 }
 
+/// The words of the command in `DEVMEDIA_TEST_PROGRAM`, which is tested in place of the binary that cargo has built. It is the
+/// program for Windows, run by Wine: `wine /build/devmedia.exe`.
+fn windows_program() -> Option<Vec<String>> {
+    let command = std::env::var("DEVMEDIA_TEST_PROGRAM").ok().filter(|command| !command.is_empty())?;
+    Some(command.split(' ').map(str::to_owned).collect())
+}
+
 /// The binary under test, without the caller's environment.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_devmedia"));
-    command.env_clear().env("HOME", "/nonexistent");
+    let words = windows_program().unwrap_or_else(|| vec![env!("CARGO_BIN_EXE_devmedia").to_owned()]);
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env_clear().env("HOME", "/nonexistent");
+    if windows_program().is_some() {
+        // where Wine keeps its drive C, what it prints, and how names are encoded
+        let inherited =
+            ["WINEPREFIX", "WINEDEBUG"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.envs(inherited).env("LANG", "C.UTF-8");
+    }
     command
+}
+
+/// An absolute path as the binary under test reads it: Wine has the files of Unix on drive Z.
+pub fn absolute(path: &Path) -> OsString {
+    let mut absolute = OsString::from(if windows_program().is_some() { "Z:" } else { "" });
+    absolute.push(path);
+    absolute
 }
 
 /// A running server with its own media root; stopped on drop.
@@ -130,6 +151,9 @@ impl Server {
 
     /// The same, run by a user who cannot read everything; `None` if that is not possible, see [`skip`].
     pub fn unprivileged(way: Way, args: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
+        if skip_on_windows("Wine has no permissions of Unix") {
+            return None;
+        }
         let keep = workplace(prepare);
         let mut command = command();
         if rustix::process::geteuid().is_root() {
@@ -159,7 +183,7 @@ impl Server {
     fn start_in(way: Way, keep: TempDir, args: &[&str], mut command: Command) -> Self {
         allow_descriptors();
         let root = keep.path().join("media");
-        command.current_dir(keep.path()).env("XDG_CACHE_HOME", keep.path().join("cache"));
+        command.current_dir(keep.path()).env("XDG_CACHE_HOME", absolute(&keep.path().join("cache")));
         command.args(["--debug", "--log-format", "json", "-v", "--listen", "127.0.0.1:0"]);
         command.arg("--root").arg(&root).args(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -406,6 +430,20 @@ impl Answer {
 pub fn skip(reason: impl Display) {
     let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
     assert!(!(is_ci && cfg!(target_os = "linux")), "tests must not be skipped in CI: {reason}");
+    print_skipped(reason);
+}
+
+/// Whether the binary under test is the one for Windows. If so, prints that the test, or a part of it, is skipped because it
+/// needs what only Unix has.
+pub fn skip_on_windows(reason: impl Display) -> bool {
+    let skips = windows_program().is_some();
+    if skips {
+        print_skipped(reason);
+    }
+    skips
+}
+
+fn print_skipped(reason: impl Display) {
     let thread = std::thread::current();
     let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("a test"));
     let _ = std::io::stderr().write_all(line.as_bytes());

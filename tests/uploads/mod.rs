@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::support::client::{Fields, answer, head, send};
-use crate::support::{Answer, PATIENCE, Server, Way, command, python, skip};
+use crate::support::{Answer, PATIENCE, Server, Way, command, python, skip, skip_on_windows};
 
 /// A server that accepts uploads.
 fn server(args: &[&str]) -> Server {

@@ -26,6 +26,9 @@ fn a_new_file_is_created_with_its_folders_and_an_old_one_replaced() {
 
 #[test]
 fn modes_follow_the_umask() {
+    if skip_on_windows("Wine has no permissions of Unix") {
+        return;
+    }
     let server = server(&[]);
     send(server.address, "PUT", "/media/new/a.txt", &[], b"x");
     let beside = server.outside.join("folder");
@@ -215,6 +218,9 @@ fn a_body_in_another_transfer_coding_is_501() {
 #[test]
 fn a_file_for_a_folder_that_changes_is_409_and_is_not_stored() {
     type Change = fn(&Path);
+    if skip_on_windows("/proc does not show what a program in Wine has open") {
+        return;
+    }
     let rows: &[(&str, Change)] = &[
         ("replaced", |folder| {
             fs::rename(folder, folder.with_extension("old")).expect("moved");
@@ -346,6 +352,9 @@ fn uploads_are_accepted_only_where_they_are_enabled() {
 
 #[test]
 fn an_upload_through_a_link_stays_below_the_root() {
+    if skip_on_windows("Wine follows symbolic links before the program sees them") {
+        return;
+    }
     for args in [&[][..], &["--follow-links"]] {
         let server = server(args);
         let out = server.outside.join("out");

@@ -188,6 +188,9 @@ fn a_full_disk_is_507_and_leaves_nothing_behind() {
 /// `ulimit -f`: writing beyond it sends a signal that ends a process without a handler.
 #[test]
 fn a_file_over_the_process_limit_is_507_and_the_server_survives() {
+    if skip_on_windows("Windows has no such limit") {
+        return;
+    }
     if Command::new("prlimit").arg("--version").output().is_err() {
         eprintln!("skipped: there is no prlimit");
         return;
@@ -213,6 +216,9 @@ fn a_file_over_the_process_limit_is_507_and_the_server_survives() {
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn memory_use_does_not_grow_with_the_upload() {
     const MIB: usize = 1024 * 1024;
+    if skip_on_windows("/proc does not show what a program in Wine has open") {
+        return;
+    }
     let peak = |pid: u32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak").to_owned();
