@@ -32,7 +32,7 @@ pub fn write(root: &Root, name: &str, text: &[u8]) -> io::Result<()> {
     let folder = top.open_dir(FOLDER)?;
     let temporary = format!("{OWN}{}", token(16));
     system::create_new(&folder, &temporary)?.write_all(text)?;
-    folder.rename(&temporary, &folder, name)
+    system::replace(&folder, &temporary, &folder, name.as_ref())
 }
 
 /// Removes a file, if it exists. Blocks.

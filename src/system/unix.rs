@@ -130,6 +130,11 @@ pub fn create_unnamed(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Renames a file, replacing the one with the new name.
+pub fn replace(from: &Dir, old: &str, to: &Dir, new: &OsStr) -> io::Result<()> {
+    from.rename(old, to, new)
+}
+
 /// Renames a file to a name that does not exist, or fails with [`io::ErrorKind::AlreadyExists`].
 pub fn rename_new(from: &Dir, old: &str, to: &Dir, new: &OsStr) -> io::Result<()> {
     use rustix::fs::{RenameFlags, linkat, renameat_with, unlinkat};

@@ -8,6 +8,7 @@ use std::os::windows::ffi::OsStringExt as _;
 use std::os::windows::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use cap_std::fs::{Dir, OpenOptionsExt as _};
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
@@ -180,6 +181,25 @@ pub fn create_unnamed(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.access_mode(GENERIC_READ | GENERIC_WRITE | DELETE).read(true).write(true).create_new(true);
     options.share_mode(0).custom_flags(FILE_FLAG_DELETE_ON_CLOSE).open(path)
+}
+
+/// Renames a file, replacing the one with the new name. Where the file system cannot replace a file that is open (FAT, Wine), and
+/// where antivirus software has it open, this fails until it is closed, so it is tried again for a moment. Blocks.
+pub fn replace(from: &Dir, old: &str, to: &Dir, new: &OsStr) -> io::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match from.rename(old, to, new) {
+            Err(error) if may_be_open(&error) && Instant::now() < until => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+}
+
+/// Whether a file may not have been replaced because it is open: Windows reports both.
+fn may_be_open(error: &io::Error) -> bool {
+    is_in_use(error) || error.raw_os_error() == Some(ERROR_ACCESS_DENIED)
 }
 
 /// Renames a file to a name that does not exist, or fails with [`io::ErrorKind::AlreadyExists`].

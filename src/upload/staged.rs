@@ -167,9 +167,7 @@ impl StagedFile {
             Some(temporary) => temporary,
             None => self.named_in(&folder.dir).map_err(|error| self.refusal(error))?,
         };
-        temporary
-            .folder
-            .rename(&temporary.name, &folder.dir, &*system::name(name))
+        system::replace(&temporary.folder, &temporary.name, &folder.dir, &system::name(name))
             .map_err(|error| self.refusal(error))?;
         temporary.forget();
         self.verified(root, folder, name).map(Published::stay)
