@@ -239,7 +239,7 @@ fn s3_settings_are_checked_before_anything_is_bound() {
         (&["--s3=example.com:9000"], "--s3=127.0.0.1:9000"),
         (&["--s3=127.0.0.1:8001", "--listen=127.0.0.1:8001"], "--s3=127.0.0.1:9001"),
         (&["--s3", "--s3-key=devmedia"], "ID:env:NAME"),
-        (&["--s3", "--s3-key=devmedia:env:UNSET"], "UNSET is not set, or empty; export it"),
+        (&["--s3", "--s3-key=devmedia:env:UNSET"], "UNSET is not set, or empty; set it"),
         (&["--s3", "--s3-hosts=http://minio:9000"], "minio:9000, without a scheme"),
         (&["--s3", "--bucket=My_Media"], "bucket = \"my-media\""),
         (&["--s3", "--mount=/a/=./media"], "3 to 63 characters"),
