@@ -137,7 +137,7 @@ impl Wake for Woken {
 #[test]
 fn a_connection_to_a_fast_client_yields_every_four_mebibytes() {
     const RANGES: u64 = 32;
-    let content = content(usize::try_from(MAX_RANGE).expect("two megabytes"));
+    let content = content(usize::try_from(MAX_RANGE).expect("it fits"));
     let file = Arc::new(open(content.path()));
     runtime().block_on(async {
         let (mut client, socket) = pair().await;
@@ -193,7 +193,7 @@ impl std::io::Write for Log {
 /// hyper has written a whole range, but the kernel accepts only a small part of it.
 #[test]
 fn bytes_that_were_not_sent_are_not_logged() {
-    let len = usize::try_from(MAX_RANGE).expect("two megabytes");
+    let len = usize::try_from(MAX_RANGE).expect("it fits");
     let content = content(len);
     let path = content.path().to_owned();
     let log = Log::default();

@@ -40,8 +40,10 @@ use crate::storage::progress::shrank;
 pub const SUPPORTED: bool = cfg!(target_os = "linux");
 
 /// The maximum length of a queued range. A longer one would block the reactor for too long, and the check whether its
-/// pages are cached would be less reliable.
-pub const MAX_RANGE: u64 = 2 * 1024 * 1024;
+/// pages are cached would be less reliable. It also costs more CPU time for each byte: the bytes leave the CPU's cache before the
+/// client reads them. Measured with 256 KiB and 2 MiB on an Intel Xeon: 3,881 and 2,020 MiB in a second of CPU time for files of
+/// 1 MiB.
+pub const MAX_RANGE: u64 = 256 * 1024;
 
 /// After this many bytes without a pause, the connection yields to others.
 const YIELD_AFTER: u64 = 2 * MAX_RANGE;
@@ -49,7 +51,7 @@ const YIELD_AFTER: u64 = 2 * MAX_RANGE;
 /// The buffer behind all placeholder bytes. It is never written, so the kernel maps it to a single page of zeros, and
 /// never freed, so no other data can have its addresses.
 static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| {
-    let len = usize::try_from(MAX_RANGE).expect("two megabytes fit");
+    let len = usize::try_from(MAX_RANGE).expect("it fits");
     Box::leak(vec![0; len].into_boxed_slice())
 });
 
@@ -91,7 +93,7 @@ impl SendQueue {
     /// Queues a range of at most [`MAX_RANGE`] bytes. Returns the placeholder bytes, which must be passed to hyper
     /// next.
     pub fn push(&self, file: &OpenFile, range: ByteRange) -> Bytes {
-        let len = usize::try_from(range.len()).expect("at most two megabytes");
+        let len = usize::try_from(range.len()).expect("at most MAX_RANGE");
         self.ranges().push_back(QueuedRange { file: file.clone(), rest: range, on_sent: None });
         Bytes::from_static(&PLACEHOLDER[..len])
     }
@@ -190,7 +192,7 @@ impl QueuedRange {
     /// Sends as much of the range as the socket accepts.
     #[cfg(target_os = "linux")]
     fn send(&self, socket: &TcpStream) -> io::Result<usize> {
-        let len = usize::try_from(self.rest.len()).expect("at most two megabytes");
+        let len = usize::try_from(self.rest.len()).expect("at most MAX_RANGE");
         let mut offset = self.rest.start;
         match sendfile(socket, &self.file, &mut offset, len) {
             Ok(0) => Err(shrank()),
