@@ -89,11 +89,9 @@ impl Handler {
                 Self::Service(service) => service.respond(&received.request, &mut body, &connection).await,
                 Self::S3(endpoint) => endpoint.respond(&received.request, &mut body, &connection).boxed().await,
             };
-            if response.extensions().get::<HangUp>().is_some() {
-                Err(HungUp)
-            } else {
-                Ok(received.answered(response, connection))
-            }
+            let response = received.answered(response, connection);
+            // a response that is dropped is logged, too
+            if response.extensions().get::<HangUp>().is_some() { Err(HungUp) } else { Ok(response) }
         }
     }
 
