@@ -7,7 +7,7 @@
 //! 5. **access**: a request without a signature may only read objects that are public.
 //! 6. **act**: read, store, list or remove.
 //! 7. **answer**: the response, or an XML document with the error.
-//! 8. **access log**: log the request after the last byte has been sent.
+//! 8. **access log**: log the request after the last byte has been sent. The server does this.
 //!
 //! ```text
 //! Endpoint::respond --address, operation--> Call --signature--> Target { bucket, key, caller } --> read, put, delete, ...

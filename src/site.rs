@@ -144,8 +144,7 @@ impl Site {
     /// On Windows, refuses paths with names that lead to something else.
     fn check_names(&self, path: &MediaPath) -> Result<(), SiteError> {
         // a bucket's keys are not names of files
-        let is_folder = cfg!(windows) && self.root.folder().is_ok();
-        let fault = is_folder.then(|| path.segments().find_map(windows_name::fault)).flatten();
+        let fault = self.root.folder().ok().and_then(|_| windows_name::fault_here(path.segments()));
         fault.map_or(Ok(()), |fault| Err(SiteError::Name(fault)))
     }
 

@@ -71,16 +71,17 @@ pub fn read(dir: &Dir, hidden: bool, follow: impl Fn(&[u8]) -> Target) -> io::Re
         if is_own(bytes) || (!hidden && bytes.starts_with(b".")) {
             continue;
         }
-        let Ok(own) = FileStat::of_entry(dir, &name) else { continue };
-        let is_link = || entry.file_type().is_ok_and(|file_type| file_type.is_symlink());
-        let (kind, modified) = if !own.is_dir && !own.is_file && is_link() {
+        // on Windows, this opens no file: one that another program uses is listed as well
+        let Ok(own) = entry.metadata() else { continue };
+        let (kind, modified) = if own.is_symlink() {
             match follow(name.as_encoded_bytes()) {
                 Target::Served(target) => (Kind::new(target.is_dir, target.is_file, target.len), target.modified()),
                 Target::Broken => (Kind::Other, None),
                 Target::Secret => continue,
             }
         } else {
-            (Kind::new(own.is_dir, own.is_file, own.len), own.modified())
+            let modified = own.modified().ok().map(cap_std::time::SystemTime::into_std);
+            (Kind::new(own.is_dir(), own.is_file(), own.len()), modified)
         };
         entries.push(Entry { name: name.into_encoded_bytes(), kind, modified, sniffed: None });
     }

@@ -340,8 +340,7 @@ impl Root {
 
 /// Fails for a path that Windows would read as another one, such as `..\a` or `\\host\share`: it must not reach the system.
 fn check_names(path: &MediaPath) -> io::Result<()> {
-    let is_other = cfg!(windows) && path.segments().any(|name| windows_name::fault(name).is_some());
-    if is_other { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
+    if windows_name::fault_here(path.segments()).is_some() { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
 }
 
 /// The device and the inode of a folder.

@@ -49,6 +49,11 @@ const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
 /// The names of devices that a digit follows; the superscripts of Latin-1 count as digits.
 const NUMBERED: [(&str, &str); 2] = [("COM", "COM0 to COM9"), ("LPT", "LPT0 to LPT9")];
 
+/// The first fault of the names in a path, on Windows. Other systems take these names as they are.
+pub fn fault_here<'a>(mut names: impl Iterator<Item = &'a [u8]>) -> Option<NameFault> {
+    if cfg!(windows) { names.find_map(fault) } else { None }
+}
+
 /// Checks one segment of a path; `None` if a file can have this name.
 pub fn fault(name: &[u8]) -> Option<NameFault> {
     let Some(units) = wide(name) else { return Some(NameFault::NotText) };
