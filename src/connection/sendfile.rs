@@ -45,6 +45,13 @@ pub const SUPPORTED: bool = cfg!(target_os = "linux");
 /// 1 MiB.
 pub const MAX_RANGE: u64 = 256 * 1024;
 
+/// How many bytes the kernel holds of each connection that it has not sent yet. By default it holds up to some MiB, so that
+/// most writes find a full buffer and each makes little progress; and what it holds has left the CPU's cache before the client
+/// reads it. Measured on an Intel Xeon: 6,044 instead of 4,056 MiB in a second of CPU time for files of 1 MiB, and 5,878
+/// instead of 3,094 for ranges of 1 MiB. Files of 200 MiB cost a quarter more, but arrive twice as fast.
+#[cfg(target_os = "linux")]
+const MAX_UNSENT: u32 = 16 * 1024;
+
 /// After this many bytes without a pause, the connection yields to others.
 const YIELD_AFTER: u64 = 2 * MAX_RANGE;
 
@@ -224,6 +231,9 @@ pub struct SendfileStream {
 impl SendfileStream {
     /// Wraps a connection whose bodies fill `send_queue`.
     pub fn new(socket: TcpStream, send_queue: Arc<SendQueue>) -> Self {
+        // without it, the connection works as well, but slower
+        #[cfg(target_os = "linux")]
+        let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(MAX_UNSENT);
         Self { socket, send_queue, sent_since_pause: SentSincePause::default() }
     }
 }
