@@ -102,7 +102,7 @@ fn check(pattern: &str) -> Result<(), PatternError> {
     let segments = segments.strip_suffix('/').unwrap_or(segments);
     if segments.is_empty() {
         Err(PatternError::Empty)
-    } else if segments.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+    } else if segments.split('/').any(|segment| matches!(segment, "." | "..") || segment.trim_matches(['{', ',', '}']).is_empty()) {
         Err(PatternError::Segment)
     } else if segments.split('/').any(|segment| segment != "**" && segment.contains("**")) {
         Err(PatternError::Stars)

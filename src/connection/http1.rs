@@ -1,7 +1,8 @@
 //! HTTP/1.1 on a connection, with next to no memory while it is idle.
 //!
-//! The buffers of hyper take 16 KiB, and hyper keeps them between two requests. So a connection that has been idle for a
-//! moment continues without hyper: its transport waits for the next byte, and then a new hyper begins with that byte.
+//! The buffers of hyper take 16 KiB, and hyper keeps them between two requests. So a connection begins without hyper, and
+//! continues without it when it has been idle for a moment: its transport waits for the next bytes, and then a new hyper begins
+//! with them.
 
 use std::error::Error;
 use std::future::Future;
@@ -47,6 +48,22 @@ where
     let mut stop = pin!(stop);
     let mut service = service_fn(respond);
     loop {
+        let has_more = tokio::select! {
+            biased;
+            has_more = transport.has_more() => has_more,
+            () = stop.as_mut() => Ok(false),
+        };
+        match has_more {
+            Ok(true) => {}
+            Ok(false) => {
+                let _ = transport.shutdown().await;
+                return Ok(());
+            }
+            Err(error) => {
+                tracing::debug!("an idle connection ended: {error}");
+                return Ok(());
+            }
+        }
         let http = Builder::new()
             .max_buf_size(MAX_BUFFER)
             // passes slices on without copying, which sendfile requires
@@ -77,22 +94,5 @@ where
         transport = parts.io.into_inner();
         transport.unread(&parts.read_buf);
         service = parts.service;
-        drop(parts.read_buf);
-        let has_more = tokio::select! {
-            biased;
-            has_more = transport.has_more() => has_more,
-            () = stop.as_mut() => Ok(false),
-        };
-        match has_more {
-            Ok(true) => {}
-            Ok(false) => {
-                let _ = transport.shutdown().await;
-                return Ok(());
-            }
-            Err(error) => {
-                tracing::debug!("an idle connection ended: {error}");
-                return Ok(());
-            }
-        }
     }
 }

@@ -3,8 +3,9 @@
 //! hyper's own `header_read_timeout` includes the time that a kept-alive connection is idle. This transport has a
 //! separate limit for each.
 
-use std::future::Future as _;
+use std::future::{Future as _, poll_fn};
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use hyper::body::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The first byte of a TLS record that holds a hello (RFC 8446 section 5.1).
@@ -345,14 +346,19 @@ impl<S: AsyncRead + Unpin> Transport<S> {
         self.early = [bytes, &self.early].concat().into();
     }
 
-    /// Waits for the next byte, which stays to be read. Returns whether there is one; the end is `false`.
+    /// Waits for the next bytes, which stay to be read. Returns whether there are any; the end is `false`.
     pub async fn has_more(&mut self) -> io::Result<bool> {
-        if self.early.is_empty() {
-            let mut first = [0];
-            let read = self.read(&mut first).await?;
-            self.early = Bytes::copy_from_slice(&first[..read]);
-        }
-        Ok(!self.early.is_empty())
+        poll_fn(|cx| {
+            if self.early.is_empty() {
+                // on the stack, because what waits for many connections must be small; most heads fit, and need no second read
+                let mut buffer = [MaybeUninit::uninit(); 4096];
+                let mut buffer = ReadBuf::uninit(&mut buffer);
+                ready!(Pin::new(&mut *self).poll_read(cx, &mut buffer))?;
+                self.early = Bytes::copy_from_slice(buffer.filled());
+            }
+            Poll::Ready(Ok(!self.early.is_empty()))
+        })
+        .await
     }
 
     /// Fails if the client has disconnected. hyper does not read while it responds, and with `half_close` it ignores

@@ -160,7 +160,7 @@ impl From<Refusal> for S3Error {
             ("body-incomplete", _) => Code::IncompleteBody,
             ("body-stalled", _) => Code::RequestTimeout,
             ("disk-full" | "file-too-large", _) => Code::StorageFull,
-            ("folder-changed", _) => Code::OperationAborted,
+            ("folder-changed" | "in-use", _) => Code::OperationAborted,
             ("network-failed" | "network-offline", _) => Code::SlowDown,
             ("bad-form", _) => Code::MalformedPOSTRequest,
             (_, 403 | 421) => Code::AccessDenied,
@@ -207,6 +207,7 @@ mod tests {
             (507, "disk-full", Code::StorageFull),
             (500, "failed", Code::InternalError),
             (409, "not-a-folder", Code::InvalidArgument),
+            (423, "in-use", Code::OperationAborted), // a file that another program has open on Windows
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
             assert_eq!(S3Error::from(Refusal::new(status, code, "What.", "Do.")).code, expected, "{code}");

@@ -57,6 +57,8 @@ fn a_pattern_that_matches_nothing_is_refused() {
         "./a/**",
         "../a",
         "a//b",
+        "a/{}", // the only alternative is empty
+        "{,}/b",
         "a/./b",
         " a/**",
         "a/** ",
