@@ -84,12 +84,11 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     };
     let ready_file = config.ready_file.take().map(|path| ReadyFile::prepare(&path)).transpose()?;
     let bound = listener::bind(&config.listen, scheme).map_err(Problems::of_system)?;
-    let exit_with_parent = config.exit_with_parent;
+    let watched = config.exit_with_parent.then(|| parent::ended(watch_stdin));
     let parent_ended = async move {
-        if exit_with_parent {
-            parent::ended(watch_stdin).await;
-        } else {
-            std::future::pending::<()>().await;
+        match watched {
+            Some(ended) => ended.await,
+            None => std::future::pending().await,
         }
     };
     let stop = stop_signal(parent_ended).map_err(|error| Problems::of_system(format!("cannot start: {error}")))?;

@@ -5,6 +5,7 @@
 //! (Go issue 27505 is the same). A parent that has ended before this process could look is not noticed by that, but
 //! by the end of stdin, if stdin is a pipe that the parent holds.
 
+use std::future::Future;
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 use std::thread;
@@ -15,14 +16,16 @@ use tokio::sync::Notify;
 /// How often to look where the system cannot notify.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Completes when the parent process has ended, or when stdin is a pipe and ends. `watch_stdin` is false if stdin belongs to
-/// the command of `devmedia run`.
-pub(super) async fn ended(watch_stdin: bool) {
+/// Watches the parent process from now on. The future completes when it has ended, or when stdin is a pipe and ends.
+/// `watch_stdin` is false if stdin belongs to the command of `devmedia run`.
+pub(super) fn ended(watch_stdin: bool) -> impl Future<Output = ()> {
     // threads, because tokio registers handles of the system by unsafe functions only
     let ended = Arc::new(Notify::new());
     let notify = Arc::clone(&ended);
+    // before anybody is told that this process is ready, and may end the parent
+    let parent = process::parent();
     thread::spawn(move || {
-        process::wait_for_parent();
+        process::wait_for(parent);
         notify.notify_one();
     });
     if watch_stdin && process::stdin_is_pipe() {
@@ -32,7 +35,7 @@ pub(super) async fn ended(watch_stdin: bool) {
             notify.notify_one();
         });
     }
-    ended.notified().await;
+    async move { ended.notified().await }
 }
 
 /// Reads until the stream ends or fails.
@@ -62,11 +65,15 @@ mod process {
         matches!(kind, Ok(FileType::Fifo | FileType::Socket))
     }
 
-    /// Returns when the parent process has ended. The first process of a container has no parent, and waits for ever.
-    pub(super) fn wait_for_parent() {
-        let parent = getppid();
+    /// The parent process. The first process of a container has none.
+    pub(super) fn parent() -> Option<Pid> {
+        getppid()
+    }
+
+    /// Returns when this process has another parent, because its parent has ended.
+    pub(super) fn wait_for(parent: Option<Pid>) {
         // kernels before 5.3 have no such notification, and some sandboxes forbid it
-        if parent.is_none_or(|parent| wait_for(parent).is_err()) {
+        if parent.is_none_or(|parent| notified_of(parent).is_err()) {
             while getppid() == parent {
                 thread::sleep(LOOK);
             }
@@ -75,7 +82,7 @@ mod process {
 
     /// Waits for the system's notification of the end of a process.
     #[cfg(target_os = "linux")]
-    fn wait_for(parent: Pid) -> io::Result<()> {
+    fn notified_of(parent: Pid) -> io::Result<()> {
         use rustix::event::{PollFd, PollFlags, poll};
         use rustix::io::{Errno, retry_on_intr};
         use rustix::process::{PidfdFlags, pidfd_open};
@@ -92,7 +99,7 @@ mod process {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn wait_for(_: Pid) -> io::Result<()> {
+    fn notified_of(_: Pid) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -107,8 +114,16 @@ mod process {
         !io::stdin().is_terminal()
     }
 
-    /// Only the end of stdin is noticed.
-    pub(super) fn wait_for_parent() {
+    /// The system has no notification of its end: only the end of stdin is noticed.
+    pub(super) struct Parent;
+
+    /// The parent process.
+    pub(super) fn parent() -> Parent {
+        Parent
+    }
+
+    /// Never returns.
+    pub(super) fn wait_for(_: Parent) {
         loop {
             thread::park();
         }
