@@ -20,8 +20,14 @@ from pathlib import Path
 
 #: how often each request is sent
 TIMES = 4000
+#: how many copies of each picture get thumbnails
+COPIES = 12
 #: the length of a file for each way of sending: read into memory, and sendfile with one range and with several
 FILES = {"4k.jpg": 4096, "64k.jpg": 65536, "1m.mp4": 1 << 20, "9m.mp4": 9 << 20}
+
+
+#: the sample media
+SAMPLES = Path(__file__).resolve().parent.parent / "media"
 
 
 class NoProfile(Exception):
@@ -40,8 +46,8 @@ def profile(triple: str, cargo: str, run: Callable[..., object], target_director
     built = target_directory / "profile"
     flags = f"{os.environ.get('RUSTFLAGS', '')} -Cprofile-generate={counts}".strip()
     if cargo == "cargo-zigbuild":
-        # zig does not know the option that links the counters
-        flags += " -Clinker=cc"
+        # zig does not know the option that links the counters; the C library of musl comes with Rust
+        flags += " -Clinker=cc" + (" -Clink-self-contained=yes" if "musl" in triple else "")
     run(cargo, "build", "--release", "--locked", "--bin", "devmedia", "--target", triple, "--target-dir", built,
         env=os.environ | {"RUSTFLAGS": flags})
     exercise(built / triple / "release/devmedia")
@@ -71,8 +77,11 @@ def exercise(program: Path) -> None:
             (media / name).write_bytes(os.urandom(length))
         for number in range(1000):
             (media / f"folder/IMG_{number}.jpg").touch()
+        pictures = copy_pictures(media)
         command = [program, "--debug", "--no-config", "--root", media, "--listen", "127.0.0.1:0", "--upload", "-q"]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        # its thumbnails are not for this user's cache
+        environment = os.environ | {"XDG_CACHE_HOME": str(Path(work) / "cache")}
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
         try:
             ready = re.match(r"http://([^/]+)/", server.stdout.readline())
             if not ready:
@@ -82,10 +91,36 @@ def exercise(program: Path) -> None:
                 client.start()
             for client in clients:
                 client.join()
+            thumbnails(ready[1], pictures)
         finally:
             server.send_signal(signal.SIGTERM)
             if server.wait() != 0:
                 raise NoProfile("the program failed")
+
+
+def copy_pictures(media: Path) -> list[str]:
+    """Copies the pictures of the sample media, each copy with other bytes at its end. Returns their names."""
+    names = []
+    for picture in sorted(SAMPLES.rglob("*.*")):
+        if picture.suffix in {".jpg", ".png", ".webp", ".gif"}:
+            for copy in range(COPIES):
+                name = f"{len(names)}{picture.suffix}"
+                (media / name).write_bytes(picture.read_bytes() + bytes([copy]))
+                names.append(name)
+    return names
+
+
+def thumbnails(address: str, pictures: list[str]) -> None:
+    """Requests thumbnails: code that no request uses is made small instead of fast."""
+    connection = http.client.HTTPConnection(address)
+    for picture in pictures:
+        for size in (256, 512):
+            connection.request("GET", f"/media/{picture}?thumbnail={size}")
+            response = connection.getresponse()
+            response.read()
+            if response.status != 200:
+                raise NoProfile(f"no thumbnail of {picture}: {response.status}")
+    connection.close()
 
 
 def requests(address: str, client: int) -> None:
