@@ -232,8 +232,8 @@ pub(super) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error 
         }
         // `devmedia run` is how other servers start
         (ErrorKind::MissingRequiredArgument, _) if words.iter().any(|word| word == "run") => Some(format!(
-            "to start your app with devmedia in front of it, write devmedia run -- python manage.py runserver; to serve \
-             files only, {HOW_TO_SERVE}"
+            "to start your app with devmedia in front of it, write devmedia run --debug -- python manage.py runserver; \
+             to serve files only, {HOW_TO_SERVE}"
         )),
         _ => None,
     };

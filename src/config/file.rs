@@ -72,7 +72,7 @@ impl File {
             (Err(error), named) => {
                 let shown = named.map_or_else(|| NAME.to_owned(), |typed| typed.shown.clone());
                 problems.system(format!(
-                    "{shown}: the configuration cannot be read: {error}. It must be a TOML file in UTF-8"
+                    "{shown}: the configuration cannot be read: {error}. Write the path of a TOML file in UTF-8"
                 ));
                 return Self::default();
             }
