@@ -34,8 +34,14 @@ pub fn start(format: LogFormat, loudness: i16) {
         2.. => LevelFilter::TRACE,
     };
     let chosen = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    // the crate logs each watch that a removed folder took with it; `live` handles that
-    let filter = if chosen.is_empty() { format!("{level},notify=off") } else { chosen };
+    // notify logs each watch that a removed folder took with it, which `live` handles; object_store logs each attempt, while
+    // the failure of the last one is explained
+    let of_bucket = level.min(LevelFilter::WARN);
+    let filter = match loudness {
+        _ if !chosen.is_empty() => chosen,
+        1.. => format!("{level},notify=off"),
+        _ => format!("{level},notify=off,object_store={of_bucket}"),
+    };
     let filter = EnvFilter::builder().with_default_directive(level.into()).parse_lossy(filter);
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let subscriber = tracing_subscriber::fmt()

@@ -74,10 +74,9 @@ fn pull(config: &Config, order: &Order<'_>) -> Result<(), Problems> {
         PullError::System(text) => Problems::of_system(text),
     })?;
     print(format!("{summary}\n").as_bytes())?;
-    if summary.is_complete() {
-        Ok(())
-    } else {
-        Err(Problems::of_system("some files could not be downloaded; run it again to continue"))
+    match summary.advice() {
+        None => Ok(()),
+        Some(advice) => Err(Problems::of_system(advice)),
     }
 }
 

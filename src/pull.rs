@@ -47,9 +47,15 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether all wanted files exist now.
-    pub fn is_complete(&self) -> bool {
-        self.missing + self.failed == 0
+    /// What to do about the files that do not exist now; `None` if all wanted files exist.
+    pub fn advice(&self) -> Option<&'static str> {
+        if self.failed > 0 {
+            Some("some files could not be downloaded; run it again to continue")
+        } else if self.missing > 0 {
+            Some("the fallback does not have some of the files; check their names above")
+        } else {
+            None
+        }
     }
 }
 
@@ -95,6 +101,9 @@ pub async fn pull(mounts: &Mounts, order: &Order<'_>) -> Result<Summary, PullErr
         let fits = pattern.as_ref().is_none_or(|pattern| pattern.is_match(path.as_path()));
         fits && seen.insert((*source, path.clone()))
     });
+    if let (Some(pattern), true, true) = (order.pattern, wanted.is_empty(), troubles.is_empty()) {
+        eprintln!("no name matches {pattern:?}; a pattern is relative to the mount, such as avatars/**");
+    }
     for trouble in &troubles {
         eprintln!("{trouble}");
     }

@@ -503,12 +503,16 @@ fn the_error_of_a_port_in_use_suggests_another_port() {
     let folder = workspace();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("bound").port();
-    for listen in [port.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")] {
+    for (listen, says) in [
+        (port.to_string(), "another port: -p "),
+        (format!("localhost:{port}"), "another port: -p "),
+        (format!("127.0.0.1:{port}"), "another port: --listen 127.0.0.1:"),
+    ] {
         let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", &listen]));
         assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
         let [line] = &ended.stderr[..] else { panic!("one line, not {ended:?}") };
         assert!(line.starts_with(&format!("devmedia: 127.0.0.1:{port} is in use by another process")), "{line}");
-        assert!(line.contains("--listen 127.0.0.1:"), "{line}");
+        assert!(line.contains(says), "{line}");
     }
     let ended = run(devmedia(folder.path(), &[], &["--debug", "--listen", "192.0.2.1:0"]));
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -713,6 +717,9 @@ fn the_error_of_an_unknown_flag_or_word_has_a_hint() {
         (&["-b", "0.0.0.0"], "--host 0.0.0.0"),
         (&["--bind=0.0.0.0"], "--host 0.0.0.0"),
         (&["--addr", "0.0.0.0"], "--host 0.0.0.0"),
+        (&["--ip", "127.0.0.1"], "--host 127.0.0.1"),
+        (&["-l", "3000"], "--port 3000"),
+        (&["--prefix=files"], "--url /files/"),
         (&["--dir", "./media"], "devmedia ./media"),
         (&["--path", "./media"], "devmedia ./media"),
         (&["-d", "./media"], "devmedia ./media"),

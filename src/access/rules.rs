@@ -85,7 +85,9 @@ impl fmt::Display for PatternError {
             Self::Blanks => {
                 "it has spaces at the start or the end, or contains a list; write [\"a/**\", \"b/**\"] or {a,b}/**"
             }
-            Self::Glob(error) => return error.fmt(f),
+            Self::Glob(error) => {
+                return write!(f, "{}; write \\ before a character that is meant itself", error.kind());
+            }
         })
     }
 }

@@ -5,16 +5,22 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::config::settings::ALL;
+use crate::request::prefix::Prefix;
 use crate::server::listener::Listen;
+
+/// Hints that name the value that was typed, if it fits.
+const AN_ADDRESS: &str = "write --host 127.0.0.1, or --listen 127.0.0.1:8001";
+const A_PORT: &str = "write --port 8001, or --listen 127.0.0.1:8001";
+const A_PREFIX: &str = "write --url /media/";
 
 /// Flags of `http.server`, serve, http-server, miniserve, dufs, Caddy, nginx, Vite, Django and others, with their
 /// equivalents.
 const FLAGS: &[(&[&str], &str)] = &[
     (
         &["-b", "--bind", "-H", "--address", "--addr", "--ip", "--interface", "--interfaces", "-i", "--hostname"],
-        "write --host 0.0.0.0, or --listen 0.0.0.0:8001",
+        AN_ADDRESS,
     ),
-    (&["-l", "--port-number", "--http-port", "--server-port"], "write --port 8001, or --listen 127.0.0.1:8001"),
+    (&["-l", "--port-number", "--http-port", "--server-port"], A_PORT),
     (&["--socket", "--unix", "--unix-socket"], "write --listen unix:/tmp/media.sock"),
     (
         &[
@@ -49,7 +55,7 @@ const FLAGS: &[(&[&str], &str)] = &[
             "--url-path",
             "--context-path",
         ],
-        "write --url /media/",
+        A_PREFIX,
     ),
     (
         &[
@@ -248,8 +254,8 @@ pub(super) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error 
 fn unknown(word: &str, words: &[OsString], has_suggestion: bool) -> Option<String> {
     if word.starts_with('-') {
         let flag = word.split('=').next().unwrap_or_default();
-        return match flag_hint(flag) {
-            Some(hint) => Some(hint.to_owned()),
+        return match flag_hint(flag, value_of(flag, words)) {
+            Some(hint) => Some(hint),
             None if has_suggestion => None,
             None => Some("devmedia --help lists the flags".to_owned()),
         };
@@ -266,8 +272,28 @@ fn unknown(word: &str, words: &[OsString], has_suggestion: bool) -> Option<Strin
     })
 }
 
-fn flag_hint(flag: &str) -> Option<&'static str> {
-    FLAGS.iter().find(|(names, _)| names.contains(&flag)).map(|(_, hint)| *hint)
+/// The value that was typed with a flag, as `--flag=value` or after it.
+fn value_of<'a>(flag: &str, words: &'a [OsString]) -> Option<&'a str> {
+    let mut words = words.iter().filter_map(|word| word.to_str());
+    let rest =
+        words.find_map(|word| word.strip_prefix(flag).filter(|rest| rest.is_empty() || rest.starts_with('=')))?;
+    match rest.strip_prefix('=') {
+        Some(value) => Some(value),
+        None => words.next().filter(|value| !value.starts_with('-')),
+    }
+}
+
+/// The equivalent of a flag of another server, with the value that was typed.
+fn flag_hint(flag: &str, value: Option<&str>) -> Option<String> {
+    let (_, hint) = FLAGS.iter().find(|(names, _)| names.contains(&flag))?;
+    let with_value = value.and_then(|value| match *hint {
+        AN_ADDRESS | A_PORT => written_otherwise(value).filter(|hint| hint.starts_with("to listen")),
+        A_PREFIX => {
+            Prefix::parse(&format!("/{}/", value.trim_matches('/'))).ok().map(|url| format!("write --url {url}"))
+        }
+        _ => None,
+    });
+    Some(with_value.unwrap_or_else(|| (*hint).to_owned()))
 }
 
 /// The problem with a word in place of the folder, if it is probably not meant as a folder.
@@ -307,6 +333,9 @@ pub(super) fn mistaken_folder(word: &str, words: &[OsString], prefix: &str, exis
 
 /// Advice for a word that is a command of another server, or a mistyped command.
 fn no_command(word: &str) -> Option<String> {
+    if word.contains(['/', '\\']) {
+        return None;
+    }
     if SERVE.contains(&word) {
         return Some(format!("devmedia serves if there is no command: {HOW_TO_SERVE}"));
     }
@@ -384,6 +413,7 @@ mod tests {
             ("media", false, None),
             ("medai", false, None),
             ("men", true, None),
+            ("./check", false, None),
         ] {
             let words: Vec<OsString> = ["devmedia"].into_iter().chain(line.split(' ')).map(Into::into).collect();
             let word = line.rsplit(' ').next().expect("a word");
@@ -392,6 +422,25 @@ mod tests {
                 Some(says) => assert!(hint.as_ref().is_some_and(|hint| hint.contains(says)), "{line}: {hint:?}"),
                 None => assert_eq!(hint, None, "{line}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_flag_of_another_server_is_explained_with_the_value_that_was_typed() {
+        for (line, expected) in [
+            ("--bind 127.0.0.1", "to listen there, write --host 127.0.0.1"),
+            ("--bind=0.0.0.0:3000", "to listen there, write --listen 0.0.0.0:3000"),
+            ("-l 3000", "to listen on a port, write --port 3000"),
+            ("-l", A_PORT),
+            ("--bind nowhere/", AN_ADDRESS),
+            ("--path-prefix files", "write --url /files/"),
+            ("--base /files/", "write --url /files/"),
+            ("--prefix --debug", A_PREFIX),
+            ("--silent x", "write -q"),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let word = line.split(' ').next().expect("a word");
+            assert_eq!(unknown(word, &words, false).as_deref(), Some(expected), "{line}");
         }
     }
 

@@ -193,6 +193,10 @@ pub(super) fn app(text: &str) -> Result<Address, Advice> {
     let url = match text.trim().parse::<u16>() {
         Ok(port) => format!("http://127.0.0.1:{port}"),
         Err(_) if text.contains("://") => text.trim().to_owned(),
+        // a mistyped port, not the name of a host
+        Err(_) if text.trim().starts_with(|c: char| c.is_ascii_digit()) && !text.contains(['.', ':']) => {
+            return Err(ADVICE.into());
+        }
         Err(_) => format!("http://{}", text.trim()),
     };
     let url: hyper::Uri = url.parse().map_err(|_| ADVICE)?;

@@ -22,7 +22,11 @@ impl Address {
     /// The address in a URL; `None` if the URL has no host or its scheme is not http.
     pub fn of(url: &Uri) -> Option<Self> {
         let authority = url.authority().filter(|_| url.scheme_str() == Some("http"))?;
-        let is_bare = !authority.as_str().contains('@') && !authority.host().is_empty();
+        // a port that is not a number would be taken for 80
+        let has_port = authority.as_str().len() > authority.host().len();
+        let is_bare = !authority.as_str().contains('@')
+            && !authority.host().is_empty()
+            && (!has_port || authority.port_u16().is_some());
         is_bare.then(|| Self { authority: authority.clone(), socket: None })
     }
 
@@ -105,7 +109,8 @@ mod tests {
             let address = of(url).expect("an address");
             assert_eq!((address.host(), address.port()), (host, port), "{url}");
         }
-        for url in ["https://127.0.0.1:8000", "/auth/", "http://user@127.0.0.1/", "127.0.0.1:8000"] {
+        for url in ["https://127.0.0.1:8000", "/auth/", "http://user@127.0.0.1/", "127.0.0.1:8000", "http://app:99999"]
+        {
             assert_eq!(of(url), None, "{url}");
         }
     }

@@ -264,13 +264,13 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 fn advice(listen: &Listen, error: &io::Error) -> String {
     let next = |port: u16| port.checked_add(1).unwrap_or(DEFAULT_PORT);
     let other = match listen {
-        Listen::Loopback(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, next(*port)))),
-        Listen::Address(address) => Some(SocketAddr::new(address.ip(), next(address.port()))),
+        Listen::Loopback(port) => Some(format!("-p {}", next(*port))),
+        Listen::Address(address) => Some(format!("--listen {}", SocketAddr::new(address.ip(), next(address.port())))),
         Listen::Unix(_) => None,
     };
     match (error.kind(), other) {
         (io::ErrorKind::AddrInUse, Some(other)) => format!(
-            "{listen} is in use by another process (another devmedia?). Stop that one, or choose another port: --listen \
+            "{listen} is in use by another process (another devmedia?). Stop that one, or choose another port: \
              {other} (port 0 picks a free one)"
         ),
         (io::ErrorKind::AddrInUse, None) => format!(

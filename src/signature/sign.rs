@@ -25,7 +25,9 @@ pub fn presign(
         url.authority().ok_or("s3 also signs the host: write the whole URL, such as http://localhost:8001/...")?;
     let seconds = expires.as_second() - now.as_second();
     if !(1..=LONGEST).contains(&seconds) {
-        return Err("presigned URLs must expire after 1 second to 7 days".to_owned());
+        return Err(
+            "a presigned URL must expire after 1 second to 7 days; write --expires 1h or --expires 7d".to_owned()
+        );
     }
     let date = time::to_basic(now);
     let scope = format!("{}/{region}/s3/aws4_request", &date[..8]);
