@@ -90,19 +90,24 @@ impl Way {
     }
 }
 
-/// The words of the command in `DEVMEDIA_TEST_PROGRAM`, which is tested in place of the binary that cargo has built. It is the
-/// program for Windows, run by Wine: `wine /build/devmedia.exe`.
-fn windows_program() -> Option<Vec<String>> {
+/// The words of the command in `DEVMEDIA_TEST_PROGRAM`, which is tested in place of the binary that cargo has built: the
+/// program for Windows run by Wine (`wine /build/devmedia.exe`), or one for another processor run by QEMU.
+fn other_program() -> Option<Vec<String>> {
     let command = std::env::var("DEVMEDIA_TEST_PROGRAM").ok().filter(|command| !command.is_empty())?;
     Some(command.split(' ').map(str::to_owned).collect())
 }
 
+/// Whether the binary under test is the one for Windows.
+fn is_for_windows() -> bool {
+    other_program().is_some_and(|words| words.last().is_some_and(|program| program.ends_with(".exe")))
+}
+
 /// The binary under test, without the caller's environment.
 pub fn command() -> Command {
-    let words = windows_program().unwrap_or_else(|| vec![env!("CARGO_BIN_EXE_devmedia").to_owned()]);
+    let words = other_program().unwrap_or_else(|| vec![env!("CARGO_BIN_EXE_devmedia").to_owned()]);
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).env_clear().env("HOME", "/nonexistent");
-    if windows_program().is_some() {
+    if is_for_windows() {
         // where Wine keeps its drive C, what it prints, and how names are encoded
         let inherited =
             ["WINEPREFIX", "WINEDEBUG"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
@@ -113,7 +118,7 @@ pub fn command() -> Command {
 
 /// An absolute path as the binary under test reads it: Wine has the files of Unix on drive Z.
 pub fn absolute(path: &Path) -> OsString {
-    let mut absolute = OsString::from(if windows_program().is_some() { "Z:" } else { "" });
+    let mut absolute = OsString::from(if is_for_windows() { "Z:" } else { "" });
     absolute.push(path);
     absolute
 }
@@ -436,7 +441,7 @@ pub fn skip(reason: impl Display) {
 /// Whether the binary under test is the one for Windows. If so, prints that the test, or a part of it, is skipped because it
 /// needs what only Unix has.
 pub fn skip_on_windows(reason: impl Display) -> bool {
-    let skips = windows_program().is_some();
+    let skips = is_for_windows();
     if skips {
         print_skipped(reason);
     }
