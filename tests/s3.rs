@@ -151,8 +151,17 @@ bucket = "inside"
 
 #[test]
 fn access_rules_hold() {
+    access_rules_hold_on(Way::Fast);
+}
+
+#[test]
+fn access_rules_hold_without_openat2() {
+    access_rules_hold_on(Way::HandWalk);
+}
+
+fn access_rules_hold_on(way: Way) {
     let has_links = !skip_on_windows("the rows with links: Wine follows symbolic links before the program sees them");
-    let store = Store::prepared(&["--config", "devmedia.toml"], |folder| {
+    let store = Store::prepared_on(way, &["--config", "devmedia.toml"], |folder| {
         fs::write(folder.join("devmedia.toml"), CONFIGURATION).expect("the file");
         for path in ["media/a.txt", "media/secret/a.txt", "media/signed/a.txt", "static/a.txt", "private/a.txt"] {
             let path = folder.join(path);

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{Dir, OpenOptionsExt as _};
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, OFlags, Stat, XattrFlags, fgetxattr, flock, fremovexattr, fsetxattr, fstat,
@@ -93,8 +94,9 @@ pub fn reading() -> cap_std::fs::OpenOptions {
 
 /// The same for a file that is not a link itself.
 pub fn reading_no_link() -> cap_std::fs::OpenOptions {
+    // not by O_NOFOLLOW: without openat2, cap-std follows links itself, whatever these flags say
     let mut options = cap_std::fs::OpenOptions::new();
-    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).follow(FollowSymlinks::No);
     options
 }
 
@@ -119,7 +121,7 @@ pub fn create_new(folder: &Dir, name: &str) -> io::Result<File> {
 /// Opens a file, which is not a link, for writing to its end.
 pub fn open_to_append(folder: &Dir, name: &str) -> io::Result<File> {
     let mut options = cap_std::fs::OpenOptions::new();
-    options.append(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options.append(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).follow(FollowSymlinks::No);
     Ok(folder.open_with(name, &options)?.into_std())
 }
 
