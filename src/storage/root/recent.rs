@@ -47,6 +47,8 @@ struct Files {
     by_path: HashMap<Box<[u8]>, Arc<Remembered>>,
     /// Whether a task is running that closes old handles.
     is_swept: bool,
+    /// When it was last looked for old files because it was full.
+    searched: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -84,7 +86,10 @@ impl Recent {
         let remembered =
             Remembered { file: file.clone(), entity: entity.clone(), version: Version::of(stat), proved: now };
         let mut files = self.files();
-        if files.by_path.len() >= MAX {
+        // not for each request, where more files are requested in turn than fit
+        let is_due = |searched| now.saturating_duration_since(searched) >= self.max_age / 4;
+        if files.by_path.len() >= MAX && files.searched.is_none_or(is_due) {
+            files.searched = Some(now);
             files.remove_old(now, self.max_age);
         }
         if files.by_path.len() < MAX {
