@@ -99,7 +99,8 @@ fn other_program() -> Option<Vec<String>> {
 
 /// Whether the binary under test is the one for Windows.
 fn is_for_windows() -> bool {
-    other_program().is_some_and(|words| words.last().is_some_and(|program| program.ends_with(".exe")))
+    other_program()
+        .is_some_and(|words| words.last().is_some_and(|program| Path::new(program).extension() == Some("exe".as_ref())))
 }
 
 /// The binary under test, without the caller's environment.
