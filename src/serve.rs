@@ -84,11 +84,6 @@ async fn serve(mut config: Config, command: Option<&[OsString]>) -> Result<ExitC
     };
     let ready_file = config.ready_file.take().map(|path| ReadyFile::prepare(&path)).transpose()?;
     let bound = listener::bind(&config.listen, scheme).map_err(Problems::of_system)?;
-    if let Some(app) = config.app.as_ref().filter(|app| bound.iter().any(|one| one.is_at(app))) {
-        return Err(Problems::of_usage(format!(
-            "--app {app}: this is where devmedia itself listens; write the address of the app, such as http://127.0.0.1:8000"
-        )));
-    }
     let watched = config.exit_with_parent.then(|| parent::ended(watch_stdin));
     let parent_ended = async move {
         match watched {

@@ -6,11 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use url::Url;
 
 use super::local::{LocalListener, LocalStream};
 use crate::connection::{ListenerKind, Scheme};
-use crate::forward::address::Address;
 
 /// The port of the default address.
 pub const DEFAULT_PORT: u16 = 8001;
@@ -196,12 +194,6 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Whether an app at this address would be devmedia itself.
-    pub fn is_at(&self, app: &Address) -> bool {
-        let urls = [&self.origin].into_iter().chain(&self.network_origins);
-        urls.filter_map(|url| Url::parse(url).ok()).any(|url| app.is_of(&url))
-    }
-
     /// The ready line: the URL of a mount, or the socket's path.
     pub fn url(&self, prefix: &str) -> String {
         if self.origin.starts_with("unix:") { self.origin.clone() } else { format!("{}{prefix}", self.origin) }
@@ -349,32 +341,5 @@ impl Listener {
             }
             Self::Local(listener) => Ok(Stream::Local(listener.accept().await?)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn devmedia_is_not_taken_for_the_app() {
-        let bound = Bound {
-            origin: "http://127.0.0.1:8001".to_owned(),
-            network_origins: vec!["http://192.168.1.5:8001".to_owned()],
-            listeners: Vec::new(),
-        };
-        for (app, expected) in [
-            ("http://127.0.0.1:8001", true),
-            ("http://localhost:8001", true),
-            ("http://[::1]:8001", true),
-            ("http://192.168.1.5:8001", true),
-            ("http://127.0.0.1:8000", false),
-            ("http://192.168.1.6:8001", false),
-        ] {
-            let address = Address::of(&app.parse().expect("a URL")).expect("an address");
-            assert_eq!(bound.is_at(&address), expected, "{app}");
-        }
-        let socket = Bound { origin: "unix:a.sock".to_owned(), network_origins: Vec::new(), listeners: Vec::new() };
-        assert!(!socket.is_at(&Address::of_port(8001)));
     }
 }
