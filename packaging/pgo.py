@@ -24,8 +24,6 @@ TIMES = 4000
 COPIES = 12
 #: the length of a file for each way of sending: read into memory, and sendfile with one range and with several
 FILES = {"4k.jpg": 4096, "64k.jpg": 65536, "1m.mp4": 1 << 20, "9m.mp4": 9 << 20}
-
-
 #: the sample media
 SAMPLES = Path(__file__).resolve().parent.parent / "media"
 

@@ -102,11 +102,13 @@ impl From<globset::Error> for PatternError {
 fn check(pattern: &str) -> Result<(), PatternError> {
     let segments = pattern.strip_prefix('/').unwrap_or(pattern);
     let segments = segments.strip_suffix('/').unwrap_or(segments);
-    // alternatives may all be empty, too
-    let is_empty = |segment: &str| segment.trim_matches(['{', ',', '}']).is_empty();
+    // a group whose alternatives are all empty, such as {,}
+    let is_empty_group = |segment: &str| {
+        segment.starts_with('{') && segment.ends_with('}') && segment.trim_matches(['{', ',', '}']).is_empty()
+    };
     if segments.is_empty() {
         Err(PatternError::Empty)
-    } else if segments.split('/').any(|segment| matches!(segment, "." | "..") || is_empty(segment)) {
+    } else if segments.split('/').any(|segment| matches!(segment, "" | "." | "..") || is_empty_group(segment)) {
         Err(PatternError::Segment)
     } else if segments.split('/').any(|segment| segment != "**" && segment.contains("**")) {
         Err(PatternError::Stars)

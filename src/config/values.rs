@@ -315,6 +315,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_mistyped_port_is_not_the_host_of_an_app() {
+        for (text, expected) in [
+            ("8000", Some("http://127.0.0.1:8000")),
+            ("app", Some("http://app")),
+            ("localhost:8000", Some("http://localhost:8000")),
+            ("3.example:8000", Some("http://3.example:8000")),
+            ("8000x", None),
+            ("99999", None),
+            ("127.0.0.1:8000x", None),
+            ("localhost:99999", None),
+        ] {
+            assert_eq!(app(text).ok().map(|address| address.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn s3_keys_name_the_variable_with_the_secret() {
         let variable = |name: &str| (name == "SET").then(|| " secret\n".to_owned());
         for (text, expected) in [

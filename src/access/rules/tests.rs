@@ -50,6 +50,14 @@ fn the_first_rule_with_a_setting_decides_it() {
 }
 
 #[test]
+fn a_comma_is_a_name_and_a_separator_in_a_group() {
+    for (pattern, matching) in [("a/,", "a/,"), ("a/,,/b", "a/,,/b"), ("a{/,}b", "a/b")] {
+        let access = access(&[(pattern, Some(Policy::Deny))]);
+        assert!(!access.is_public(&path(matching)), "{pattern}");
+    }
+}
+
+#[test]
 fn a_pattern_that_matches_nothing_is_refused() {
     for pattern in [
         "",
